@@ -1,0 +1,6 @@
+#ifndef SIPRAY_CPLATFORM_H
+#define SIPRAY_CPLATFORM_H
+// The operating system and processor as plain C functions. One header per concern.
+#include "CPlatformClock.h"
+#include "CPlatformSockets.h"
+#endif

@@ -1,0 +1,1 @@
+// Location: see docs/ARCHITECTURE.md

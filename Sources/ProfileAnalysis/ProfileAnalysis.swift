@@ -1,0 +1,1 @@
+// ProfileAnalysis: see docs/ARCHITECTURE.md

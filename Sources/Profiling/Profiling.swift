@@ -1,0 +1,1 @@
+// Profiling: see docs/ARCHITECTURE.md

@@ -1,0 +1,1 @@
+// RouteLanguage: see docs/ARCHITECTURE.md

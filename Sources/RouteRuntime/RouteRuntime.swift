@@ -1,0 +1,1 @@
+// RouteRuntime: see docs/ARCHITECTURE.md

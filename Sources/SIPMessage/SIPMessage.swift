@@ -1,0 +1,1 @@
+// SIPMessage: see docs/ARCHITECTURE.md

@@ -1,0 +1,1 @@
+// SIPStack: see docs/ARCHITECTURE.md

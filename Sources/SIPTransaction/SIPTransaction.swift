@@ -1,0 +1,1 @@
+// SIPTransaction: see docs/ARCHITECTURE.md

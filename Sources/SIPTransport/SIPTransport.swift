@@ -1,0 +1,1 @@
+// SIPTransport: see docs/ARCHITECTURE.md

@@ -1,0 +1,1 @@
+int sipray_allocation_counter_placeholder;

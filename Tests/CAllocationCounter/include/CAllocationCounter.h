@@ -1,0 +1,1 @@
+// counts of malloc calls, for gates
