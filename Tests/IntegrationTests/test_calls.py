@@ -1,0 +1,128 @@
+"""Calls through the route script with real sipp peers."""
+import json
+import signal
+import socket
+
+import pytest
+
+from conftest import free_port, wait_for
+
+
+@pytest.fixture
+def spine(start):
+    """A server on cfg/spine.cfg and the ports of its peers."""
+
+    def make(**values):
+        ports = dict(UAS_PORT=free_port(), BUSY_PORT=free_port(), DEAD_PORT=free_port())
+        server = start("spine.cfg", **{**ports, **values})
+        server.ports = ports
+        return server
+
+    return make
+
+
+def target(server):
+    return "%s:%d" % (server.address, server.port)
+
+
+def no_transactions_left(server, timeout=45):
+    wait_for(lambda: server.statistic("tm:inuse_transactions") == 0, "every transaction to end", timeout)
+
+
+def test_options_is_answered_by_the_script(spine, sipp):
+    server = spine()
+    sipp("options", target(server), calls=20, rate=50).finish()
+    assert server.statistic("core:rcv_requests") == 20
+
+
+def test_register_stores_the_contact(spine, sipp):
+    server = spine()
+    client = sipp("register", target(server), calls=10, rate=50)
+    client.finish()
+    domains = server.mi("usrloc:dump")["Domains"]
+    aors = {a["AOR"]: a for d in domains for a in d["AORs"]}
+    assert set(aors) == {"user%d" % n for n in range(1, 11)}
+    contact = aors["user3"]["Contacts"][0]
+    assert contact["Contact"] == "sip:user3@127.0.0.1:%d" % client.port
+    assert 590 <= contact["Expires"] <= 600
+
+
+def test_a_full_call_record_routes(spine, sipp):
+    server = spine()
+    callee = sipp("uas_call", port=server.ports["UAS_PORT"], calls=5)
+    sipp("uac_call", target(server), calls=5, rate=10, arguments=["-s", "callee"]).finish()
+    callee.finish()
+    assert server.statistic("tm:2xx_transactions") == 10  # an INVITE and a BYE a call
+    no_transactions_left(server)
+
+
+def test_a_registered_user_is_called(spine, sipp):
+    server = spine()
+    port = server.ports["UAS_PORT"]
+    sipp("register", target(server), port=port, calls=1).finish()
+    callee = sipp("uas_call", port=port, calls=1)
+    sipp("uac_call", target(server), calls=1, arguments=["-s", "user1"]).finish()
+    callee.finish()
+
+
+def test_cancel_reaches_the_callee_and_ends_in_487(spine, sipp):
+    server = spine()
+    callee = sipp("uas_ring", port=server.ports["UAS_PORT"], calls=3)
+    sipp("uac_cancel", target(server), calls=3, arguments=["-s", "callee"]).finish()
+    callee.finish()
+    no_transactions_left(server)
+
+
+def test_busy_goes_to_the_failure_route_and_on_to_another(spine, sipp):
+    server = spine()
+    busy = sipp("uas_busy", port=server.ports["BUSY_PORT"], calls=3)
+    callee = sipp("uas_call", port=server.ports["UAS_PORT"], calls=3)
+    sipp("uac_call", target(server), calls=3, arguments=["-s", "busy"]).finish()
+    busy.finish()
+    callee.finish()
+
+
+def test_a_dead_destination_times_out_and_the_failure_route_takes_over(spine, sipp):
+    server = spine()
+    callee = sipp("uas_call", port=server.ports["UAS_PORT"], calls=2)
+    sipp("uac_call", target(server), calls=2, arguments=["-s", "dead"]).finish()
+    callee.finish()
+
+
+def test_loss_and_retransmissions(spine, sipp):
+    server = spine()
+    callee = sipp("uas_call", port=server.ports["UAS_PORT"], calls=40, arguments=["-lost", "5"])
+    sipp("uac_call", target(server), calls=40, rate=20, arguments=["-s", "callee", "-lost", "5"]).finish()
+    callee.finish()
+    no_transactions_left(server)
+
+
+def test_replies_cross_between_processes(spine, sipp):
+    """Four receivers: the kernel spreads datagrams at random, so a reply mostly reaches another process."""
+    server = spine(WORKERS=4)
+    callee = sipp("uas_call", port=server.ports["UAS_PORT"], calls=100)
+    sipp("uac_call", target(server), calls=100, rate=50, arguments=["-s", "callee"]).finish()
+    callee.finish()
+    no_transactions_left(server)
+    busy = [c for c in server.threads_cpu().values()]
+    assert len(server.processes("SIP receiver")) == 4 and len(busy) >= 4
+
+
+def test_over_ipv6(start, sipp):
+    ports = dict(UAS_PORT=free_port(), BUSY_PORT=free_port(), DEAD_PORT=free_port())
+    text_port = free_port("::1")
+    server = start("spine.cfg", address="[::1]", port=text_port, **ports)
+    sipp("options", "[::1]:%d" % text_port, address="::1", calls=3).finish()
+
+
+def test_ends_within_five_seconds_and_frees_its_port(spine):
+    server = spine()
+    server.stop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:
+        again.bind((server.address, server.port))
+
+
+def test_sigint_ends_it_too(spine):
+    server = spine()
+    server.process.send_signal(signal.SIGINT)
+    assert server.process.wait(5) == 0
