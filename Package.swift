@@ -116,7 +116,6 @@ let package = Package(
             ]),
         .testTarget(name: "ManagementTests", dependencies: ["Management", "JSONRPC", "Reactor", "Profiling"]),
         .testTarget(name: "EventsTests", dependencies: ["Events", "JSONRPC", "Reactor", "Profiling"]),
-        .testTarget(name: "IntegrationTests", dependencies: ["JSONRPC", "ProfileAnalysis"]),
     ],
     cLanguageStandard: .gnu17
 )
