@@ -1,1 +1,0 @@
-// RouteLanguage: see docs/ARCHITECTURE.md
