@@ -1,0 +1,211 @@
+#!/usr/bin/env python3
+"""CPU per call of SIPRay and of Debian's kamailio, alternating in one run on one machine.
+
+Calls INVITE 100 180 200 ACK BYE 200 go from one sipp through the server (record-routed, t_relay) to another. CPU is user + system
+of every process of the server. For SIPRay: profiling off, level 1 and level 3 with a subscriber that reads; there the SIP
+processes are also shown alone, since formatting and sending of events happen on threads of their own.
+
+    Benchmarks/calls/calls.py [--rate 500] [--seconds 8] [--rounds 4] [--workers 2] [--scenario call|options|register] [--only sipray]
+
+Needs sipp and kamailio (Debian: sip-tester kamailio) and a release build (swift build -c release --product sipray).
+"""
+import argparse
+import json
+import os
+import pathlib
+import random
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+SCENARIOS = ROOT / "Tests/IntegrationTests/sipp"
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def free_port():
+    while True:
+        port = random.randint(20000, 32000)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+
+
+def fill(template, directory, **values):
+    text = (HERE / template).read_text()
+    for key, value in values.items():
+        text = text.replace("@%s@" % key, str(value))
+    path = pathlib.Path(directory) / template
+    path.write_text(text)
+    return path
+
+
+def tree(pid):
+    """The process and its descendants."""
+    out = [pid]
+    for task in os.listdir("/proc/%d/task" % pid):
+        try:
+            children = open("/proc/%d/task/%s/children" % (pid, task)).read().split()
+        except FileNotFoundError:
+            continue
+        for child in children:
+            out += tree(int(child))
+    return out
+
+
+
+def schedstat(path):
+    """Nanoseconds on the processor; finer than the ticks of stat."""
+    try:
+        return int(open(path).read().split()[0])
+    except (FileNotFoundError, IndexError):
+        return 0
+
+
+def cpu(pid):
+    """CPU nanoseconds of all tasks of the process tree, by task id."""
+    out = {}
+    for process in tree(pid):
+        for task in os.listdir("/proc/%d/task" % process):
+            out[int(task)] = schedstat("/proc/%d/task/%s/schedstat" % (process, task))
+    return out
+
+
+def resident(pid):
+    total = 0
+    for process in tree(pid):
+        for line in open("/proc/%d/smaps_rollup" % process):
+            if line.startswith("Pss:"):
+                total += int(line.split()[1])
+    return total / 1024
+
+
+def mi(port, method, params=None):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.connect(("127.0.0.1", port))
+        client.settimeout(5)
+        client.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params or {}}).encode())
+        return json.loads(client.recv(65536))["result"]
+
+
+class Reader(threading.Thread):
+    """A subscriber that reads everything, in a process of its own so that its CPU is not the server's."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(
+            [sys.executable, "-c",
+             "import socket\ns=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)\n"
+             "s.setsockopt(socket.SOL_SOCKET,socket.SO_RCVBUF,8<<20)\ns.bind(('127.0.0.1',0))\n"
+             "print(s.getsockname()[1],flush=True)\nb=bytearray(65536)\n"
+             "while True: s.recv_into(b)\n"], stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline())
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def one_run(kind, options, directory):
+    """CPU milliseconds per call (all, SIP processes alone), MiB, failed calls."""
+    port, uas, mi_port = free_port(), free_port(), free_port()
+    values = dict(PORT=port, UAS_PORT=uas, MI_PORT=mi_port, WORKERS=options.workers)
+    log = open(pathlib.Path(directory) / (kind + ".log"), "ab")
+    if kind == "kamailio":
+        command = ["kamailio", "-f", str(fill("kamailio.cfg", directory, **values)), "-DD", "-E", "-Y", directory,
+                   "-m", "256", "-M", "16"]
+    else:
+        command = [options.sipray, "serve", str(fill("sipray.cfg", directory, **values))]
+    server = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+    reader = callee = None
+    try:
+        time.sleep(1.0)
+        sip = None
+        if kind != "kamailio":
+            sip = {p["PID"] for p in mi(mi_port, "ps")["Processes"] if p["Type"].startswith("SIP receiver")}
+            if kind != "sipray":
+                reader = Reader()
+                mi(mi_port, "core:profiling_proc", {"level": int(kind[-1])})
+                for event in ("E_PROFILING_PROC", "E_PROFILING_SCRIPT"):
+                    mi(mi_port, "evi:subscribe", {"event": event, "socket": "udp:127.0.0.1:%d" % reader.port, "expire": 3600})
+        quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+
+        def load(calls, local):
+            name = {"call": "uac_call"}.get(options.scenario, options.scenario)
+            return subprocess.run(["sipp", "-sf", str(SCENARIOS / (name + ".xml")), "-i", "127.0.0.1", "-p", str(local),
+                                   "-m", str(calls), "-r", str(options.rate), "-l", "20000", "-s", "callee", "-nostdin",
+                                   "-timeout", "120", "127.0.0.1:%d" % port], **quiet).returncode
+
+        if options.scenario == "call":
+            callee = subprocess.Popen(["sipp", "-sf", str(SCENARIOS / "uas_call.xml"), "-i", "127.0.0.1", "-p", str(uas),
+                                       "-nostdin"], **quiet)
+            time.sleep(0.3)
+        load(options.rate, free_port())  # warm up for a second
+        before = cpu(server.pid)
+        calls = options.rate * options.seconds
+        status = load(calls, free_port())
+        after = cpu(server.pid)
+        spent = {t: after[t] - before.get(t, 0) for t in after}
+        total = sum(spent.values())
+        of_sip = sum(v for t, v in spent.items() if t in sip) if sip else total
+        return total / calls / 1e6, of_sip / calls / 1e6, resident(server.pid), status
+    finally:
+        for process in (callee,):
+            if process:
+                process.kill()
+                process.wait()
+        if reader:
+            reader.end()
+        server.send_signal(signal.SIGTERM)
+        try:
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+        log.close()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rate", type=int, default=500)
+    parser.add_argument("--seconds", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--scenario", choices=["call", "options", "register"], default="call")
+    parser.add_argument("--sipray", default=str(ROOT / ".build/release/sipray"))
+    parser.add_argument("--only", help="comma list of: kamailio, sipray, sipray-1, sipray-3")
+    options = parser.parse_args()
+    kinds = options.only.split(",") if options.only else ["kamailio", "sipray", "sipray-1", "sipray-3"]
+    results = {kind: [] for kind in kinds}
+    with tempfile.TemporaryDirectory() as directory:
+        for number in range(options.rounds):
+            for kind in kinds:
+                result = one_run(kind, options, directory)
+                results[kind].append(result)
+                print("round %d  %-9s %7.3f ms/%s  SIP processes %7.3f  %6.1f MiB  %s" % (
+                    number + 1, kind, result[0], options.scenario, result[1], result[2],
+                    "ok" if result[3] == 0 else "FAILED CALLS (sipp status %d)" % result[3]), flush=True)
+    base = statistics.median(r[0] for r in results[kinds[0]])
+    plain = statistics.median(r[1] for r in results["sipray"]) if "sipray" in results else None
+    print("\n%d %ss a second, %d s, %d workers, medians of %d alternated rounds\n" % (
+        options.rate, options.scenario, options.seconds, options.workers, options.rounds))
+    print("| server | CPU ms per %s (range) | of %s | SIP processes alone | against off | MiB |" % (options.scenario, kinds[0]))
+    print("|---|---|---|---|---|---|")
+    for kind in kinds:
+        total, sip = [r[0] for r in results[kind]], [r[1] for r in results[kind]]
+        print("| %s | %.3f (%.3f–%.3f) | %.2f | %.3f | %s | %.1f |" % (
+            kind, statistics.median(total), min(total), max(total), statistics.median(total) / base,
+            statistics.median(sip), "%.3f" % (statistics.median(sip) / plain) if plain and kind != "kamailio" else "–",
+            statistics.median(r[2] for r in results[kind])))
+
+
+if __name__ == "__main__":
+    main()
