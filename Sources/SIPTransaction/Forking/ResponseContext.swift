@@ -1,0 +1,279 @@
+/// Response context of a forking proxy: RFC 3261 §16.7 as a value.
+///
+/// Branches are added with a group number; groups are tried one after another, branches of one group at once.
+/// Budget: 4 bytes a branch, inline, no allocation.
+package struct ResponseContext: Sendable {
+    /// Most branches that a transaction may have over its life, serial forking and DNS failover included.
+    package static let branchesMax = 32
+
+    package enum Phase: UInt8, Sendable, BitwiseCopyable {
+        /// Branches are pending, or may be added.
+        case collecting
+        /// All branches are done; the owner decides (failure hook) whether to add branches or to answer.
+        case deciding
+        /// A final response went upstream.
+        case answered
+    }
+
+    struct Branch: Sendable, BitwiseCopyable {
+        /// 0: nothing received; otherwise the last status, 408 and 503 also where they stand for a local failure.
+        var status: UInt16 = 0
+        var group: UInt8 = 0
+        var marks: Marks = []
+
+        var isFinal: Bool { status >= 200 }
+    }
+
+    struct Marks: OptionSet, Sendable, BitwiseCopyable {
+        let rawValue: UInt8
+        static let sent = Marks(rawValue: 1)
+        static let cancelWanted = Marks(rawValue: 2)
+        static let cancelSent = Marks(rawValue: 4)
+        /// The status was made here, not received.
+        static let local = Marks(rawValue: 8)
+        static let minor = Marks(rawValue: 16)
+        /// Another branch took over (DNS failover) or the fork is over: the status counts no more.
+        static let replaced = Marks(rawValue: 32)
+    }
+
+    package private(set) var phase: Phase = .collecting
+    package private(set) var count = 0
+    /// The upstream client sent a CANCEL, or the owner cancelled everything.
+    package private(set) var isCancelled = false
+    /// A 6xx was received: no branch may be added any more, unless the owner allows it.
+    package private(set) var isBlocked = false
+    /// The context does not complete before `release`, although all branches are done (`t_wait_for_new_branches`).
+    package var isHeldOpen = false
+    private let isInvite: Bool
+    private let blocksOn6xx: Bool
+    private var branches = InlineArray<32, Branch>(repeating: Branch())
+
+    package init(isInvite: Bool, blocksOn6xx: Bool = true) {
+        self.isInvite = isInvite
+        self.blocksOn6xx = blocksOn6xx
+    }
+
+    // MARK: branches
+
+    /// Adds a branch. `nil` when there are too many, after a CANCEL, after a 6xx, or when the answer has been sent.
+    package mutating func add(group: UInt8 = 0, isMinor: Bool = false) -> Int? {
+        guard count < Self.branchesMax, !isCancelled, !isBlocked, phase != .answered else { return nil }
+        branches[count] = Branch(group: group, marks: isMinor ? .minor : [])
+        count += 1
+        phase = .collecting
+        return count - 1
+    }
+
+    /// The branches to be sent first: those of the lowest group that was not sent yet.
+    package mutating func start() -> BranchSet {
+        var group: UInt8?
+        for index in 0..<count where !branches[index].marks.contains(.sent) && !branches[index].isFinal {
+            group = min(group ?? .max, branches[index].group)
+        }
+        guard let group else { return [] }
+        var started: BranchSet = []
+        for index in 0..<count
+        where branches[index].group == group && !branches[index].marks.contains(.sent) && !branches[index].isFinal {
+            branches[index].marks.insert(.sent)
+            started.insert(BranchSet(index))
+        }
+        return started
+    }
+
+    /// The branch is given up in favour of a new one (the next address of its name): what it got counts no more.
+    package mutating func replace(_ index: Int) -> Int? {
+        let old = branches[index]
+        guard let new = add(group: old.group, isMinor: old.marks.contains(.minor)) else { return nil }
+        branches[index].marks.insert(.replaced)
+        if branches[index].status < 200 { branches[index].status = 503 }
+        branches[new].marks.insert(.sent)
+        return new
+    }
+
+    package func status(of index: Int) -> Int { Int(branches[index].status) }
+    package func isLocal(_ index: Int) -> Bool { branches[index].marks.contains(.local) }
+    package func isPending(_ index: Int) -> Bool {
+        branches[index].marks.contains(.sent) && !branches[index].isFinal
+    }
+    package var pending: BranchSet {
+        var set: BranchSet = []
+        for index in 0..<count where isPending(index) { set.insert(BranchSet(index)) }
+        return set
+    }
+
+    // MARK: events
+
+    /// A response came for a branch.
+    package mutating func receive(status: Int, branch index: Int) -> ForkStep {
+        settle(status: status, branch: index, marks: [])
+    }
+
+    /// A branch ended without a response: 408 for a timeout, 503 for a transport error, 477/4xx for what the owner says.
+    package mutating func fail(status: Int, branch index: Int) -> ForkStep {
+        guard !branches[index].isFinal else { return .nothing }
+        return settle(status: status, branch: index, marks: .local)
+    }
+
+    private mutating func settle(status: Int, branch index: Int, marks: Marks) -> ForkStep {
+        if branches[index].isFinal {
+            // A 2xx to an INVITE is never held back, be it a repetition, another fork's or a late one.
+            guard isInvite, (200..<300).contains(status) else { return .nothing }
+            return success(index)
+        }
+        if status < 200 { return provisional(status: status, branch: index) }
+        branches[index].marks.formUnion(marks)
+        if (200..<300).contains(status) { return success(index) }
+        branches[index].status = UInt16(clamping: status)
+        var step = ForkStep.nothing
+        if status >= 600, phase != .answered {
+            isBlocked = isBlocked || blocksOn6xx
+            step = cancelPending(where: { _ in true })
+        }
+        guard phase == .collecting else { return step }
+        let completion = completeIfDone()
+        step.actions.formUnion(completion.actions)
+        step.started = completion.started
+        step.cancelled.formUnion(completion.cancelled)
+        return step
+    }
+
+    private mutating func provisional(status: Int, branch index: Int) -> ForkStep {
+        branches[index].status = UInt16(clamping: max(status, Int(branches[index].status)))
+        var step = ForkStep.nothing
+        if status > 100, phase != .answered, isInvite { step.actions.insert(.forward) }
+        if branches[index].marks.contains(.cancelWanted), !branches[index].marks.contains(.cancelSent) {
+            branches[index].marks.insert(.cancelSent)
+            step.actions.insert(.cancel)
+            step.cancelled.insert(BranchSet(index))
+        }
+        return step
+    }
+
+    private mutating func success(_ index: Int) -> ForkStep {
+        branches[index].status = 200
+        guard isInvite || phase != .answered else { return .nothing }
+        phase = .answered
+        var step = ForkStep(.forward)
+        if isInvite {
+            step = cancelPending(where: { _ in true })
+            step.actions.insert(.forward)
+        }
+        return step
+    }
+
+    /// The upstream client, or the owner, gives up: cancel everything pending and start nothing more.
+    package mutating func cancelAll() -> ForkStep {
+        isCancelled = true
+        var step = cancelPending(where: { _ in true })
+        if phase == .collecting {
+            let completion = completeIfDone()
+            step.actions.formUnion(completion.actions)
+        }
+        return step
+    }
+
+    /// Cancels some branches; the others, and new ones, go on (`t_cancel_branch`).
+    package mutating func cancel(_ set: BranchSet) -> ForkStep {
+        cancelPending(where: { set.contains(BranchSet($0)) })
+    }
+
+    /// The CANCEL of a branch was sent by its machine (timer C): the context must not ask for another.
+    package mutating func noteCancelSent(_ index: Int) {
+        branches[index].marks.formUnion([.cancelWanted, .cancelSent])
+    }
+
+    /// No more branches will be added from outside: complete if all are done.
+    package mutating func release() -> ForkStep {
+        isHeldOpen = false
+        return phase == .collecting ? completeIfDone() : .nothing
+    }
+
+    /// The final response was sent: nothing but a 2xx to an INVITE is forwarded from now on.
+    package mutating func finish() -> ForkStep {
+        phase = .answered
+        return cancelPending(where: { _ in true })
+    }
+
+    // MARK: rules
+
+    private mutating func cancelPending(where included: (Int) -> Bool) -> ForkStep {
+        guard isInvite else { return .nothing }
+        var step = ForkStep.nothing
+        for index in 0..<count where included(index) && !branches[index].isFinal {
+            guard branches[index].marks.contains(.sent) else {
+                branches[index].status = 487
+                branches[index].marks.formUnion([.local, .replaced])
+                continue
+            }
+            branches[index].marks.insert(.cancelWanted)
+            // RFC 3261 §9.1: no CANCEL before a provisional response; it is sent when one comes.
+            guard branches[index].status >= 100, !branches[index].marks.contains(.cancelSent) else { continue }
+            branches[index].marks.insert(.cancelSent)
+            step.actions.insert(.cancel)
+            step.cancelled.insert(BranchSet(index))
+        }
+        return step
+    }
+
+    private mutating func completeIfDone() -> ForkStep {
+        var minorPending = false
+        for index in 0..<count where isPending(index) {
+            guard branches[index].marks.contains(.minor) else { return .nothing }
+            minorPending = true
+        }
+        if !isCancelled, !isBlocked {
+            let next = start()
+            if !next.isEmpty { return ForkStep(.start, started: next) }
+        }
+        if isHeldOpen, !isCancelled, !isBlocked { return .nothing }
+        phase = .deciding
+        var step = ForkStep(.complete)
+        if minorPending {
+            let cancelled = cancelPending(where: { _ in true })
+            step.actions.formUnion(cancelled.actions)
+            step.cancelled = cancelled.cancelled
+        }
+        return step
+    }
+
+    /// Chooses the response to send upstream (RFC 3261 §16.7 items 6 and 7).
+    ///
+    /// 6xx wins; otherwise the lowest class, and in the 4xx class what tells the caller how to ask again (401, 407,
+    /// 415, 420, 484) before the rest, a received response before a local one. Within a rank, the first to be added.
+    package func best(translates503: Bool = true) -> BestResponse {
+        var chosen: Int?
+        var challenges: BranchSet = []
+        for index in 0..<count where branches[index].status >= 300 && !branches[index].marks.contains(.replaced) {
+            if branches[index].status == 401 || branches[index].status == 407 {
+                challenges.insert(BranchSet(index))
+            }
+            if let present = chosen, rank(index) >= rank(present) { continue }
+            chosen = index
+        }
+        guard let chosen else {
+            return BestResponse(branch: nil, status: isCancelled ? 487 : 408, challenges: [])
+        }
+        var status = Int(branches[chosen].status)
+        if isCancelled, branches[chosen].marks.contains(.local) {
+            return BestResponse(branch: nil, status: 487, challenges: [])
+        }
+        if status == 503, translates503 { status = 500 }
+        if status != 401, status != 407 { challenges = [] }
+        return BestResponse(branch: chosen, status: status, challenges: challenges)
+    }
+
+    private func rank(_ index: Int) -> Int {
+        let status = Int(branches[index].status)
+        let local = branches[index].marks.contains(.local) ? 1 : 0
+        if status >= 600 { return local }
+        var rank = (status / 100) * 100
+        switch status {
+        case 401, 407, 415, 420, 484: rank += 10
+        case 408: rank += 40
+        case 487: rank += isCancelled ? 5 : 30
+        case 503: rank += 40
+        default: rank += 20
+        }
+        return rank + local
+    }
+}

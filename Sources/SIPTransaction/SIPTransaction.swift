@@ -1,1 +1,0 @@
-// SIPTransaction: see docs/ARCHITECTURE.md
