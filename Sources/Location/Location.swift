@@ -1,1 +1,0 @@
-// Location: see docs/ARCHITECTURE.md

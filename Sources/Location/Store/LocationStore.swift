@@ -1,0 +1,47 @@
+package import Bytes
+import Synchronization
+
+/// The registered contacts of the server: one `LocationDomain` for each name that the script gives to `save()`.
+///
+/// Domains are made while the script is bound; afterwards the list only grows. Thread-safe.
+package final class LocationStore: Sendable {
+    package let limits: LocationLimits
+    package let observer: LocationObserver
+    private let list = Mutex<[LocationDomain]>([])
+    private let settings = Mutex(Settings())
+
+    /// What domains made from now on get.
+    private struct Settings {
+        var order = BindingOrder.quality
+        var shardCountExponent = 6
+    }
+
+    package init(limits: LocationLimits = LocationLimits(), observer: LocationObserver = .none) {
+        self.limits = limits
+        self.observer = observer
+    }
+
+    /// Sets the order of bindings for the domains that are made afterwards.
+    package func configure(order: BindingOrder) {
+        settings.withLock { $0.order = order }
+    }
+
+    /// The domain called `name`, made on first use.
+    package func domain(named name: ByteString) -> LocationDomain {
+        let order = settings.withLock { $0.order }
+        return list.withLock { domains in
+            if let domain = domains.first(where: { $0.name == name }) { return domain }
+            let domain = LocationDomain(name: name, order: order, limits: limits, observer: observer)
+            domains.append(domain)
+            return domain
+        }
+    }
+
+    /// The domain called `name`, if the script uses it.
+    package func existingDomain(named name: ByteString) -> LocationDomain? {
+        list.withLock { domains in domains.first { $0.name == name } }
+    }
+
+    /// All domains in the order of their making.
+    package var domains: [LocationDomain] { list.withLock { $0 } }
+}

@@ -1,1 +1,0 @@
-// Modules: see docs/ARCHITECTURE.md

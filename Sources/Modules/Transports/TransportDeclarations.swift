@@ -1,0 +1,46 @@
+package import RouteLanguage
+
+/// Modules that add no function to the language: transports of SIP, of management and of events. Their parameters are
+/// read by the Server when it makes the processes.
+extension ModuleDeclaration {
+    /// `proto_udp`: SIP over UDP.
+    package static let protoUDP = ModuleDeclaration(
+        "proto_udp", parameters: [.integer("udp_port", 5060)], transport: "udp")
+
+    /// `mi_fifo`: management over a FIFO.
+    package static let miFIFO = ModuleDeclaration(
+        "mi_fifo",
+        parameters: [
+            .string("fifo_name", "/tmp/opensips_fifo"),
+            .integer("fifo_mode", 0o660),
+            ModuleParameterDeclaration("fifo_group", .any),
+            ModuleParameterDeclaration("fifo_user", .any),
+            .string("reply_dir", "/tmp/"),
+            .integer("pretty_printing", 0),
+        ] + tracing)
+
+    /// `mi_datagram`: management over UDP or a unix socket.
+    package static let miDatagram = ModuleDeclaration(
+        "mi_datagram",
+        parameters: [
+            .string("socket_name"),
+            ModuleParameterDeclaration("children_count", .any, default: .integer(1)),
+            .integer("unix_socket_mode", 0o660),
+            ModuleParameterDeclaration("unix_socket_group", .any),
+            ModuleParameterDeclaration("unix_socket_user", .any),
+            .integer("socket_timeout", 2000),
+            .integer("pretty_printing", 0),
+            .integer("socket_buf_size", 65457),
+        ] + tracing)
+
+    /// `event_datagram`: events over UDP or a unix socket.
+    package static let eventDatagram = ModuleDeclaration("event_datagram")
+
+    /// `event_route`: events handled by `event_route[NAME]` blocks, which read them with `$param(name)`.
+    package static let eventRoute = ModuleDeclaration("event_route")
+
+    private static let tracing: [ModuleParameterDeclaration] = ["trace_destination", "trace_bwlist"].map {
+        ModuleParameterDeclaration(
+            $0, .string, availability: .missing("HEP tracing is not supported; raise the profiling level instead"))
+    }
+}
