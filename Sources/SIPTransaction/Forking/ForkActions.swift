@@ -58,4 +58,10 @@ package struct BestResponse: Sendable, Hashable, BitwiseCopyable {
     package var status: Int
     /// Branches whose challenges belong into the chosen 401 or 407 (RFC 3261 §16.7 item 7).
     package var challenges: BranchSet
+
+    package init(branch: Int?, status: Int, challenges: BranchSet) {
+        self.branch = branch
+        self.status = status
+        self.challenges = challenges
+    }
 }
