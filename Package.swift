@@ -70,8 +70,11 @@ let package = Package(
             ],
             swiftSettings: settings),
         .target(
-            name: "Management", dependencies: ["JSONRPC", "Reactor", "Profiling", logging], swiftSettings: settings),
-        .target(name: "Events", dependencies: ["JSONRPC", "Reactor", "Profiling", logging], swiftSettings: settings),
+            name: "Management", dependencies: ["JSONRPC", "Reactor", "Profiling", "CPlatform", logging],
+            swiftSettings: settings),
+        .target(
+            name: "Events", dependencies: ["Management", "JSONRPC", "Reactor", "Profiling", "CPlatform", logging],
+            swiftSettings: settings),
         // F5
         .target(
             name: "Server",
@@ -83,7 +86,10 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "sipray",
-            dependencies: ["Server", "JSONRPC", "ProfileAnalysis", "RouteLanguage", "Profiling", argumentParser, logging],
+            dependencies: [
+                "Server", "Management", "JSONRPC", "ProfileAnalysis", "RouteLanguage", "Profiling", argumentParser,
+                logging,
+            ],
             swiftSettings: settings),
         // Tests
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
@@ -115,7 +121,7 @@ let package = Package(
                 "Reactor", "Profiling", "Bytes",
             ]),
         .testTarget(name: "ManagementTests", dependencies: ["Management", "JSONRPC", "Reactor", "Profiling"]),
-        .testTarget(name: "EventsTests", dependencies: ["Events", "JSONRPC", "Reactor", "Profiling"]),
+        .testTarget(name: "EventsTests", dependencies: ["Events", "Management", "JSONRPC", "Reactor", "Profiling"]),
     ],
     cLanguageStandard: .gnu17
 )

@@ -1,0 +1,87 @@
+import Glibc
+package import JSONRPC
+import Synchronization
+
+/// Calls a server's management interface and waits for the answer. Works against SIPRay and the peer alike.
+///
+/// Blocking, for use off a reactor's thread: command line, tests. Each call uses a fresh reply FIFO or socket, so that
+/// a late answer of an earlier call is never taken for this one's.
+package struct ManagementClient: Sendable {
+    package let endpoint: ManagementEndpoint
+    package let timeoutMilliseconds: Int
+
+    /// Most bytes of a reply that are read.
+    package static let replyBytesMax = 64 << 20
+    /// Most bytes of a datagram in either direction, as the peer has it.
+    package static let datagramBytesMax = 65457
+
+    package init(_ endpoint: ManagementEndpoint, timeoutMilliseconds: Int = 5000) {
+        self.endpoint = endpoint
+        self.timeoutMilliseconds = timeoutMilliseconds
+    }
+
+    /// Calls a command; an error of the server is thrown as ``ManagementClientError/refused(_:)``.
+    package func call(
+        _ method: String, _ parameters: RPCParameters = .none
+    ) throws(ManagementClientError) -> JSONValue {
+        let id = Self.nextID.wrappingAdd(1, ordering: .relaxed).newValue
+        let request = RPCRequest(method: method, parameters: parameters, id: .integer(id))
+        let bytes = try exchange(request.serialized())
+        let value: JSONValue
+        do throws(JSONError) {
+            value = try JSONParser.parse(bytes, limits: JSONLimits(textBytesMax: Self.replyBytesMax))
+        } catch {
+            throw .badReply("\(error): \(String(decoding: bytes.prefix(200), as: UTF8.self))")
+        }
+        guard let reply = RPCReply(value) else { throw .badReply(String(decoding: bytes.prefix(200), as: UTF8.self)) }
+        switch reply.outcome {
+        case .success(let result): return result
+        case .failure(let error): throw .refused(error)
+        }
+    }
+
+    /// Sends request bytes and gives the bytes of the answer, whatever they are.
+    package func exchange(_ request: [UInt8]) throws(ManagementClientError) -> [UInt8] {
+        let deadline = Deadline(milliseconds: timeoutMilliseconds)
+        return switch endpoint {
+        case .fifo(let path, let replyDirectory):
+            try exchange(request, fifo: path, replyDirectory: replyDirectory, deadline)
+        case .udp(let host, let port): try exchange(request, host: host, port: port, deadline)
+        case .unix(let path): try exchange(request, unix: path, deadline)
+        }
+    }
+
+    static let nextID = Atomic<Int>(0)
+
+    /// Waits until the descriptor is ready; `false` when the deadline comes first.
+    func wait(_ descriptor: Int32, for events: Int32, _ deadline: Deadline) -> Bool {
+        while true {
+            var entry = pollfd(fd: descriptor, events: Int16(events), revents: 0)
+            let ready = poll(&entry, 1, Int32(clamping: deadline.millisecondsLeft))
+            if ready > 0 { return true }
+            if ready == 0 || errno != EINTR { return false }
+        }
+    }
+
+    var noAnswer: ManagementClientError { .noAnswer(endpoint, milliseconds: timeoutMilliseconds) }
+}
+
+/// A point of time on the monotonic clock.
+struct Deadline {
+    private let end: Int
+
+    init(milliseconds: Int) { end = Self.now() + milliseconds }
+
+    var millisecondsLeft: Int { max(0, end - Self.now()) }
+
+    private static func now() -> Int {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+    }
+}
+
+/// The text of `errno`.
+func errorText(_ code: Int32 = errno) -> String {
+    strerror(code).map { String(cString: $0) } ?? "error \(code)"
+}

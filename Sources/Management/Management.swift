@@ -1,1 +1,0 @@
-// Management: see docs/ARCHITECTURE.md
