@@ -1,0 +1,297 @@
+import Glibc
+import Synchronization
+
+/// Owns the processes' rings, their levels, the consumers, and the thread that brings records from the ones to the
+/// others.
+///
+/// Any thread may call it. None of its methods is for a hot path: they take locks, never those of a process.
+public final class Profiler: Sendable {
+    /// Process ids are below this: nine bits of a session's id.
+    public static let processesMax = 512
+    /// How many records the ring of a process holds unless told otherwise: 512 KiB.
+    public static let ringRecordsDefault = 32_768
+    /// How many bytes of annotations a process holds unless told otherwise.
+    public static let annotationBytesDefault = 262_144
+    /// How long the collector sleeps between two rounds while somebody listens.
+    public static let roundNanoseconds: UInt64 = 10_000_000
+    /// After so many quiet rounds the collector sleeps until it is woken.
+    static let quietRoundsMax = 5
+
+    /// The sites that records of its processes name.
+    public let sites: SiteTable
+    private let ringRecords: Int
+    private let annotationBytes: Int
+    private let clock: TickSource
+    private let state: Guarded<ProfilerState>
+    /// Guards `state` and wakes the collector.
+    private let monitor = Monitor()
+    /// Held while a round is made; taken before `monitor`.
+    private let collection: Mutex<CollectionState>
+
+    /// A profiler without processes. Nothing runs before `start`.
+    public convenience init(
+        sites: SiteTable = .shared, ringRecords: Int = Profiler.ringRecordsDefault,
+        annotationBytes: Int = Profiler.annotationBytesDefault
+    ) {
+        self.init(sites: sites, ringRecords: ringRecords, annotationBytes: annotationBytes, clock: .system)
+    }
+
+    /// The same on another clock.
+    package init(
+        sites: SiteTable = .shared, ringRecords: Int = Profiler.ringRecordsDefault,
+        annotationBytes: Int = Profiler.annotationBytesDefault, clock: TickSource
+    ) {
+        self.sites = sites
+        self.ringRecords = ringRecords
+        self.annotationBytes = annotationBytes
+        self.clock = clock
+        state = Guarded(ProfilerState())
+        collection = Mutex(CollectionState(calibrator: Calibrator(clock: clock)))
+    }
+
+    // MARK: Processes
+
+    /// Adds a process and gives the probe that its thread shall speak into. `id` must be free and below
+    /// `processesMax`; without one the lowest free id is taken. Its level is `off`.
+    public func addProcess(id: Int? = nil, description: String, type: Int) -> Probe {
+        monitor.withLock {
+            let id = id ?? state.value.freeID
+            precondition((0..<Profiler.processesMax).contains(id), "process id \(id) is not in 0..<512")
+            precondition(state.value.index(of: id) == nil, "process id \(id) is taken")
+            let probe = Probe(process: id, ringRecords: ringRecords, annotationBytes: annotationBytes, clock: clock)
+            let reader = ProcessReader(probe: probe, type: type, sites: sites)
+            state.value.insert(
+                ProcessEntry(id: id, description: description, type: type, level: .off, probe: probe, reader: reader))
+            return probe
+        }
+    }
+
+    /// Takes a process away that has ended or is about to. Sessions that it left open are closed as truncated.
+    public func removeProcess(id: Int) {
+        monitor.withLock {
+            guard let index = state.value.index(of: id) else { return }
+            state.value.processes[index].probe.isClosed.store(true, ordering: .releasing)
+            state.value.processes[index].probe.wanted.store(0, ordering: .relaxed)
+            monitor.notifyAll()
+        }
+        if monitor.withLock({ state.value.consumers.isEmpty }) { collect() }
+    }
+
+    /// All processes by id.
+    public var processes: [ProcessStatus] {
+        monitor.withLock {
+            state.value.processes.map { entry in
+                ProcessStatus(
+                    id: entry.id, description: entry.description, type: entry.type, level: entry.level,
+                    written: entry.probe.ring.head - 1, overrun: entry.reader.overrun.load(ordering: .relaxed),
+                    orphaned: entry.reader.orphaned.load(ordering: .relaxed))
+            }
+        }
+    }
+
+    // MARK: Levels
+
+    /// Sets the level of one process, or of all; takes effect at the next `begin` there. False when there is no such
+    /// process.
+    @discardableResult
+    public func setLevel(_ level: Level, process id: Int? = nil) -> Bool {
+        monitor.withLock {
+            guard let id else {
+                for index in state.value.processes.indices { state.value.processes[index].level = level }
+                applyInterest()
+                return true
+            }
+            guard let index = state.value.index(of: id) else { return false }
+            state.value.processes[index].level = level
+            applyInterest()
+            return true
+        }
+    }
+
+    /// The level of a process; none when there is no such process.
+    public func level(process id: Int) -> Level? {
+        monitor.withLock { state.value.index(of: id).map { state.value.processes[$0].level } }
+    }
+
+    // MARK: Consumers
+
+    /// Begins to give records to a consumer: sessions that begin from now on. Attaching again changes what it wants.
+    ///
+    /// `wants` is any of `.process` (how much of it speaks is up to the levels), `.script` and `.annotations`.
+    public func attach(_ consumer: Consumer, wants: Interest) {
+        var wants = wants
+        if !wants.isDisjoint(with: .process) { wants.formUnion(.process) }
+        collection.withLock { _ in
+            monitor.withLock {
+                if state.value.consumers.isEmpty {
+                    for entry in state.value.processes { entry.reader.skipToPresent() }
+                }
+                state.value.generation += 1
+                consumer.open(interest: wants, generation: state.value.generation)
+                if !state.value.consumers.contains(where: { $0 === consumer }) {
+                    state.value.consumers.append(consumer)
+                }
+                applyInterest()
+            }
+        }
+    }
+
+    /// Ends giving records to a consumer; what waits in its queue may still be taken.
+    public func detach(_ consumer: Consumer) {
+        collection.withLock { _ in
+            monitor.withLock {
+                state.value.consumers.removeAll { $0 === consumer }
+                applyInterest()
+            }
+        }
+        consumer.close()
+    }
+
+    /// All consumers, for a listing of their losses.
+    public var consumers: [Consumer] { monitor.withLock { state.value.consumers } }
+
+    /// Keeps the rings filled also while no consumer is attached, for `flightRecord`. Costs the processes their records,
+    /// and no thread.
+    public func keepFlightRecord(of wants: Interest) {
+        monitor.withLock {
+            state.value.recorderInterest = wants.isDisjoint(with: .process) ? wants : wants.union(.process)
+            applyInterest()
+        }
+    }
+
+    /// What the ring of a process still holds, oldest first: the last seconds before now. Sessions that began earlier
+    /// are left out, those that are still going on have no `end`. Any thread, at any time; the process does not notice.
+    public func flightRecord(process id: Int) -> [ProfilingRecord] {
+        guard let entry = monitor.withLock({ state.value.index(of: id).map { state.value.processes[$0] } }) else {
+            return []
+        }
+        let calibration = collection.withLock { $0.calibrator.update() }
+        var decoder = SessionDecoder(process: id, type: entry.type, table: sites)
+        var raw: [RawRecord] = []
+        var out: [Delivery] = []
+        var position = entry.probe.ring.read(from: 1, limit: Int(entry.probe.ring.capacity), into: &raw)
+        for record in raw {
+            decoder.decode(
+                record, position: position, calibration: calibration, generation: 0, bytes: entry.probe.annotations,
+                into: &out)
+            position += 1
+        }
+        return out.map(\.record)
+    }
+
+    /// Recomputes what each process shall record. Called under the monitor, when a consumer or a level changed.
+    private func applyInterest() {
+        let wants = state.value.wants
+        for entry in state.value.processes where !entry.probe.isClosed.load(ordering: .relaxed) { entry.apply(wants) }
+        monitor.notifyAll()
+    }
+
+    // MARK: Collecting
+
+    /// Starts the collector's thread; once.
+    public func start() {
+        monitor.withLock {
+            guard state.value.thread == nil, !state.value.isStopping else { return }
+            state.value.thread = Thread.spawn(name: "profiling") { self.run() }
+        }
+    }
+
+    /// Ends the collector's thread after a last round, closes sessions still open and detaches all consumers. Waits for
+    /// one round at most.
+    public func stop() {
+        let thread = monitor.withLock {
+            state.value.isStopping = true
+            monitor.notifyAll()
+            defer { state.value.thread = nil }
+            return state.value.thread
+        }
+        thread?.join()
+        collect()
+        for consumer in consumers { detach(consumer) }
+    }
+
+    /// Makes one round on the calling thread: what is in the rings goes to the consumers. For programs that do not `start`
+    /// the thread, and for tests.
+    public func collect() { _ = round() }
+
+    /// What a round found.
+    private struct Round {
+        /// A session is open somewhere.
+        var isOpen = false
+        /// Some ring was filled by a good part: the next round shall not wait.
+        var isPressed = false
+    }
+
+    private func round() -> Round {
+        collection.withLock { collection in
+            let (processes, consumers, generation) = monitor.withLock {
+                (state.value.processes, state.value.consumers, state.value.generation)
+            }
+            guard !consumers.isEmpty else {
+                drop(processes.filter { $0.probe.isClosed.load(ordering: .acquiring) })
+                return Round()
+            }
+            let calibration = collection.calibrator.update()
+            var result = Round()
+            for entry in processes {
+                // Asked before reading, so that nothing comes after what is read.
+                let isClosed = entry.probe.isClosed.load(ordering: .acquiring)
+                var read = 0
+                var count = 0
+                repeat {
+                    var lost = ConsumerLosses()
+                    collection.batch.removeAll(keepingCapacity: true)
+                    count = entry.reader.read(
+                        calibration: calibration, generation: generation, into: &collection.batch, lost: &lost)
+                    if isClosed, count == 0 { entry.reader.cut(into: &collection.batch) }
+                    guard !collection.batch.isEmpty || lost.total > 0 else { break }
+                    for consumer in consumers { consumer.deliver(collection.batch, lost: lost) }
+                    read += count
+                } while count == ProcessReader.batchRecords && read < Int(entry.probe.ring.capacity)
+                if isClosed { close(entry, consumers, &collection.batch) }
+                result.isOpen = result.isOpen || entry.reader.isOpen
+                result.isPressed = result.isPressed || read > Int(entry.probe.ring.capacity) / 4
+            }
+            drop(processes.filter { $0.probe.isClosed.load(ordering: .acquiring) })
+            return result
+        }
+    }
+
+    private func close(_ entry: ProcessEntry, _ consumers: [Consumer], _ batch: inout [Delivery]) {
+        batch.removeAll(keepingCapacity: true)
+        entry.reader.cut(into: &batch)
+        for consumer in consumers { consumer.deliver(batch, lost: ConsumerLosses()) }
+    }
+
+    private func drop(_ closed: [ProcessEntry]) {
+        guard !closed.isEmpty else { return }
+        monitor.withLock {
+            state.value.processes.removeAll { entry in closed.contains { $0.probe === entry.probe } }
+        }
+    }
+
+    /// The collector's thread: rounds while somebody listens, else asleep.
+    private func run() {
+        var quietRounds = 0
+        while !monitor.withLock({ state.value.isStopping }) {
+            let result = round()
+            if result.isPressed { continue }
+            monitor.withLock {
+                guard !state.value.isStopping else { return }
+                quietRounds = result.isOpen || state.value.isListenedTo ? 0 : quietRounds + 1
+                if quietRounds > Profiler.quietRoundsMax {
+                    monitor.wait()
+                    quietRounds = 0
+                } else {
+                    monitor.wait(nanoseconds: Profiler.roundNanoseconds)
+                }
+            }
+        }
+    }
+}
+
+/// What a round needs, guarded by the collection lock.
+private struct CollectionState: ~Copyable {
+    var calibrator: Calibrator
+    var batch: [Delivery] = []
+}

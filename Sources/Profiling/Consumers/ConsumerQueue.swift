@@ -1,0 +1,88 @@
+/// A record on its way to the consumers: which of them get it depends on when its session began.
+struct Delivery {
+    var record: ProfilingRecord
+    /// The generation of consumers that was current when the session was first seen.
+    var generation: UInt64
+}
+
+/// The queue of one consumer: pure rules, guarded by the consumer.
+///
+/// Invariant: what waits and the sessions that are open together fit `recordsMax`, so that an `end` always has a place.
+struct ConsumerQueue {
+    let recordsMax: Int
+    private(set) var interest: Interest = []
+    private(set) var losses = ConsumerLosses()
+    private(set) var delivered: UInt64 = 0
+    var isClosed = false
+
+    private var records: [ProfilingRecord] = []
+    private var generation: UInt64 = 0
+    /// Sessions whose `start` was delivered; true when something of it was lost since.
+    private var open: [UInt64: Bool] = [:]
+
+    init(recordsMax: Int) { self.recordsMax = recordsMax }
+
+    var isEmpty: Bool { records.isEmpty }
+    var count: Int { records.count }
+
+    /// Sets what is wanted, for sessions first seen in that generation or later.
+    mutating func open(interest: Interest, generation: UInt64) {
+        self.interest = interest
+        self.generation = generation
+        isClosed = false
+    }
+
+    mutating func take() -> [ProfilingRecord] {
+        guard !records.isEmpty else { return [] }
+        var taken: [ProfilingRecord] = []
+        swap(&taken, &records)
+        return taken
+    }
+
+    mutating func deliver(_ batch: [Delivery], lost: ConsumerLosses) {
+        losses.overrun += lost.overrun
+        losses.orphaned += lost.orphaned
+        for delivery in batch { deliver(delivery) }
+    }
+
+    private mutating func deliver(_ delivery: Delivery) {
+        let record = delivery.record
+        guard record.verb != .start else { return start(delivery) }
+        guard let isCut = open[record.session] else {
+            if isDue(delivery) { losses.queueFull += 1 }
+            return
+        }
+        if record.verb == .end {
+            open[record.session] = nil
+            append(record, isTruncated: isCut)
+        } else if !isCut, hasRoom(for: 1) {
+            append(record, isTruncated: false)
+        } else {
+            open[record.session] = true
+            losses.queueFull += 1
+        }
+    }
+
+    private mutating func start(_ delivery: Delivery) {
+        guard isDue(delivery) else { return }
+        guard hasRoom(for: 2) else {
+            losses.queueFull += 1
+            return
+        }
+        open[delivery.record.session] = false
+        append(delivery.record, isTruncated: false)
+    }
+
+    private mutating func append(_ record: ProfilingRecord, isTruncated: Bool) {
+        records.append(record)
+        if isTruncated { records[records.count - 1].isTruncated = true }
+        delivered += 1
+    }
+
+    private func hasRoom(for count: Int) -> Bool { records.count + open.count + count <= recordsMax }
+
+    private func isDue(_ delivery: Delivery) -> Bool {
+        let wanted: Interest = delivery.record.producer == .script ? .script : .process
+        return delivery.generation >= generation && !interest.isDisjoint(with: wanted)
+    }
+}

@@ -1,0 +1,47 @@
+/// A record as it lies in the ring: 16 bytes.
+///
+/// ```
+///          63                  32 31  24 23               4 3    0
+/// word 0  │ ticks                                               │
+/// word 1  │ status              │  0    │ site number      │ verb │   start, enter, exit, end
+///         │ session continued by the next start        (60) │ verb │   link
+///         │ byte ring position  │ key (16) │ count (12)     │ verb │   annotation
+///         │ 0                                               │ verb │   cut
+/// ```
+struct RawRecord: BitwiseCopyable {
+    var ticks: UInt64
+    var word: UInt64
+
+    enum Kind: UInt64 {
+        case start = 1
+        case enter = 2
+        case exit = 3
+        case end = 4
+        case scriptStart = 5
+        case scriptEnd = 6
+        case link = 7
+        case annotation = 8
+        /// The writer found sessions open that it should have ended: everything open is closed.
+        case cut = 9
+    }
+
+    var kind: Kind? { Kind(rawValue: word & 15) }
+    var site: Int { Int(word &>> 4 & UInt64(Site.numberMask)) }
+    var status: Int32 { Int32(truncatingIfNeeded: word &>> 32) }
+    var token: SessionToken { SessionToken(rawValue: word &>> 4) }
+    var annotationCount: Int { Int(word &>> 4 & 0xFFF) }
+    var annotationKey: UInt16 { UInt16(truncatingIfNeeded: word &>> 16) }
+    var annotationPosition: UInt32 { UInt32(truncatingIfNeeded: word &>> 32) }
+
+    @inline(__always)
+    static func word(_ kind: Kind, _ site: Site, status: Int32 = 0) -> UInt64 {
+        kind.rawValue | UInt64(site.raw & Site.numberMask) &<< 4 | UInt64(UInt32(bitPattern: status)) &<< 32
+    }
+
+    static func link(_ token: SessionToken) -> UInt64 { Kind.link.rawValue | token.rawValue &<< 4 }
+
+    static func annotation(key: UInt16, count: Int, position: UInt64) -> UInt64 {
+        Kind.annotation.rawValue | UInt64(count & 0xFFF) &<< 4 | UInt64(key) &<< 16
+            | UInt64(UInt32(truncatingIfNeeded: position)) &<< 32
+    }
+}

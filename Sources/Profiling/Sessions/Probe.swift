@@ -1,0 +1,268 @@
+public import Synchronization
+
+/// What the code of one process speaks into: starts and ends sessions, enters and exits jobs.
+///
+/// One per process (`Profiler.addProcess`), used on that process's thread only. Calls nest strictly: what was entered,
+/// held or started last ends first.
+///
+/// Budget, per record: nobody interested: one relaxed load and a test. Somebody interested: the clock read and three
+/// stores. Never an allocation, lock, system call or wait.
+public final class Probe: @unchecked Sendable {
+    // @unchecked: `active` and `wanted` are atomic, the rings take care of themselves, and everything else belongs to
+    // the process's thread; the object itself is made elsewhere and handed over once.
+
+    /// What is recorded until the current pass ends. Written by the owner, looked at by the collector.
+    @usableFromInline let active = Atomic<UInt8>(0)
+    /// What the next pass will record. Written by the profiler.
+    @usableFromInline let wanted = Atomic<UInt8>(0)
+
+    /// The process's id.
+    public let process: Int
+    let ring: RecordRing
+    let annotations: AnnotationRing
+    /// Set when the process has ended: no more records come.
+    let isClosed = Atomic<Bool>(false)
+
+    // The ring position of `start` is part of its session's id, so the writer knows its own sessions.
+    @exclusivity(unchecked) private var heldCount = 0
+    @exclusivity(unchecked) private var passesInside = 0
+    @exclusivity(unchecked) private var startSite = Site.silent
+    @exclusivity(unchecked) private var isStartWritten = false
+    @exclusivity(unchecked) private var scriptsCount = 0
+    private let held: UnsafeMutablePointer<RawRecord>
+    private let scripts: UnsafeMutablePointer<UInt64>
+    private let clock: TickSource
+    private let usesCounter: Bool
+
+    /// How many starts and enters are held back at most; when one more comes they are all written.
+    public static let heldMax = 32
+    /// How deep script sessions nest before the writer no longer knows their ids.
+    public static let scriptsMax = 64
+    /// How many bytes of one annotation are kept.
+    public static let annotationBytesMax = 2048
+
+    init(process: Int, ringRecords: Int, annotationBytes: Int, clock: TickSource) {
+        self.process = process
+        self.clock = clock
+        usesCounter = clock.usesCounter
+        ring = RecordRing(capacity: ringRecords)
+        annotations = AnnotationRing(bytes: annotationBytes)
+        held = .allocate(capacity: Probe.heldMax)
+        held.initialize(repeating: RawRecord(ticks: 0, word: 0), count: Probe.heldMax)
+        scripts = .allocate(capacity: Probe.scriptsMax)
+        scripts.initialize(repeating: 0, count: Probe.scriptsMax)
+    }
+
+    /// A probe that no profiler listens to: for code that must run without one, and for tests.
+    public static func unattached(process: Int = 0) -> Probe {
+        Probe(process: process, ringRecords: 16, annotationBytes: 0, clock: .system)
+    }
+
+    deinit {
+        held.deallocate()
+        scripts.deallocate()
+    }
+
+    // MARK: Passes
+
+    /// Begins a pass of the process: from here to `end` the interest stays as it is now.
+    ///
+    /// The `start` is held back until something inside speaks; it then comes out with the time it has now. A pass
+    /// within a pass records nothing of its own.
+    @inlinable
+    public func begin(_ site: Site) {
+        let wanted = wanted.load(ordering: .relaxed)
+        if wanted | active.load(ordering: .relaxed) != 0 { beginWanted(site, wanted) }
+    }
+
+    /// Ends the pass. If nothing spoke since `begin`, nothing is left of it.
+    @inlinable
+    public func end(status: Int32 = 0) {
+        if active.load(ordering: .relaxed) != 0 { endWanted(status) }
+    }
+
+    @usableFromInline
+    @inline(never)
+    func beginWanted(_ site: Site, _ wanted: UInt8) {
+        guard active.load(ordering: .relaxed) == 0 else {
+            passesInside += 1
+            return
+        }
+        active.store(wanted, ordering: .relaxed)
+        isStartWritten = false
+        startSite = site
+        if wanted & Interest.process.rawValue != 0 { hold(word: RawRecord.word(.start, site)) }
+    }
+
+    @usableFromInline
+    @inline(never)
+    func endWanted(_ status: Int32) {
+        guard passesInside == 0 else {
+            passesInside -= 1
+            return
+        }
+        heldCount = 0
+        if scriptsCount > 0 {
+            scriptsCount = 0
+            write(RawRecord.Kind.cut.rawValue)
+        } else if isStartWritten {
+            write(RawRecord.word(.end, startSite, status: status))
+        }
+        isStartWritten = false
+        active.store(0, ordering: .relaxed)
+    }
+
+    // MARK: Jobs
+
+    /// Whether a record of that site would be written now: for code that would have to work for its record.
+    @inlinable
+    public func wants(_ site: Site) -> Bool { active.load(ordering: .relaxed) & UInt8(site.raw &>> 24) != 0 }
+
+    /// A job begins. What is held back is written first, each with its own time.
+    @inlinable
+    public func enter(_ site: Site) {
+        if active.load(ordering: .relaxed) & UInt8(site.raw &>> 24) != 0 { enterWanted(site) }
+    }
+
+    /// The job entered or held last ends.
+    @inlinable
+    public func exit(_ site: Site, status: Int32 = 0) {
+        if active.load(ordering: .relaxed) & UInt8(site.raw &>> 24) != 0 { exitWanted(site, status) }
+    }
+
+    /// A job begins that leaves records only if something inside it speaks. It ends with `exit`.
+    @inlinable
+    public func hold(_ site: Site) {
+        if active.load(ordering: .relaxed) & UInt8(site.raw &>> 24) != 0 { holdWanted(site) }
+    }
+
+    @usableFromInline
+    @inline(never)
+    func enterWanted(_ site: Site) {
+        if heldCount > 0 { release() }
+        write(RawRecord.word(.enter, site))
+    }
+
+    @usableFromInline
+    @inline(never)
+    func exitWanted(_ site: Site, _ status: Int32) {
+        if heldCount > 0 {
+            heldCount -= 1
+        } else {
+            write(RawRecord.word(.exit, site, status: status))
+        }
+    }
+
+    @usableFromInline
+    @inline(never)
+    func holdWanted(_ site: Site) { hold(word: RawRecord.word(.enter, site)) }
+
+    private func hold(word: UInt64) {
+        if heldCount == Probe.heldMax { release() }
+        held[heldCount] = RawRecord(ticks: now(), word: word)
+        heldCount += 1
+    }
+
+    /// Writes what is held back, with the times at which it happened.
+    private func release() {
+        for index in 0..<heldCount {
+            let record = held[index]
+            if record.word & 15 == RawRecord.Kind.start.rawValue { isStartWritten = true }
+            ring.append(ticks: record.ticks, word: record.word)
+        }
+        heldCount = 0
+    }
+
+    // MARK: Script sessions
+
+    /// A run of a top-level route begins: a session of its own, inside the one that is open.
+    ///
+    /// `continuing` names the session that this one goes on with after a suspension. Gives the session's id, or
+    /// `none` when nobody is interested.
+    @discardableResult
+    @inlinable
+    public func startScript(_ site: Site, continuing link: SessionToken = .none) -> SessionToken {
+        active.load(ordering: .relaxed) & Interest.script.rawValue != 0 ? startScriptWanted(site, link) : .none
+    }
+
+    /// The run of the route started last ends.
+    @inlinable
+    public func endScript(_ site: Site, status: Int32 = 0) {
+        if active.load(ordering: .relaxed) & Interest.script.rawValue != 0 { endScriptWanted(site, status) }
+    }
+
+    /// The script session that is open now, innermost; to be kept by who suspends, for `startScript(continuing:)`.
+    public var currentScriptSession: SessionToken {
+        guard scriptsCount > 0, scriptsCount <= Probe.scriptsMax else { return .none }
+        return SessionToken(position: scripts[scriptsCount - 1], process: process)
+    }
+
+    @usableFromInline
+    @inline(never)
+    func startScriptWanted(_ site: Site, _ link: SessionToken) -> SessionToken {
+        if heldCount > 0 { release() }
+        if link != .none { write(RawRecord.link(link)) }
+        let position = ring.position
+        if scriptsCount < Probe.scriptsMax { scripts[scriptsCount] = position }
+        scriptsCount += 1
+        write(RawRecord.word(.scriptStart, site))
+        return SessionToken(position: position, process: process)
+    }
+
+    @usableFromInline
+    @inline(never)
+    func endScriptWanted(_ site: Site, _ status: Int32) {
+        guard scriptsCount > 0 else { return }
+        scriptsCount -= 1
+        write(RawRecord.word(.scriptEnd, site, status: status))
+    }
+
+    // MARK: Annotations
+
+    /// Whether somebody asked for bytes: for code that would have to work for them.
+    @inlinable
+    public var wantsAnnotations: Bool { active.load(ordering: .relaxed) & Interest.annotations.rawValue != 0 }
+
+    /// Notes bytes about the innermost job that is open. Copied, at most `annotationBytesMax` of them, and only while a
+    /// consumer wants annotations. Says nothing by itself: while everything is still held back it is dropped.
+    @inlinable
+    public func annotate(_ key: UInt16, _ bytes: UnsafeRawBufferPointer) {
+        if active.load(ordering: .relaxed) & Interest.annotations.rawValue != 0 { annotateWanted(key, bytes) }
+    }
+
+    @usableFromInline
+    @inline(never)
+    func annotateWanted(_ key: UInt16, _ bytes: UnsafeRawBufferPointer) {
+        guard heldCount == 0 else { return }
+        let kept = UnsafeRawBufferPointer(rebasing: bytes.prefix(Probe.annotationBytesMax))
+        let position = annotations.append(kept)
+        write(RawRecord.annotation(key: key, count: kept.count, position: position))
+    }
+
+    // MARK: Writing
+
+    @inline(__always)
+    private func now() -> UInt64 { usesCounter ? TickSource.counter() : clock.now() }
+
+    @inline(__always)
+    private func write(_ word: UInt64) { ring.append(ticks: now(), word: word) }
+
+    /// Writes a record of an earlier time: for adapters that learn of a session when it is over. Such a process has
+    /// no passes of its own; the caller looks at `wanted` first.
+    package func writeLate(_ verb: Verb, _ site: Site, status: Int32 = 0, ticks: UInt64) {
+        let kind: RawRecord.Kind =
+            switch verb {
+            case .start: .start
+            case .enter: .enter
+            case .exit: .exit
+            case .end: .end
+            }
+        ring.append(ticks: ticks, word: RawRecord.word(kind, site, status: status))
+    }
+
+    /// Whether a session that began now would record that site.
+    package func wouldWant(_ site: Site) -> Bool { wanted.load(ordering: .relaxed) & site.interest.rawValue != 0 }
+
+    /// Ticks now, on the clock that records bear.
+    package var ticks: UInt64 { now() }
+}
