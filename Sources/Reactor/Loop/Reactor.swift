@@ -36,7 +36,8 @@ package final class Reactor: @unchecked Sendable {
     package private(set) var nowMilliseconds: Int
     /// The same in nanoseconds.
     package private(set) var nowNanoseconds: Int64
-    let processSite: Site
+    /// Where every session of this reactor starts.
+    package let processSite: Site
     let jobs: JobQueue
     private let epoll: Int32
     private let wakeDescriptor: Int32

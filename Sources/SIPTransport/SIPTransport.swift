@@ -1,1 +1,0 @@
-// SIPTransport: see docs/ARCHITECTURE.md
