@@ -1,1 +1,13 @@
-// AllocationCounting
+import CAllocationCounter
+
+/// Whether allocations can be counted: not under a sanitizer. For `.enabled(if:)` of tests that gate on counts.
+public var canCountAllocations: Bool { callocationcounter_works() }
+
+/// How many allocations `body` makes on this thread: calls of malloc, calloc, realloc and their aligned kin.
+///
+/// Counts are exact. The first run of code may allocate for metadata and caches, so run it once before counting.
+public func allocations(_ body: () throws -> Void) rethrows -> Int {
+    let before = callocationcounter_count()
+    try body()
+    return Int(callocationcounter_count() - before)
+}
