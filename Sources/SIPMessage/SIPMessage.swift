@@ -1,1 +1,0 @@
-// SIPMessage: see docs/ARCHITECTURE.md
