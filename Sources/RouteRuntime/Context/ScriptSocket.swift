@@ -1,0 +1,42 @@
+package import Bytes
+
+/// What a script sees of a listening socket. The transport floor is out of sight here; `id` is its handle.
+package struct ScriptSocket: Sendable, Hashable {
+    package let id: Int
+    /// In lower case: `udp`.
+    package let transport: ByteString
+    package let address: ByteString
+    package let port: Int
+    package let isIPv6: Bool
+    package let advertisedAddress: ByteString?
+    package let advertisedPort: Int?
+    package let tag: ByteString?
+    package let isAnycast: Bool
+    /// `udp:127.0.0.1:5060`
+    package let description: ByteString
+
+    package init(
+        id: Int, transport: ByteString, address: ByteString, port: Int, isIPv6: Bool = false,
+        advertisedAddress: ByteString? = nil, advertisedPort: Int? = nil, tag: ByteString? = nil,
+        isAnycast: Bool = false
+    ) {
+        self.id = id
+        self.transport = transport
+        self.address = address
+        self.port = port
+        self.isIPv6 = isIPv6
+        self.advertisedAddress = advertisedAddress
+        self.advertisedPort = advertisedPort
+        self.tag = tag
+        self.isAnycast = isAnycast
+        var writer = ByteWriter()
+        writer.append(transport)
+        writer.append(UInt8(ascii: ":"))
+        if isIPv6 { writer.append(UInt8(ascii: "[")) }
+        writer.append(address)
+        if isIPv6 { writer.append(UInt8(ascii: "]")) }
+        writer.append(UInt8(ascii: ":"))
+        writer.append(decimal: port)
+        description = writer.finishText()
+    }
+}

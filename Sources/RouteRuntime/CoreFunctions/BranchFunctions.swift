@@ -1,0 +1,152 @@
+import Bytes
+import RouteLanguage
+import SIPMessage
+
+/// Functions that add, move and serialize branches.
+enum BranchFunctions {
+    private static let routes: RouteKinds = [.request, .failure]
+
+    static let declarations: [FunctionDeclaration] =
+        ["append_branch", "append_branch_old", "append_msg_branch"].map {
+            FunctionDeclaration($0, [.string("uri", optional: true), .string("q", optional: true)], routes: routes)
+        }
+        + ["remove_branch", "remove_msg_branch"].map {
+            FunctionDeclaration($0, [.integer("branch")], routes: routes)
+        }
+        + ["move_branch", "move_msg_branch", "swap_branches", "swap_msg_branches", "swap_msg_branch"].map {
+            FunctionDeclaration(
+                $0, [.integer("source"), .integer("destination"), .integer("keep", optional: true)], routes: routes)
+        }
+        + [
+            FunctionDeclaration(
+                "serialize_branches", [.integer("clear"), .integer("keep_order", optional: true)], routes: routes),
+            FunctionDeclaration("next_branches", routes: routes),
+        ]
+
+    static let functions: [String: HostFunction] = [
+        "append_branch": append, "append_branch_old": append, "append_msg_branch": append,
+        "remove_branch": { call in
+            guard let index = call.integer(0),
+                let position = CSVTransformations.position(index, count: call.context.branches.count)
+            else { return .no }
+            call.context.branches.remove(at: position)
+            return .yes
+        },
+        "remove_msg_branch": { call in
+            // 0 is the request URI's own branch, which cannot go.
+            guard let index = call.integer(0), (1...max(1, call.context.branches.count)).contains(index),
+                !call.context.branches.isEmpty
+            else { return .no }
+            call.context.branches.remove(at: index - 1)
+            return .yes
+        },
+        "move_branch": { move($0, swaps: false) }, "move_msg_branch": { move($0, swaps: false) },
+        "swap_branches": { move($0, swaps: true) }, "swap_msg_branches": { move($0, swaps: true) },
+        "swap_msg_branch": { move($0, swaps: true) },
+        "serialize_branches": serialize, "next_branches": next,
+    ]
+
+    @Sendable private static func append(_ call: borrowing Call) -> Outcome {
+        var branch = Branches.own(call.context)
+        if let uri = call.string(0) {
+            guard SIPURI(uri) != nil else {
+                call.log(.error, "\(call.name)(): \"\(uri)\" is no URI")
+                return .no
+            }
+            branch = ScriptBranch(uri: uri.compacted(), destinationURI: call.context.destinationURI)
+            branch.socket = call.context.socketOut
+            branch.path = call.context.path
+        }
+        if let text = call.string(1) {
+            guard let q = Branches.q(text) else { return .no }
+            branch.q = q
+        }
+        guard Branches.append(branch, to: call.context) else {
+            call.log(.error, "\(call.name)(): more than \(ScriptBranch.countMax) branches")
+            return .no
+        }
+        return .yes
+    }
+
+    /// Branches are counted with the request URI's own as 0. A moved branch leaves its place.
+    private static func move(_ call: borrowing Call, swaps: Bool) -> Outcome {
+        let context = call.context
+        let count = context.branches.count + 1
+        guard let source = call.integer(0), let destination = call.integer(1), (0..<count).contains(source),
+            (0..<count).contains(destination)
+        else { return .no }
+        let moved = Branches.get(source, in: context)
+        let replaced = Branches.get(destination, in: context)
+        Branches.set(moved, at: destination, in: context)
+        if swaps {
+            Branches.set(replaced, at: source, in: context)
+        } else if (call.integer(2) ?? 0) == 0, source > 0, source != destination {
+            context.branches.remove(at: source - 1)
+        }
+        return .yes
+    }
+
+    // MARK: Serial forking
+
+    /// Where serialized branches wait: one value per branch, the next first, in text form.
+    private static let waiting: ByteString = "_serial_branches"
+
+    /// Turns parallel branches into serial ones: highest q first.
+    @Sendable private static func serialize(_ call: borrowing Call) -> Outcome {
+        let context = call.context
+        let avps = context.avps
+        if (call.integer(0) ?? 0) != 0 { avps.replaceAll(waiting, with: nil) }
+        guard !context.branches.isEmpty else { return .yes }
+        var all = [Branches.own(context)] + context.branches
+        if (call.integer(1) ?? 0) == 0 {
+            // Stable: branches of one q keep their order.
+            all = all.enumerated().sorted { left, right in
+                left.element.q != right.element.q
+                    ? left.element.q > right.element.q : left.offset < right.offset
+            }.map(\.element)
+        }
+        for branch in all { avps.append(waiting, .string(SerializedBranch.write(branch))) }
+        context.branches.removeAll()
+        return .yes
+    }
+
+    /// Takes all waiting branches of the highest q. 1: more are waiting; 2: these were the last.
+    @Sendable private static func next(_ call: borrowing Call) -> Outcome {
+        let context = call.context
+        guard let first = take(context) else { return .no }
+        let isFailure = call.kind == .failure
+        if isFailure {
+            context.branches.removeAll()
+            guard Branches.append(first, to: context) else { return .no }
+        } else {
+            Branches.setOwn(first, in: context)
+        }
+        while let peek = context.avps.value(waiting)?.text.flatMap({ SerializedBranch.read($0) }), peek.q == first.q {
+            guard let branch = take(context), Branches.append(branch, to: context) else { break }
+        }
+        return .done(context.avps.value(waiting) == nil ? 2 : 1)
+    }
+
+    private static func take(_ context: MessageContext) -> ScriptBranch? {
+        context.avps.remove(waiting)?.text.flatMap { SerializedBranch.read($0) }
+    }
+}
+
+/// A branch in one text, so that it can wait in an AVP: fields between line feeds, which none of them can hold.
+enum SerializedBranch {
+    static func write(_ branch: ScriptBranch) -> ByteString {
+        ByteString.joined(
+            [
+                ByteString(decimal: branch.q), ByteString(decimal: Int(branch.flags)), branch.uri,
+                branch.destinationURI ?? .empty, branch.path ?? .empty, branch.received ?? .empty,
+            ], "\n")
+    }
+
+    static func read(_ text: ByteString) -> ScriptBranch? {
+        let fields = text.split(at: ASCII.lineFeed)
+        guard fields.count == 6, let q = fields[0].decimal(), let flags = fields[1].decimal() else { return nil }
+        return ScriptBranch(
+            uri: fields[2], destinationURI: fields[3].nonEmpty, path: fields[4].nonEmpty, q: q,
+            flags: UInt32(truncatingIfNeeded: flags), received: fields[5].nonEmpty)
+    }
+}

@@ -1,0 +1,94 @@
+package import Reactor
+import RouteLanguage
+
+/// Whether a top route has ended or waits.
+package enum RunState {
+    case finished(ScriptResult)
+    /// Set `onEnd` to learn how it ends.
+    case suspended(ScriptRun)
+}
+
+/// The script side of one process: runs top routes, keeps runs for reuse and the process's log levels.
+///
+/// Confined to its process's thread.
+package final class ScriptProcess {
+    /// Runs kept for reuse.
+    private static let pooledMax = 32
+
+    package let engine: ScriptEngine
+    package let process: ReactorProcess
+    /// `$log_level` of this process; nil: the global one.
+    package var logLevel: Int?
+    /// `$xlog_level` of this process; nil: the global one.
+    package var xlogLevel: Int?
+    /// Runs that wait now.
+    package internal(set) var waitingCount = 0
+    /// Runs that `launch()` made and that can go on as soon as the present one lets go.
+    var launched: [ScriptRun] = []
+    private var pool: [ScriptRun] = []
+
+    package init(engine: ScriptEngine, process: ReactorProcess) {
+        self.engine = engine
+        self.process = process
+    }
+
+    /// Runs a top route until it ends or waits.
+    package func run(_ top: TopRoute) -> RunState {
+        let run = take(top.context, kind: top.kind)
+        run.begin(top.route)
+        let state = drive(run)
+        if !launched.isEmpty { driveLaunched() }
+        return state
+    }
+
+    /// Runs a top route and tells how it ended, at once or when it was resumed.
+    package func run(_ top: TopRoute, completion: @escaping (ScriptResult) -> Void) {
+        switch run(top) {
+        case .finished(let result): completion(result)
+        case .suspended(let run): run.onEnd = completion
+        }
+    }
+
+    /// A fresh run, or one used before.
+    func take(_ context: MessageContext, kind: RouteKind) -> ScriptRun {
+        let run = pool.popLast() ?? ScriptRun(process: self)
+        run.prepare(context, kind: kind)
+        return run
+    }
+
+    /// Goes on with a run, and with those that wait for it, until all ended or one waits for something outside.
+    func drive(_ first: ScriptRun) -> RunState {
+        var run = first
+        while true {
+            switch run.execute() {
+            case .nested(let child):
+                run = child
+            case .suspended:
+                return .suspended(run.outermost)
+            case .ended(let result):
+                guard let parent = run.parent, let then = run.parentContinuation else {
+                    let onEnd = run.onEnd
+                    recycle(run)
+                    onEnd?(result)
+                    return .finished(result)
+                }
+                recycle(run)
+                parent.pending = then(parent, result)
+                run = parent
+            }
+        }
+    }
+
+    func driveLaunched() {
+        while let run = launched.popLast() {
+            run.reopenRecords()
+            _ = drive(run)
+        }
+    }
+
+    private func recycle(_ run: ScriptRun) {
+        run.reset()
+        // Whoever waits may still hold a run that waited once; such a one is not used again.
+        if !run.hasWaited, pool.count < Self.pooledMax { pool.append(run) }
+    }
+}

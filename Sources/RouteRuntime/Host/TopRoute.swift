@@ -1,0 +1,23 @@
+package import RouteLanguage
+
+/// A route of the program, by index. Looked up at start, or by `Call.route(_:)`.
+package struct RouteHandle: Sendable, Hashable {
+    package let index: Int
+
+    package init(index: Int) {
+        self.index = index
+    }
+}
+
+/// A top route that is to run: which, as what kind, on which message.
+package struct TopRoute {
+    package let route: RouteHandle
+    package let kind: RouteKind
+    package let context: MessageContext
+
+    package init(_ route: RouteHandle, as kind: RouteKind, on context: MessageContext) {
+        self.route = route
+        self.kind = kind
+        self.context = context
+    }
+}

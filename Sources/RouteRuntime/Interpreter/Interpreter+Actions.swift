@@ -1,0 +1,130 @@
+import Bytes
+import Profiling
+import RouteLanguage
+
+extension ScriptRun {
+    // MARK: Logging
+
+    /// `xlog`: the text is made only if its level is wanted.
+    func xlog(_ statement: LogStatement) {
+        let level: ScriptLogLevel
+        switch statement.level {
+        case nil: level = ScriptLogLevel(clamping: configuration.xlogPrintLevel)
+        case .constant(let number): level = ScriptLogLevel(clamping: number)
+        case .variable(let index):
+            level = ScriptLogLevel(levelValue: bound.variables[index].read(in: self)) ?? .error
+        }
+        guard level.rawValue <= process.xlogLevel ?? configuration.xlogLevel else { return }
+        configuration.log(level, bound.formats[statement.format].text(in: self).trimmedEnd.string)
+    }
+
+    /// The name of the top route.
+    var startedRouteName: String {
+        frames.first.map { bound.routes[$0.route].displayName } ?? bound.routes.first?.displayName ?? ""
+    }
+
+    /// `assert`, of which the condition was evaluated.
+    func assert(_ format: Int32) -> Exit? {
+        counter += 2
+        result = 1
+        guard condition <= 0 else { return nil }
+        let text = format < 0 ? "" : ": " + bound.formats[Int(format)].text(in: self).string
+        log(.critical, "assertion failed\(text)")
+        configuration.abort?()
+        guard let route = process.engine.route(.error) else { return stop(code: 0) }
+        context.error = ScriptError(
+            errorClass: 4, level: 1, info: ByteString("assertion failed\(text)"), replyCode: 500,
+            replyReason: "Server Internal Error")
+        let child = process.take(context, kind: .error)
+        child.parent = self
+        child.parentContinuation = { _, _ in .exit }
+        child.begin(route)
+        return .nested(child)
+    }
+
+    // MARK: async and launch
+
+    func async(_ index: Int) -> Exit? {
+        let statement = bound.program.asyncStatements[index]
+        let call = bound.calls[statement.call]
+        let base = arguments.count
+        for argument in call.arguments { arguments.append(argument.value(in: self)) }
+        let timeout = bound.asyncTimeouts[index]?.value(in: self)
+        counter += 2
+        let exit = callHost(call, base: base, purpose: .async(index))
+        if isWaiting, let seconds = timeout?.integer ?? timeout?.text?.decimal(), seconds > 0 {
+            scheduleTimeout(seconds: seconds)
+        }
+        return exit
+    }
+
+    /// Starts a function in a run of its own. Its report route runs when this script lets go of the process.
+    func launch(_ index: Int) {
+        let statement = bound.program.launchStatements[index]
+        let call = bound.calls[statement.call]
+        let report = statement.report.flatMap { routeIndex($0) }
+        if statement.report != nil, report == nil { log(.error, "the report route does not exist") }
+        let parameter = statement.parameter.map { bound.formats[$0].text(in: self) }
+        let other = MessageContext(
+            message: context.message, number: context.number, source: context.source,
+            sourceTransport: context.sourceTransport, socketIn: context.socketIn)
+        let run = process.take(other, kind: kind)
+        for argument in call.arguments { run.arguments.append(argument.value(in: self)) }
+        run.launch(call, report: report, parameter: parameter)
+        finishLaunch()
+    }
+
+    private func finishLaunch() {
+        result = 1
+        counter += 2
+    }
+
+    /// Calls the function of a `launch` statement in this, its own run.
+    private func launch(_ call: BoundCall, report: Int?, parameter: ByteString?) {
+        pendingCall = call
+        pendingPurpose = .launch(report: report, parameter: parameter)
+        if let site = call.site { probe.enter(site) }
+        isInHost = true
+        let outcome = call.function(Call(run: self, site: call, base: 0))
+        isInHost = false
+        if let site = call.site { probe.exit(site) }
+        if case .suspended = outcome, pending == nil {
+            guard process.waitingCount < configuration.waitingRunsMax else {
+                log(.error, "\(call.name) cannot wait: \(process.waitingCount) scripts wait")
+                return
+            }
+            hasWaited = true
+            isWaiting = true
+            process.waitingCount += 1
+            return
+        }
+        if case .suspended = outcome {} else { pending = outcome }
+        process.launched.append(self)
+    }
+}
+
+extension ScriptLogLevel {
+    /// A level that a variable holds: a number or a name.
+    init?(levelValue value: Value) {
+        if let number = value.integer {
+            self.init(clamping: number)
+            return
+        }
+        guard let text = value.text else { return nil }
+        let names: [(StaticString, ScriptLogLevel)] = [
+            ("L_ALERT", .alert), ("L_CRIT", .critical), ("L_ERR", .error), ("L_WARN", .warning),
+            ("L_NOTICE", .notice), ("L_INFO", .info), ("L_DBG", .debug),
+        ]
+        guard let match = names.first(where: { text.equalsIgnoringCase($0.0) }) else { return nil }
+        self = match.1
+    }
+}
+
+extension ByteString {
+    /// Without the line ends at its end: a log line brings its own.
+    var trimmedEnd: ByteString {
+        var length = count
+        while length > 0, self[length - 1] == ASCII.lineFeed || self[length - 1] == ASCII.carriageReturn { length -= 1 }
+        return prefix(length)
+    }
+}

@@ -1,0 +1,186 @@
+import Bytes
+import Profiling
+import Reactor
+import RouteLanguage
+
+extension ScriptRun {
+    /// Goes on with a run that a host function suspended, on its process. Once per suspension.
+    package func resume(_ outcome: Outcome) {
+        if isInHost {
+            // The function resumes before it has returned; it goes on when it has.
+            pending = outcome
+            return
+        }
+        // A run may be resumed by what it waited for and by its timeout; the second finds nothing to do.
+        guard isWaiting else { return }
+        isWaiting = false
+        process.waitingCount -= 1
+        pending = outcome
+        reopenChain()
+        _ = process.drive(self)
+        if !process.launched.isEmpty { process.driveLaunched() }
+    }
+
+    /// Calls the pending function and deals with what it says. nil: the interpreter goes on.
+    func callHost(_ call: BoundCall, base: Int, purpose: Purpose) -> Exit? {
+        pendingCall = call
+        pendingPurpose = purpose
+        if let site = call.site { probe.enter(site) }
+        isInHost = true
+        let threshold = configuration.execThresholdMicroseconds
+        let started = threshold > 0 ? Self.now() : 0
+        let outcome = call.function(Call(run: self, site: call, base: base))
+        if threshold > 0 { slowest.note(Int32(call.index), microseconds: (Self.now() - started) / 1000) }
+        isInHost = false
+        return apply(outcome)
+    }
+
+    /// Deals with what the pending function says.
+    func apply(_ outcome: Outcome) -> Exit? {
+        switch outcome {
+        case .done(let code): return finishCall(code)
+        case .exit:
+            leaveCall(0)
+            return stop(code: 0)
+        case .drop:
+            leaveCall(0)
+            isDropped = true
+            return stop(code: 0)
+        case .run(let top, let then):
+            let child = process.take(top.context, kind: top.kind)
+            child.parent = self
+            child.parentContinuation = then
+            child.begin(top.route)
+            return .nested(child)
+        case .suspended:
+            if let early = pending {
+                pending = nil
+                return apply(early)
+            }
+            guard process.waitingCount < configuration.waitingRunsMax else {
+                log(.error, "\(pendingCall?.name ?? "a function") cannot wait: \(process.waitingCount) scripts wait")
+                return finishCall(-1)
+            }
+            isWaiting = true
+            process.waitingCount += 1
+            markWaited()
+            closeChain()
+            return .suspended
+        }
+    }
+
+    private func markWaited() {
+        var run: ScriptRun? = self
+        while let next = run {
+            next.hasWaited = true
+            run = next.parent
+        }
+    }
+
+    /// The pending function is done: its arguments go, and its code takes effect.
+    private func finishCall(_ code: Int32) -> Exit? {
+        leaveCall(code)
+        result = code
+        returnCode = code
+        switch pendingPurpose {
+        case .statement:
+            return code == 0 ? stop(code: 0) : nil
+        case .async(let index):
+            let statement = bound.program.asyncStatements[index]
+            return startResume(routeIndex(statement.resume), code: code)
+        case .launch(let report, let parameter):
+            guard let report else { return .ended(ScriptResult(code: 1)) }
+            if let parameter { parameters.append(.string(parameter)) }
+            beginSession(report, parameterCount: parameter == nil ? 0 : 1)
+            return nil
+        }
+    }
+
+    private func leaveCall(_ code: Int32) {
+        guard let call = pendingCall else { return }
+        arguments.removeLast(min(arguments.count, call.arguments.count))
+        if let site = call.site { probe.exit(site, status: code) }
+        pendingCall = nil
+    }
+
+    // MARK: async
+
+    /// The script up to here is over; the resume route runs, as a session linked to this one. `$var`s do not survive.
+    private func startResume(_ route: Int?, code: Int32) -> Exit? {
+        guard let route else {
+            log(.error, "the resume route does not exist")
+            return stop(code: -1)
+        }
+        while !frames.isEmpty { pop(status: code) }
+        probe.endScript(startSite, status: code)
+        resetVariables()
+        stack.removeAll(keepingCapacity: true)
+        returned.removeAll(keepingCapacity: true)
+        beginSession(route, parameterCount: 0)
+        returnCode = code
+        return nil
+    }
+
+    private func beginSession(_ route: Int, parameterCount: Int) {
+        startSite = bound.routes[route].startSite(kind)
+        session = probe.startScript(startSite, continuing: session)
+        push(route: route, returnTo: -1, parameterCount: parameterCount, site: bound.routes[route].enterSite)
+        result = 1
+    }
+
+    /// The route that a statement names; nil when there is none.
+    func routeIndex(_ target: RouteTarget) -> Int? {
+        switch target {
+        case .route(let index): index
+        case .unknown: nil
+        case .dynamic(let format):
+            process.engine.route(.request, bound.formats[format].text(in: self).string)?.index
+        }
+    }
+
+    /// Gives up waiting after a while, unless it was resumed.
+    func scheduleTimeout(seconds: Int) {
+        process.process.reactor.schedule(
+            afterMilliseconds: max(0, min(seconds, 1 << 20)) * 1000, label: ScriptRun.timeoutSite
+        ) { [weak self] in
+            guard let self, self.isWaiting, case .async = self.pendingPurpose else { return }
+            self.log(.warning, "async: \(self.pendingCall?.name ?? "function") did not end in \(seconds) s")
+            self.resume(.done(-1))
+        }
+    }
+
+    private static let timeoutSite = Site("async timeout", file: "ScriptRun", interest: .timers)
+
+    // MARK: Records
+
+    /// The process turns to other work: every open record of this run and of those that wait for it is ended.
+    private func closeChain() {
+        var run: ScriptRun? = self
+        while let next = run {
+            if let site = next.pendingCall?.site { next.probe.exit(site) }
+            for frame in next.frames.reversed() { next.probe.exit(frame.site) }
+            if !next.frames.isEmpty { next.probe.endScript(next.startSite) }
+            run = next.parent
+        }
+    }
+
+    /// The records of `closeChain` again, outermost first, as sessions linked to those that were ended.
+    private func reopenChain() {
+        var chain: [ScriptRun] = []
+        var run: ScriptRun? = self
+        while let next = run {
+            chain.append(next)
+            run = next.parent
+        }
+        for next in chain.reversed() { next.reopenRecords() }
+    }
+
+    func reopenRecords() {
+        startedNanoseconds = configuration.execThresholdMicroseconds > 0 ? Self.now() : 0
+        if !frames.isEmpty {
+            session = probe.startScript(startSite, continuing: session)
+            for frame in frames { probe.enter(frame.site) }
+        }
+        if let site = pendingCall?.site { probe.enter(site) }
+    }
+}

@@ -1,0 +1,211 @@
+import Bytes
+import Glibc
+import Profiling
+import Reactor
+package import RouteLanguage
+
+/// One run of a top route: the interpreter's frames and registers, and what host functions see of it.
+///
+/// Confined to its process's thread. Kept by whoever suspended it, until it is resumed.
+package final class ScriptRun {
+    /// A call of a route that has not returned.
+    struct Frame {
+        var returnTo: Int
+        var route: Int
+        var slotBase: Int
+        var parameterBase: Int
+        var parameterCount: Int
+        var site: Site
+    }
+
+    /// What happens when the function that was called last is done.
+    enum Purpose {
+        case statement
+        /// The resume route of an `async` statement (index) runs.
+        case async(Int)
+        /// The report route (index) of a `launch` runs with that parameter.
+        case launch(report: Int?, parameter: ByteString?)
+    }
+
+    package let process: ScriptProcess
+    var contextStored: MessageContext?
+    package internal(set) var kind: RouteKind = .request
+    /// How the run ended, for those that learned that it was suspended. Called on its process.
+    package var onEnd: ((ScriptResult) -> Void)?
+
+    // Registers.
+    var counter = 0
+    var condition: Int32 = 0
+    var result: Int32 = 1
+    /// `$rc`
+    package internal(set) var returnCode: Int32 = 0
+    var hasFailed = false
+    var steps = 0
+    var isDropped = false
+
+    // Stacks. They keep their capacity when the run is used again.
+    var frames = ContiguousArray<Frame>()
+    var stack = ContiguousArray<Value>()
+    var arguments = ContiguousArray<Value>()
+    var parameters = ContiguousArray<Value>()
+    var slots = ContiguousArray<Int>()
+    /// Values of `return(n, …)`: `$return(0)`, …
+    var returned = ContiguousArray<Value>()
+    /// `$var`s by slot.
+    var variables: ContiguousArray<Value>
+    var hasVariables = false
+    /// `$var`s whose names the script does not write out.
+    var extraVariables: [ByteString: Value] = [:]
+
+    // Waiting.
+    var pendingCall: BoundCall?
+    var pendingPurpose = Purpose.statement
+    var pending: Outcome?
+    var isWaiting = false
+    var isInHost = false
+    var hasWaited = false
+    var parent: ScriptRun?
+    var parentContinuation: ((ScriptRun, ScriptResult) -> Outcome)?
+
+    // Records and bookkeeping.
+    var session = SessionToken.none
+    var startSite = Site.silent
+    var startedNanoseconds = 0
+    var slowest = SlowestActions()
+    var trace: ScriptTrace?
+    /// Values that modules keep for the length of a run.
+    package var moduleState: [ObjectIdentifier: AnyObject] = [:]
+
+    init(process: ScriptProcess) {
+        self.process = process
+        variables = ContiguousArray(repeating: .null, count: process.engine.bound.slots.count)
+        frames.reserveCapacity(8)
+        stack.reserveCapacity(16)
+        arguments.reserveCapacity(16)
+    }
+
+    /// The message that the route is about.
+    package var context: MessageContext {
+        // Set by `prepare` before anything runs, cleared by `reset` after the last instruction.
+        contextStored!
+    }
+
+    package var configuration: ScriptConfiguration { process.engine.configuration }
+    var bound: BoundProgram { process.engine.bound }
+    var probe: Probe { process.process.probe }
+
+    /// The run that waits for no other.
+    var outermost: ScriptRun {
+        var run = self
+        while let parent = run.parent { run = parent }
+        return run
+    }
+
+    /// Whether somebody must resume it.
+    package var isSuspended: Bool { isWaiting }
+
+    // MARK: Life
+
+    func prepare(_ context: MessageContext, kind: RouteKind) {
+        contextStored = context
+        self.kind = kind
+        for preset in configuration.presetVariables { _ = setScriptVariable(preset.name, preset.value) }
+    }
+
+    /// Starts at the first statement of a route.
+    func begin(_ route: RouteHandle) {
+        let bound = bound.routes[route.index]
+        startSite = bound.startSite(kind)
+        session = probe.startScript(startSite)
+        startedNanoseconds = configuration.execThresholdMicroseconds > 0 ? Self.now() : 0
+        push(route: route.index, returnTo: -1, parameterCount: 0, site: bound.enterSite)
+    }
+
+    /// Enters a route whose parameters were pushed already.
+    func push(route: Int, returnTo: Int, parameterCount: Int, site: Site) {
+        let compiled = bound.routes[route].compiled
+        frames.append(
+            Frame(
+                returnTo: returnTo, route: route, slotBase: slots.count,
+                parameterBase: parameters.count - parameterCount, parameterCount: parameterCount, site: site))
+        for _ in 0..<compiled.slotCount { slots.append(0) }
+        counter = compiled.entry
+        probe.enter(site)
+    }
+
+    /// Leaves the innermost route.
+    func pop(status: Int32) {
+        let frame = frames.removeLast()
+        probe.exit(frame.site, status: status)
+        slots.removeLast(slots.count - frame.slotBase)
+        parameters.removeLast(parameters.count - frame.parameterBase)
+        counter = frame.returnTo
+    }
+
+    func reset() {
+        contextStored = nil
+        onEnd = nil
+        (condition, result, returnCode, hasFailed, steps, isDropped) = (0, 1, 0, false, 0, false)
+        frames.removeAll(keepingCapacity: true)
+        stack.removeAll(keepingCapacity: true)
+        arguments.removeAll(keepingCapacity: true)
+        parameters.removeAll(keepingCapacity: true)
+        slots.removeAll(keepingCapacity: true)
+        returned.removeAll(keepingCapacity: true)
+        resetVariables()
+        pendingCall = nil
+        pending = nil
+        pendingPurpose = .statement
+        parent = nil
+        parentContinuation = nil
+        session = .none
+        slowest.reset()
+        trace = nil
+        if !moduleState.isEmpty { moduleState.removeAll() }
+    }
+
+    /// Makes every `$var` NULL.
+    func resetVariables() {
+        guard hasVariables else { return }
+        hasVariables = false
+        for slot in variables.indices { variables[slot] = .null }
+        if !extraVariables.isEmpty { extraVariables.removeAll() }
+    }
+
+    static func now() -> Int {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return time.tv_sec * 1_000_000_000 + time.tv_nsec
+    }
+
+    // MARK: Variables of the script
+
+    func scriptVariable(_ name: ByteString) -> Value {
+        if let slot = bound.slots[name] { return variables[slot] }
+        return extraVariables[name] ?? .null
+    }
+
+    /// False when the run has too many variables with names of its own.
+    func setScriptVariable(_ name: ByteString, _ value: Value) -> Bool {
+        hasVariables = true
+        if let slot = bound.slots[name] {
+            variables[slot] = value
+            return true
+        }
+        guard extraVariables.count < 1024 || extraVariables[name] != nil else { return false }
+        extraVariables[name] = value
+        return true
+    }
+
+    // MARK: Logging
+
+    /// The statement that runs now.
+    package var location: SourceLocation { bound.program.location(at: counter) }
+
+    /// Logs about the statement that runs now, with the script's file and line, if the level is wanted.
+    package func log(_ level: ScriptLogLevel, _ message: @autoclosure () -> String, at place: SourceLocation? = nil) {
+        guard level.rawValue <= process.logLevel ?? configuration.logLevel else { return }
+        let place = place ?? location
+        configuration.log(level, "\(process.engine.fileName(place)):\(place.line): \(message())")
+    }
+}

@@ -1,1 +1,0 @@
-// RouteRuntime: see docs/ARCHITECTURE.md
