@@ -91,6 +91,10 @@ let package = Package(
                 logging,
             ],
             swiftSettings: settings),
+        // Benchmarks
+        .executableTarget(
+            name: "profiling-benchmark", dependencies: ["Profiling", "CPlatform"], path: "Benchmarks/Profiling",
+            swiftSettings: settings),
         // Tests
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .target(name: "AllocationCounting", dependencies: ["CAllocationCounter"], path: "Tests/AllocationCounting"),
