@@ -13,4 +13,23 @@ package struct GlobalParameters: Sendable {
 
     /// Every assignment of that name, in order: for those that may be repeated (`mpath`).
     package func assignments(_ name: String) -> [GlobalAssignment] { values[name] ?? [] }
+
+    /// The value set, else the default of `GlobalParameterTable`, else nil.
+    package func value(_ name: String) -> ConstantValue? {
+        assignment(name)?.value ?? GlobalParameterTable.byName[name]?.defaultValue
+    }
+
+    /// nil when it is neither set nor has a default, or is not a number.
+    package func integer(_ name: String) -> Int? {
+        guard case .integer(let number) = value(name) else { return nil }
+        return number
+    }
+
+    package func boolean(_ name: String) -> Bool { (integer(name) ?? 0) != 0 }
+
+    /// nil when it is neither set nor has a default, or is not text.
+    package func string(_ name: String) -> String? {
+        guard case .string(let bytes) = value(name) else { return nil }
+        return String(decoding: bytes, as: UTF8.self)
+    }
 }

@@ -27,6 +27,11 @@ package struct SourceFiles: Sendable {
         files.indices.contains(index) ? files[index].name : "<unknown>"
     }
 
+    /// Of the line that included a file, nil for the script itself.
+    package func includedFrom(_ index: Int) -> SourceLocation? {
+        files.indices.contains(index) ? files[index].includedFrom : nil
+    }
+
     mutating func add(_ file: File) -> Int {
         files.append(file)
         return files.count - 1

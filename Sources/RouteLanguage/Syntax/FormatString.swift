@@ -13,6 +13,9 @@ package struct FormatString: Sendable {
     /// The text with escapes resolved and variables as written.
     package var raw: [UInt8]
 
+    /// What is wrong with its variables. The checker reports it where the text is expanded, and only there.
+    var problems: [Diagnostic] = []
+
     package init(location: SourceLocation, parts: [Part], raw: [UInt8]) {
         self.location = location
         self.parts = parts
