@@ -2,5 +2,6 @@
 #define SIPRAY_CPLATFORM_H
 // The operating system and processor as plain C functions. One header per concern.
 #include "CPlatformClock.h"
+#include "CPlatformSlices.h"
 #include "CPlatformSockets.h"
 #endif

@@ -4,11 +4,14 @@ package import JSONRPC
 package struct CommandCall: Sendable {
     /// The command's name as the caller wrote it.
     package let method: String
+    /// The commands of the server that the call is for.
+    package let registry: CommandRegistry
     private let values: JSONObject
 
-    package init(method: String, values: JSONObject) {
+    package init(method: String, values: JSONObject, registry: CommandRegistry = CommandRegistry()) {
         self.method = method
         self.values = values
+        self.registry = registry
     }
 
     package func has(_ name: String) -> Bool { values[name] != nil }
@@ -71,43 +74,36 @@ package struct CommandCall: Sendable {
 }
 
 extension CommandCall {
-    /// Matches what a caller gave against the recipes of a command.
+    /// Matches what a caller gave against the recipes of a command: the parameters by name.
     ///
     /// Named parameters must be exactly the names of one recipe; parameters by position are told apart by their
     /// number alone, so that two recipes of the same length make such a call ambiguous.
-    static func match(
-        _ parameters: RPCParameters, method: String, recipes: [[String]]
-    ) throws(RPCError) -> CommandCall {
+    static func match(_ parameters: RPCParameters, recipes: [[String]]) throws(RPCError) -> JSONObject {
         switch parameters {
-        case .none: try matchPositional([], method: method, recipes: recipes)
-        case .positional(let values): try matchPositional(values, method: method, recipes: recipes)
-        case .named(let object): try matchNamed(object, method: method, recipes: recipes)
+        case .none: try matchPositional([], recipes: recipes)
+        case .positional(let values): try matchPositional(values, recipes: recipes)
+        case .named(let object): try matchNamed(object, recipes: recipes)
         }
     }
 
     private static let wrongCount = RPCError.invalidParameters("Too few or too many parameters")
 
-    private static func matchPositional(
-        _ values: [JSONValue], method: String, recipes: [[String]]
-    ) throws(RPCError) -> CommandCall {
+    private static func matchPositional(_ values: [JSONValue], recipes: [[String]]) throws(RPCError) -> JSONObject {
         let fitting = recipes.filter { $0.count == values.count }
         guard let recipe = fitting.first else { throw wrongCount }
         guard fitting.count == 1 else {
             throw RPCError.invalidParameters("Ambiguous call, use named parameters instead")
         }
-        let members = zip(recipe, values).map { JSONObject.Member(key: $0, value: $1) }
-        return CommandCall(method: method, values: JSONObject(members))
+        return JSONObject(zip(recipe, values).map { JSONObject.Member(key: $0, value: $1) })
     }
 
-    private static func matchNamed(
-        _ object: JSONObject, method: String, recipes: [[String]]
-    ) throws(RPCError) -> CommandCall {
+    private static func matchNamed(_ object: JSONObject, recipes: [[String]]) throws(RPCError) -> JSONObject {
         let fitting = recipes.filter { $0.count == object.count }
         guard !fitting.isEmpty else { throw wrongCount }
         let names = Set(object.members.map(\.key))
         guard fitting.contains(where: { Set($0) == names }) else {
             throw RPCError.invalidParameters("Named parameters do not match")
         }
-        return CommandCall(method: method, values: object)
+        return object
     }
 }

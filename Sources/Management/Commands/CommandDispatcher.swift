@@ -46,8 +46,8 @@ package final class CommandDispatcher: Sendable {
     package func prepare(_ request: RPCRequest) -> Preparation {
         do throws(RPCError) {
             let command = try registry.find(request.method)
-            let call = try CommandCall.match(
-                request.parameters, method: request.method, recipes: command.recipes)
+            let values = try CommandCall.match(request.parameters, recipes: command.recipes)
+            let call = CommandCall(method: request.method, values: values, registry: registry)
             return .ready(PreparedCall(command: command, call: call, id: request.id))
         } catch {
             return .refused(request.id.map { RPCReply(error: error, id: $0) })

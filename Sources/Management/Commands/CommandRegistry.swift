@@ -50,6 +50,20 @@ package struct CommandRegistry: Sendable {
         }
     }
 
+    /// As ``add``, for a command about commands: `body` is given the registry as it is when it is called.
+    package mutating func addWithRegistry(
+        _ name: String, aliases: [String] = [], _ summary: String, _ recipes: [[String]] = [[]],
+        _ body: @escaping @Sendable (CommandCall, CommandRegistry) throws(RPCError) -> JSONValue
+    ) {
+        addLater(name, aliases: aliases, summary, recipes) { call, reply in
+            do throws(RPCError) {
+                reply.succeed(try body(call, call.registry))
+            } catch {
+                reply.fail(error)
+            }
+        }
+    }
+
     /// Finds a command by what a caller wrote.
     ///
     /// With a colon: the exact name, else an alias. Without: a local name that one module alone has; several make

@@ -1,0 +1,21 @@
+/// A published event: its place in the catalogue, as `evi:list` shows it.
+package struct EventID: BitwiseCopyable, Hashable, Sendable {
+    package let index: Int
+
+    package init(index: Int) { self.index = index }
+}
+
+/// The names of the events that SIPRay itself publishes, with the peer's names, in the peer's order.
+package enum EventNames {
+    package static let threshold = "E_CORE_THRESHOLD"
+    package static let profilingScript = "E_PROFILING_SCRIPT"
+    package static let profilingProcess = "E_PROFILING_PROC"
+
+    /// Published by every server.
+    package static let core = [threshold, profilingScript, profilingProcess]
+    /// Published when the script loads `usrloc`.
+    package static let location = [
+        "E_UL_AOR_INSERT", "E_UL_AOR_DELETE", "E_UL_CONTACT_INSERT", "E_UL_CONTACT_UPDATE", "E_UL_CONTACT_DELETE",
+        "E_UL_CONTACT_REFRESH", "E_UL_LATENCY_UPDATE",
+    ]
+}

@@ -1,1 +1,0 @@
-// Events: see docs/ARCHITECTURE.md

@@ -1,0 +1,76 @@
+import JSONRPC
+import Profiling
+
+/// Writes events as JSON-RPC notifications: `{"jsonrpc":"2.0","method":"E_NAME","params":{…}}`, no id, no newline.
+///
+/// Budget of a profiling event: no allocation once the writer has grown; no tree of values is built. Used on the
+/// sender's thread only.
+struct EventFormatter {
+    private(set) var writer = JSONWriter(reservingBytes: 32 << 10)
+    private let processHead: [UInt8]
+    private let scriptHead: [UInt8]
+    private let verbs: [[UInt8]]
+
+    init() {
+        processHead = Self.head(EventNames.profilingProcess)
+        scriptHead = Self.head(EventNames.profilingScript)
+        verbs = Verb.allCases.map { Array(#","verb":"\#($0.word)","name":"#.utf8) }
+    }
+
+    var count: Int { writer.count }
+
+    mutating func removeAll() { writer.removeAll() }
+
+    mutating func truncate(to count: Int) { writer.truncate(to: count) }
+
+    /// The fields and their order are the peer's; `parent`, `link` and `truncated` follow where SIPRay knows them.
+    mutating func append(_ record: ProfilingRecord) {
+        writer.append(raw: record.producer == .script ? scriptHead : processHead)
+        writer.append(integer: Int(record.seconds))
+        writer.append(raw: Self.microseconds)
+        writer.append(integer: Int(record.microseconds))
+        writer.append(raw: Self.session)
+        writer.append(unsigned: UInt(record.session))
+        writer.append(raw: verbs[Int(record.verb.rawValue) - 1])
+        writer.append(string: record.name)
+        append(Self.type, record.type)
+        append(Self.depth, record.depth)
+        if let file = record.file {
+            writer.append(raw: Self.file)
+            writer.append(string: file)
+        }
+        if let line = record.line { append(Self.line, line) }
+        if let status = record.status { append(Self.status, Int(status)) }
+        if let parent = record.parent { append(Self.parent, Int(parent)) }
+        if let link = record.link { append(Self.link, Int(link)) }
+        if record.isTruncated { append(Self.truncated, 1) }
+        writer.append(raw: Self.tail)
+    }
+
+    mutating func append(name: String, _ parameters: RPCParameters) {
+        var notification: JSONObject = ["jsonrpc": "2.0", "method": .string(name)]
+        if let parameters = parameters.json { notification.append("params", parameters) }
+        writer.append(notification)
+    }
+
+    private mutating func append(_ key: [UInt8], _ value: Int) {
+        writer.append(raw: key)
+        writer.append(integer: value)
+    }
+
+    private static func head(_ name: String) -> [UInt8] {
+        Array(#"{"jsonrpc":"2.0","method":"\#(name)","params":{"sec":"#.utf8)
+    }
+
+    private static let microseconds = Array(#","usec":"#.utf8)
+    private static let session = Array(#","session":"#.utf8)
+    private static let type = Array(#","type":"#.utf8)
+    private static let depth = Array(#","depth":"#.utf8)
+    private static let file = Array(#","file":"#.utf8)
+    private static let line = Array(#","line":"#.utf8)
+    private static let status = Array(#","status":"#.utf8)
+    private static let parent = Array(#","parent":"#.utf8)
+    private static let link = Array(#","link":"#.utf8)
+    private static let truncated = Array(#","truncated":"#.utf8)
+    private static let tail = Array("}}".utf8)
+}

@@ -1,0 +1,40 @@
+import CPlatform
+import JSONRPC
+
+/// Formatted events that go out together: one run of bytes, where each begins, and which event each is.
+struct MessageBatch {
+    struct Entry: BitwiseCopyable {
+        var event: EventID
+        var slice: sipray_slice
+    }
+
+    var formatter = EventFormatter()
+    private(set) var entries: [Entry] = []
+
+    static let entriesMax = Int(SIPRAY_SLICES_MAX)
+
+    init() { entries.reserveCapacity(Self.entriesMax) }
+
+    var isFull: Bool { entries.count >= Self.entriesMax }
+    var isEmpty: Bool { entries.isEmpty }
+    var bytes: [UInt8] { formatter.writer.bytes }
+
+    /// Ends the event that was just written to ``formatter``. One that is too long is taken back: `false`.
+    mutating func finish(_ event: EventID) -> Bool {
+        let start = entries.last?.slice.range.upperBound ?? 0
+        guard formatter.count - start <= EventLimits.eventBytesMax else {
+            formatter.truncate(to: start)
+            return false
+        }
+        entries.append(
+            Entry(
+                event: event,
+                slice: sipray_slice(start: UInt32(start), length: UInt32(formatter.count - start))))
+        return true
+    }
+
+    mutating func removeAll() {
+        formatter.removeAll()
+        entries.removeAll(keepingCapacity: true)
+    }
+}
