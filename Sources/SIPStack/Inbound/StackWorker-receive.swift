@@ -1,0 +1,100 @@
+import Bytes
+import Profiling
+import Reactor
+package import SIPMessage
+import SIPTransaction
+package import SIPTransport
+
+extension StackWorker {
+    /// A datagram came in. Records `receive_msg` and what happens inside it.
+    package func receive(_ datagram: InboundDatagram) {
+        probe.enter(StackSites.receiveMessage)
+        defer { probe.exit(StackSites.receiveMessage) }
+        do throws(MessageError) {
+            let message = try Message.parse(datagram.bytes, limits: configuration.messageLimits)
+            if message.isRequest {
+                receiveRequest(
+                    InboundRequest(
+                        message: message, source: datagram.source, socket: datagram.socket,
+                        kernelNanoseconds: datagram.kernelNanoseconds))
+            } else {
+                receiveReply(message, from: datagram.source, on: datagram.socket)
+            }
+        } catch {
+            reject(error, from: datagram.source, on: datagram.socket)
+        }
+    }
+
+    /// What can't be read is answered if there is enough of it to build an answer from, and counted (RFC 3261 §8.2).
+    private func reject(_ error: MessageError, from source: SocketAddress, on socket: ListenSocket) {
+        if error.kind == .keepAlive { return }
+        count(counters.badHeaders)
+        if let partial = error.partial, !partial.isRequest {
+            count(counters.repliesFailed)
+        } else {
+            count(counters.requestsFailed)
+        }
+        if let reply = error.reply, let partial = error.partial {
+            let request = InboundRequest(message: partial, source: source, socket: socket)
+            replyStateless(request, status: reply.status, reason: ByteString(reply.reason))
+        }
+        stack.hooks.badMessage?(error, source, socket, self)
+    }
+
+    private func receiveRequest(_ request: InboundRequest) {
+        count(counters.requestsReceived)
+        if let error = request.message.check() {
+            reject(error, from: request.source, on: request.socket)
+            return
+        }
+        if request.message.method == .ack, isAckToStatelessReply(request.message) {
+            count(counters.statelessAcks)
+            return
+        }
+        if !stack.hooks.preScript.isEmpty {
+            probe.enter(StackSites.requestPreScript)
+            let goesOn = stack.hooks.preScript.allSatisfy { $0(request, self) }
+            probe.exit(StackSites.requestPreScript, status: goesOn ? 1 : 0)
+            guard goesOn else {
+                count(counters.requestsDropped)
+                return
+            }
+        }
+        probe.enter(StackSites.requestScript)
+        stack.hooks.request(request, self)
+        probe.exit(StackSites.requestScript, status: 1)
+    }
+
+    private func receiveReply(_ reply: Message, from source: SocketAddress, on socket: ListenSocket) {
+        count(counters.repliesReceived)
+        probe.enter(StackSites.replyForward)
+        defer { probe.exit(StackSites.replyForward) }
+        guard let via = reply.topVia, let cseq = reply.cseq else {
+            count(counters.repliesFailed)
+            return
+        }
+        guard let branch = via.branch, let id = BranchID(branch), id.boot == stack.boot,
+            let transaction = stack.table.find(place: id.place, serial: id.serial)
+        else {
+            receiveStray(reply, from: source, on: socket)
+            return
+        }
+        probe.enter(StackSites.replyReceived)
+        count(counters.tmReplies)
+        receive(
+            InboundReply(
+                message: reply, source: source, socket: socket, transaction: transaction, branch: Int(id.index)),
+            for: transaction, method: cseq.method)
+        probe.exit(StackSites.replyReceived)
+    }
+
+    /// A datagram of ours did not get there: the branch that it belonged to fails at once (RFC 3261 §18.4).
+    package func sendFailed(_ failure: SendFailure) {
+        guard let start = failure.payload.first(of: ByteString(BranchID.prefix)),
+            start + BranchID.count <= failure.payload.count,
+            let id = BranchID(failure.payload.slice(start..<start + BranchID.count)), id.boot == stack.boot,
+            let transaction = stack.table.find(place: id.place, serial: id.serial)
+        else { return }
+        transportFailed(transaction, branch: Int(id.index))
+    }
+}

@@ -1,0 +1,119 @@
+package import Bytes
+package import Reactor
+package import SIPMessage
+import SIPTransaction
+package import SIPTransport
+
+/// A request that is made here (`t_new_request`, `tm:uac_dlg`).
+package struct LocalRequest {
+    package var method: ByteString
+    package var requestURI: ByteString
+    /// Value of From; a tag is added when there is none.
+    package var from: ByteString
+    package var to: ByteString
+    /// Where to send it; nil: the request URI.
+    package var nextHop: ByteString?
+    package var socket: ListenSocket?
+    /// Further headers, each with its line end.
+    package var headers: ByteString = .empty
+    package var body: ByteString = .empty
+    package var contentType: ByteString = .empty
+    /// nil: one is made.
+    package var callID: ByteString?
+    package var cseq: UInt32 = 10
+    /// What the transaction user keeps with the transaction.
+    package var user: AnyObject?
+
+    package init(method: ByteString, requestURI: ByteString, from: ByteString, to: ByteString) {
+        self.method = method
+        self.requestURI = requestURI
+        self.from = from
+        self.to = to
+    }
+}
+
+
+
+extension StackWorker {
+    /// Sends a request of the server's own. The completion is called once, with the final response or without one.
+    package func send(_ local: LocalRequest, completion: LocalCompletion?) {
+        locate(local.nextHop ?? local.requestURI) { [self] result in
+            switch result {
+            case .failure: completion?(nil, 478, self)
+            case .success(let destinations): send(local, destinations, completion)
+            }
+        }
+    }
+
+    private func send(_ local: LocalRequest, _ destinations: [Destination], _ completion: LocalCompletion?) {
+        guard let first = destinations.first,
+            let socket = local.socket ?? first.socket ?? port.socket(first.address, first.transport),
+            let message = try? Message.parse(compose(local, socket), limits: configuration.messageLimits)
+        else {
+            completion?(nil, 477, self)
+            return
+        }
+        let transaction = Transaction(
+            key: .none, hash: Int(truncatingIfNeeded: makeUnique() & UInt64(Int.max)), request: message,
+            isServer: false, source: socket.address,
+            replyDestination: Destination(transport: socket.transport, address: socket.address, socket: socket),
+            isReliable: first.transport.isReliable, localTag: .empty, configuration: configuration)
+        transaction.onLocalFinal = completion
+        transaction.userState = local.user
+        guard stack.table.insertLocal(transaction) else {
+            completion?(nil, 503, self)
+            return
+        }
+        count(counters.clientTransactions)
+        var branch = OutgoingBranch(requestURI: local.requestURI, destinations: destinations)
+        branch.socket = socket
+        guard let hook = stack.hooks.localRequest else {
+            dispatch(transaction, branch)
+            return
+        }
+        hook(message, transaction, self) { [self] edits in
+            guard let edits else {
+                finishLocal(transaction, nil, status: 477)
+                return
+            }
+            branch.edits = edits
+            dispatch(transaction, branch)
+        }
+    }
+
+    private func dispatch(_ transaction: Transaction, _ branch: OutgoingBranch) {
+        if relay(transaction, [branch]) != .sent { finishLocal(transaction, nil, status: 477) }
+    }
+
+    private func compose(_ local: LocalRequest, _ socket: ListenSocket) -> [UInt8] {
+        var from = local.from
+        if NameAddress(from)?.tag == nil { from = from + ";tag=" + makeTag() }
+        var builder = RequestBuilder(
+            method: local.method, requestURI: local.requestURI, from: from, to: local.to,
+            callID: local.callID ?? makeCallID(socket), cseq: local.cseq)
+        var lines = ByteWriter(reserving: local.headers.count + 64)
+        lines.append(local.headers)
+        if !local.contentType.isEmpty {
+            lines.append("Content-Type: ")
+            lines.append(local.contentType)
+            lines.append("\r\n")
+        }
+        if let agent = configuration.userAgent {
+            lines.append("User-Agent: ")
+            lines.append(agent)
+            lines.append("\r\n")
+        }
+        builder.extraLines = lines.finishText()
+        builder.body = local.body
+        return builder.build()
+    }
+
+    private func makeCallID(_ socket: ListenSocket) -> ByteString {
+        var writer = ByteWriter(reserving: 48)
+        writer.append(hex: makeUnique(), digits: 16)
+        writer.append(hex: UInt64(stack.boot), digits: 8)
+        writer.append(UInt8(ascii: "@"))
+        writer.append(socket.advertisedHost)
+        return writer.finishText()
+    }
+}

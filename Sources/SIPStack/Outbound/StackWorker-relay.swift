@@ -1,0 +1,175 @@
+import Bytes
+import SIPMessage
+package import SIPTransaction
+package import SIPTransport
+
+extension StackWorker {
+    /// Adds branches to a transaction and sends the first group of them.
+    ///
+    /// Places are taken under the lock, the requests written without it, then all is started under it again.
+    package func relay(_ transaction: Transaction, _ outgoing: [OutgoingBranch]) -> RelayOutcome {
+        guard let request = transaction.originalRequest else { return .noBranch }
+        let (indexes, headers) = reserve(transaction, outgoing)
+        guard !indexes.isEmpty else { return .noBranch }
+        var written: [(index: Int, bytes: [UInt8], destination: Destination)] = []
+        written.reserveCapacity(indexes.count)
+        for (index, branch) in zip(indexes, outgoing) {
+            guard let bytes = write(request, transaction, branch, index: index, headers: headers) else { continue }
+            written.append((index, bytes.bytes, bytes.destination))
+        }
+        var effects = Effects()
+        transaction.lock.lock()
+        transaction.relaysUnderWay += 1
+        for item in written {
+            transaction.branches[item.index].request = item.bytes
+            transaction.branches[item.index].destination = item.destination
+        }
+        // What can't be written has no listener to leave from.
+        for index in indexes where transaction.branches[index].request.isEmpty {
+            _ = transaction.fork.fail(status: 503, branch: index)
+            _ = transaction.branches[index].machine.transportFailed()
+        }
+        start(transaction.fork.start(), transaction, &effects)
+        transaction.settle(&effects)
+        transaction.lock.unlock()
+        perform(&effects, transaction)
+        return transaction.lock.withLock {
+            transaction.relaysUnderWay -= 1
+            return transaction.fork.phase == .deciding || transaction.fork.pending.isEmpty ? .failed : .sent
+        }
+    }
+
+    private func reserve(_ transaction: Transaction, _ outgoing: [OutgoingBranch]) -> ([Int], ByteString) {
+        transaction.lock.lock()
+        defer { transaction.lock.unlock() }
+        guard !transaction.isOver else { return ([], .empty) }
+        var indexes: [Int] = []
+        indexes.reserveCapacity(outgoing.count)
+        transaction.branches.reserveCapacity(transaction.branches.count + outgoing.count)
+        for branch in outgoing {
+            guard transaction.branches.count < configuration.branchesMax, let first = branch.destinations.first,
+                let index = transaction.fork.add(group: branch.group, isMinor: branch.isMinor)
+            else { break }
+            transaction.branches.append(
+                Branch(
+                    machine: ClientMachine(isInvite: transaction.isInvite, isReliable: first.transport.isReliable),
+                    request: [], destination: first, alternatives: branch.destinations.dropFirst(),
+                    requestURI: branch.requestURI, user: branch.user))
+            indexes.append(index)
+        }
+        return (indexes, transaction.extraHeaders)
+    }
+
+    private func write(
+        _ request: Message, _ transaction: Transaction, _ branch: OutgoingBranch, index: Int, headers: ByteString
+    ) -> (bytes: [UInt8], destination: Destination)? {
+        var destination = branch.destinations[0]
+        guard
+            let socket = branch.socket ?? destination.socket
+                ?? port.socket(destination.address, destination.transport)
+        else { return nil }
+        destination.socket = socket
+        let id = branchID(transaction, index)
+        let bytes = makeRequest(
+            request, edits: branch.edits, requestURI: branch.requestURI,
+            source: transaction.isServer ? transaction.source : nil, forcesRport: transaction.forcesRport,
+            via: { writer in
+                Self.writeVia(
+                    &writer, socket: socket, host: branch.viaHost, port: branch.viaPort,
+                    asksForRport: branch.asksForRport
+                ) { id.write(to: &$0) }
+            }, extraHeaders: headers)
+        return (bytes, destination)
+    }
+
+    func branchID(_ transaction: Transaction, _ index: Int) -> BranchID {
+        BranchID(
+            boot: stack.boot, place: transaction.place, serial: transaction.serial,
+            index: UInt8(truncatingIfNeeded: index))
+    }
+
+    /// Starts branches. With the transaction's lock held.
+    func start(_ set: BranchSet, _ transaction: Transaction, _ effects: inout Effects) {
+        set.forEach { index in
+            let step = transaction.branches[index].machine.start(transaction.settings)
+            transaction.branches[index].deadlines.apply(
+                retransmission: step.retransmission, lifetime: step.lifetime, now: now)
+            transaction.branches[index].sendings = 1
+            effects.send(transaction.branches[index].request, transaction.branches[index].destination, branch: index)
+        }
+    }
+
+    /// The network, or the system, refuses a branch's request.
+    func transportFailed(_ transaction: Transaction, branch index: Int) {
+        var failed = false
+        step(transaction) { transaction, effects in
+            guard transaction.branches.indices.contains(index) else { return }
+            let step = transaction.branches[index].machine.transportFailed()
+            transaction.branches[index].deadlines.apply(
+                retransmission: step.retransmission, lifetime: step.lifetime, now: now)
+            failed = step.actions.contains(.transportFailed)
+        }
+        if failed { branchFailed(transaction, branch: index, status: 503) }
+    }
+
+    /// A branch ended without a response: its next address is tried, or the response context is told.
+    func branchFailed(_ transaction: Transaction, branch index: Int, status: Int) {
+        if failOver(transaction, branch: index) { return }
+        step(transaction) { transaction, effects in
+            let step = transaction.fork.fail(status: status, branch: index)
+            effects.fork = step.actions
+            if transaction.relaysUnderWay > 0 { effects.fork.remove(.complete) }
+            effects.cancelled = step.cancelled
+            start(step.started, transaction, &effects)
+        }
+    }
+
+    /// Sends a branch's request to its next address, as a new branch (RFC 3263 §4.3). False when there is none, when a
+    /// provisional response came, or when failover is switched off.
+    func failOver(_ transaction: Transaction, branch index: Int) -> Bool {
+        transaction.lock.lock()
+        guard !transaction.isOver, transaction.usesFailover, transaction.fork.phase == .collecting,
+            !transaction.fork.isCancelled, transaction.branches[index].alternatives.first != nil,
+            transaction.fork.status(of: index) < 200, let new = transaction.fork.replace(index)
+        else {
+            transaction.lock.unlock()
+            return false
+        }
+        let old = transaction.branches[index]
+        var next = old.alternatives[old.alternatives.startIndex]
+        transaction.branches.append(
+            Branch(
+                machine: ClientMachine(isInvite: transaction.isInvite, isReliable: next.transport.isReliable),
+                request: [], destination: next, alternatives: old.alternatives.dropFirst(),
+                requestURI: old.requestURI, user: old.user))
+        transaction.lock.unlock()
+
+        next.socket = next.socket ?? port.socket(next.address, next.transport)
+        let bytes = next.socket.flatMap { replaceVia(in: old.request, socket: $0, branchID(transaction, new)) }
+        let destination = next
+        var isWritten = false
+        step(transaction) { transaction, effects in
+            guard let bytes else {
+                _ = transaction.branches[new].machine.transportFailed()
+                return
+            }
+            isWritten = true
+            transaction.branches[new].request = bytes
+            transaction.branches[new].destination = destination
+            start(BranchSet(new), transaction, &effects)
+        }
+        if !isWritten { branchFailed(transaction, branch: new, status: 503) }
+        return true
+    }
+
+    /// The request of a branch with another Via of ours on top.
+    private func replaceVia(in request: [UInt8], socket: ListenSocket, _ id: BranchID) -> [UInt8]? {
+        guard let sent = try? Message.parse(request, limits: .default), let field = sent.first(.via) else { return nil }
+        let asksForRport = sent.topVia?.hasRport ?? false
+        var writer = ByteWriter(reserving: 128)
+        Self.writeVia(&writer, socket: socket, host: nil, port: nil, asksForRport: asksForRport) { id.write(to: &$0) }
+        var edits = MessageEdits()
+        edits.replace(field.line, with: writer.finishText())
+        return edits.apply(to: sent)
+    }
+}

@@ -1,1 +1,0 @@
-// SIPStack: see docs/ARCHITECTURE.md

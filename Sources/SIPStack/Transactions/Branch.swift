@@ -1,0 +1,76 @@
+package import Bytes
+package import SIPMessage
+package import SIPTransaction
+package import SIPTransport
+
+/// A client transaction of a forked request. Guarded by its transaction's lock.
+struct Branch {
+    var machine: ClientMachine
+    /// The request as it goes out; sent again as it is.
+    var request: [UInt8]
+    var destination: Destination
+    /// Addresses to try when this one fails, in order.
+    var alternatives: ArraySlice<Destination>
+    var requestURI: ByteString
+    /// The last response received, without the Via that was added here being removed.
+    var response: Message?
+    /// Changes that the reply hook made to it.
+    var edits: MessageEdits?
+    /// How often the request went out.
+    var sendings: UInt8 = 0
+    var deadlines = Deadlines()
+    var cancel: CancelBranch?
+    /// What the transaction user keeps for the branch.
+    var user: AnyObject?
+}
+
+/// The CANCEL of one branch: a client transaction of its own (RFC 3261 §9.1). Made only when there is one.
+final class CancelBranch {
+    var machine = ClientMachine(isInvite: false, isReliable: false)
+    let request: [UInt8]
+    var deadlines = Deadlines()
+
+    init(request: [UInt8]) {
+        self.request = request
+    }
+}
+
+/// When the two timers of a machine are due, in milliseconds of the reactor's clock; `Int.max` when not running.
+struct Deadlines: BitwiseCopyable {
+    var retransmission = Int.max
+    var lifetime = Int.max
+    var retransmissionTimer = TransactionTimer.a
+    var lifetimeTimer = TransactionTimer.b
+
+    var next: Int { min(retransmission, lifetime) }
+
+    mutating func apply(retransmission change: TimerChange, lifetime other: TimerChange, now: Int) {
+        Self.apply(change, &retransmission, &retransmissionTimer, now)
+        Self.apply(other, &lifetime, &lifetimeTimer, now)
+    }
+
+    private static func apply(
+        _ change: TimerChange, _ deadline: inout Int, _ timer: inout TransactionTimer, _ now: Int
+    ) {
+        switch change {
+        case .keep: break
+        case .stop: deadline = .max
+        case .start(let name, let milliseconds):
+            timer = name
+            deadline = now + Int(milliseconds)
+        }
+    }
+
+    /// The timer that is due, taken off; the retransmission first.
+    mutating func take(dueAt now: Int) -> TransactionTimer? {
+        if lifetime <= now {
+            lifetime = .max
+            return lifetimeTimer
+        }
+        if retransmission <= now {
+            retransmission = .max
+            return retransmissionTimer
+        }
+        return nil
+    }
+}

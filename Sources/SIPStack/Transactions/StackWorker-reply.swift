@@ -1,0 +1,157 @@
+package import Bytes
+package import SIPMessage
+import SIPTransaction
+
+extension StackWorker {
+    /// Sends a reply that is made here: `t_reply`. False when a final reply went out already, or the transaction is over.
+    ///
+    /// A final reply cancels what is pending. `headers` are whole lines.
+    @discardableResult
+    package func reply(
+        _ transaction: Transaction, status: Int, reason: ByteString, headers: ByteString = .empty,
+        body: ByteString = .empty, contentType: ByteString = .empty
+    ) -> Bool {
+        guard transaction.isServer, let request = transaction.originalRequest else { return false }
+        let bytes = makeReply(
+            to: request, status: status, reason: reason, toTag: status == 100 ? .empty : transaction.localTag,
+            source: transaction.source, forcesRport: transaction.forcesRport, headers: headers, body: body,
+            contentType: contentType)
+        let sent = respond(transaction, status: status, bytes: bytes, isLocal: true)
+        if sent { count(counters.tmLocalReplies) }
+        return sent
+    }
+
+    /// Hands reply bytes to the server machine and sends what it allows. The reply that is given is kept for repetition.
+    @discardableResult
+    func respond(
+        _ transaction: Transaction, status: Int, bytes: [UInt8], isLocal: Bool, response: Message? = nil
+    ) -> Bool {
+        var effects = Effects()
+        var answered = false
+        transaction.lock.lock()
+        guard !transaction.isOver else {
+            transaction.lock.unlock()
+            return false
+        }
+        let step = transaction.server.respond(status: status, transaction.settings)
+        transaction.apply(step, &effects, now: now)
+        if step.actions.contains(.send) {
+            transaction.lastReply = bytes
+            transaction.lastStatus = status
+            transaction.isLastReplyLocal = isLocal
+            effects.reply = bytes
+            if status >= 200 {
+                answered = true
+                transaction.orphanDeadline = .max
+                let finish = transaction.fork.finish()
+                effects.cancelled.formUnion(finish.cancelled)
+            }
+        } else if step.actions.contains(.sendOnce) {
+            effects.reply = bytes
+        }
+        let wasSent = effects.reply != nil
+        let observers = answered ? transaction.takeObservers() : nil
+        transaction.settle(&effects)
+        transaction.lock.unlock()
+        perform(&effects, transaction)
+        if answered {
+            count(counters.completed[min(max(status / 100, 2), 6) - 2])
+            observers?.forEach { $0(transaction, status, response, self) }
+        }
+        return wasSent
+    }
+
+    /// All branches have ended: asks the failure hook, if the transaction wants it, then answers with the best.
+    func complete(_ transaction: Transaction) {
+        let best = transaction.lock.withLock { transaction.best(configuration) }
+        guard transaction.showsFailure else {
+            decide(transaction)
+            return
+        }
+        stack.hooks.failure(transaction, best, self) { [self] in decide(transaction) }
+    }
+
+    /// Sends the best response, unless branches were added or an answer was given meanwhile.
+    func decide(_ transaction: Transaction) {
+        transaction.lock.lock()
+        guard transaction.fork.phase == .deciding, !transaction.isOver else {
+            transaction.lock.unlock()
+            return
+        }
+        let best = transaction.best(configuration)
+        let response = best.branch.flatMap { transaction.branches[$0].response }
+        let isReceived = best.branch.map { !transaction.fork.isLocal($0) } ?? false
+        var challenges: [Message] = []
+        best.challenges.forEach { index in
+            if index != best.branch, let other = transaction.branches[index].response { challenges.append(other) }
+        }
+        transaction.lock.unlock()
+        guard transaction.isServer else {
+            finishLocal(transaction, isReceived ? response : nil, status: best.status)
+            return
+        }
+        if !transaction.isInvite, !isReceived, best.status == 408 {
+            // RFC 4320 §4.1: a 408 would come when the client has given up already.
+            step(transaction) { transaction, effects in
+                _ = transaction.fork.finish()
+                transaction.apply(transaction.server.abandon(), &effects, now: now)
+            }
+            return
+        }
+        if isReceived, let response, response.statusCode >= 300 {
+            let bytes = makeForwarded(
+                response, edits: nil, status: best.status, challenges: challenges)
+            if respond(transaction, status: best.status, bytes: bytes, isLocal: false, response: response) {
+                count(counters.tmRelayedReplies)
+            }
+        } else {
+            reply(transaction, status: best.status, reason: ByteString(Self.reason(best.status)))
+        }
+    }
+
+    /// A request that was made here is answered, or given up.
+    func finishLocal(_ transaction: Transaction, _ response: Message?, status: Int) {
+        var completion: LocalCompletion?
+        step(transaction) { transaction, effects in
+            completion = transaction.onLocalFinal
+            transaction.onLocalFinal = nil
+            effects.cancelled = transaction.fork.finish().cancelled
+        }
+        completion?(response, status, self)
+    }
+
+    static func reason(_ status: Int) -> StaticString {
+        switch status {
+        case 408: "Request Timeout"
+        case 477: "Send failed (477/TM)"
+        case 478: "Unresolvable destination (478/TM)"
+        case 480: "Temporarily Unavailable"
+        case 487: "Request Terminated"
+        case 500: "Server Internal Error"
+        case 503: "Service Unavailable"
+        default: "Failed"
+        }
+    }
+}
+
+/// Called once, after the final reply to the transaction's request was sent: status, and the response if one was relayed.
+package typealias AnswerObserver = @Sendable (Transaction, _ status: Int, Message?, StackWorker) -> Void
+
+extension Transaction {
+    /// With `lock` held.
+    func best(_ configuration: StackConfiguration) -> BestResponse {
+        fork.best(translates503: configuration.translates503)
+    }
+
+    /// Calls the observer after the final reply was sent (accounting). Not called when none ever is.
+    package func whenAnswered(_ observer: @escaping AnswerObserver) {
+        lock.withLock { observers.append(observer) }
+    }
+
+    /// With `lock` held.
+    func takeObservers() -> [AnswerObserver]? {
+        guard !observers.isEmpty else { return nil }
+        defer { observers = [] }
+        return observers
+    }
+}

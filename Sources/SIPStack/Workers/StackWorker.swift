@@ -1,0 +1,91 @@
+package import Bytes
+package import Profiling
+package import Reactor
+package import SIPMessage
+import SIPTransaction
+package import SIPTransport
+
+/// The SIP stack on one process: everything that receives, steps and sends. Confined to its process's thread.
+///
+/// Budget of a relayed message: the parser's allocation, the bytes that go out, for a new transaction its object and its
+/// branches; two to four uncontended atomic exchanges; no system call (sending is batched below).
+package final class StackWorker: @unchecked Sendable {
+    // @unchecked: handed to its process once; completions that other processes hold only name it, they run on it.
+
+    package let stack: Stack
+    /// The process's id.
+    package let id: Int
+    package let probe: Probe
+    let cells: StatisticsCells
+    let port: WorkerPort
+    var timers = TimerQueue()
+    private var armedAt = Int.max
+    /// Numbers what is made here: Call-IDs, tags.
+    private var made: UInt64 = 0
+
+    package init(stack: Stack, id: Int, probe: Probe, cells: StatisticsCells, port: WorkerPort) {
+        self.stack = stack
+        self.id = id
+        self.probe = probe
+        self.cells = cells
+        self.port = port
+    }
+
+    var counters: StackStatistics { stack.counters }
+    var configuration: StackConfiguration { stack.configuration }
+
+    /// Milliseconds of the clock that deadlines are in.
+    package var now: Int { port.now() }
+
+    /// Transaction timers that wait here, stale ones included.
+    package var timersWaiting: Int { timers.count }
+
+    @inline(__always)
+    func count(_ counter: Counter) { cells.add(counter) }
+
+    // MARK: timers
+
+    func arm(_ transaction: Transaction, deadline: Int, generation: UInt32) {
+        timers.push(TimerQueue.Entry(deadline: deadline, generation: generation, transaction: transaction))
+        if deadline < armedAt {
+            armedAt = deadline
+            port.arm(deadline)
+        }
+    }
+
+    /// To be called when the port's timer is due.
+    package func timerFired() {
+        let now = port.now()
+        armedAt = .max
+        while let entry = timers.pop(dueAt: now) {
+            fire(entry.transaction, generation: entry.generation, now: now)
+        }
+        if let next = timers.next, next < armedAt {
+            armedAt = next
+            port.arm(next)
+        }
+    }
+
+    // MARK: identifiers
+
+    /// A number that no other call on any process gives, hard to guess.
+    func makeUnique() -> UInt64 {
+        made &+= 1
+        return StackWorker.mix(stack.secret ^ (UInt64(truncatingIfNeeded: id) << 48) ^ made) ^ UInt64(stack.boot)
+    }
+
+    /// A tag for replies of one transaction.
+    func makeTag() -> ByteString {
+        var writer = ByteWriter(reserving: 18)
+        writer.append(hex: makeUnique(), digits: 16)
+        return writer.finishText()
+    }
+
+    /// The finaliser of SplitMix64: every input bit reaches every output bit.
+    static func mix(_ value: UInt64) -> UInt64 {
+        var mixed = value &+ 0x9E37_79B9_7F4A_7C15
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
