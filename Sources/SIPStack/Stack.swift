@@ -1,6 +1,7 @@
+import Bytes
 package import Reactor
-package import SIPMessage
-package import SIPTransport
+import SIPMessage
+import SIPTransport
 
 /// The SIP stack of a server: configuration, hooks and the table of transactions, shared by all processes.
 ///

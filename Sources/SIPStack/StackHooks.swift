@@ -1,4 +1,4 @@
-package import Bytes
+import Bytes
 package import Reactor
 package import SIPMessage
 package import SIPTransaction

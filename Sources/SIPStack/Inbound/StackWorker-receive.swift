@@ -1,7 +1,7 @@
 import Bytes
 import Profiling
 import Reactor
-package import SIPMessage
+import SIPMessage
 import SIPTransaction
 package import SIPTransport
 
@@ -43,10 +43,7 @@ extension StackWorker {
 
     private func receiveRequest(_ request: InboundRequest) {
         count(counters.requestsReceived)
-        if let error = request.message.check() {
-            reject(error, from: request.source, on: request.socket)
-            return
-        }
+        guard isUsable(request) else { return }
         if request.message.method == .ack, isAckToStatelessReply(request.message) {
             count(counters.statelessAcks)
             return
@@ -63,6 +60,21 @@ extension StackWorker {
         probe.enter(StackSites.requestScript)
         stack.hooks.request(request, self)
         probe.exit(StackSites.requestScript, status: 1)
+    }
+
+    /// Whether the request has what routing needs; else it is answered, if it can be, and counted.
+    private func isUsable(_ request: InboundRequest) -> Bool {
+        let message = request.message
+        let cseq = message.cseq
+        if let cseq, cseq.methodText == message.methodText, message.topVia != nil, message.contains(.callID),
+            message.contains(.from), message.contains(.to)
+        {
+            return true
+        }
+        count(counters.badHeaders)
+        count(counters.requestsFailed)
+        replyStateless(request, status: 400, reason: cseq == nil ? "Bad CSeq Header Field" : "Bad Request")
+        return false
     }
 
     private func receiveReply(_ reply: Message, from source: SocketAddress, on socket: ListenSocket) {

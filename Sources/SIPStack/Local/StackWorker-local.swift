@@ -1,6 +1,6 @@
 package import Bytes
-package import Reactor
-package import SIPMessage
+import Reactor
+import SIPMessage
 import SIPTransaction
 package import SIPTransport
 

@@ -1,7 +1,7 @@
 import Bytes
 import SIPMessage
-package import SIPTransaction
-package import SIPTransport
+import SIPTransaction
+import SIPTransport
 
 extension StackWorker {
     /// Adds branches to a transaction and sends the first group of them.

@@ -1,7 +1,7 @@
 import Bytes
 import Reactor
-package import SIPMessage
-package import SIPTransport
+import SIPMessage
+import SIPTransport
 
 /// Puts messages together: one allocation for the bytes that go out, a few more where there are edits.
 extension StackWorker {

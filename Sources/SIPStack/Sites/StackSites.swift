@@ -1,4 +1,4 @@
-import Profiling
+package import Profiling
 
 /// The places of the SIP stack that level 1 records name, with the names, functions and lines of the seed's sample.
 enum StackSites {

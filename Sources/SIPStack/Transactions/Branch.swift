@@ -1,7 +1,7 @@
-package import Bytes
-package import SIPMessage
-package import SIPTransaction
-package import SIPTransport
+import Bytes
+import SIPMessage
+import SIPTransaction
+import SIPTransport
 
 /// A client transaction of a forked request. Guarded by its transaction's lock.
 struct Branch {

@@ -1,8 +1,8 @@
 package import Bytes
 import Reactor
-package import SIPMessage
+import SIPMessage
 package import SIPTransaction
-package import SIPTransport
+import SIPTransport
 
 /// What a request is to the transactions that exist.
 package enum RequestMatch {

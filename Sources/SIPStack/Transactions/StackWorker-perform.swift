@@ -1,3 +1,4 @@
+import Bytes
 import SIPMessage
 import SIPTransaction
 
@@ -140,7 +141,7 @@ extension StackWorker {
         let reason = transaction.cancelReason
         let headers = transaction.extraHeaders
         transaction.lock.unlock()
-        guard let bytes = makeCancel(of: invite, headers: headers.isEmpty ? reason : headers + reason) else { return }
+        guard let bytes = makeCancel(of: invite, headers: headers + reason) else { return }
         step(transaction) { transaction, effects in
             guard transaction.branches[index].cancel == nil else { return }
             let cancel = CancelBranch(request: bytes)

@@ -1,7 +1,7 @@
 package import Bytes
 package import Reactor
 package import SIPMessage
-package import SIPTransaction
+import SIPTransaction
 package import SIPTransport
 
 /// A request that is handled with state: its server machine, its branches, its response context.

@@ -1,9 +1,9 @@
-package import Bytes
+import Bytes
 package import Profiling
 package import Reactor
-package import SIPMessage
+import SIPMessage
 import SIPTransaction
-package import SIPTransport
+import SIPTransport
 
 /// The SIP stack on one process: everything that receives, steps and sends. Confined to its process's thread.
 ///

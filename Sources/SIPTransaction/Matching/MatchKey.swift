@@ -78,7 +78,7 @@ package struct MatchKey: Sendable {
     }
 
     private static func combine(_ text: ByteString, into hasher: inout Hasher) {
-        text.withBytes { bytes in unsafe hasher.combine(bytes: bytes) }
+        unsafe text.withBytes { bytes in unsafe hasher.combine(bytes: bytes) }
     }
 
     /// Whether this key, of a stored transaction, is that of a request looked up for a purpose.
