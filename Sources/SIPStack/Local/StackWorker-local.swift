@@ -32,8 +32,6 @@ package struct LocalRequest {
     }
 }
 
-
-
 extension StackWorker {
     /// Sends a request of the server's own. The completion is called once, with the final response or without one.
     package func send(_ local: LocalRequest, completion: LocalCompletion?) {

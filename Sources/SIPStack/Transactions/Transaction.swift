@@ -66,7 +66,8 @@ package final class Transaction: @unchecked Sendable {
     var wantsFailureHook = false
 
     init(
-        key: MatchKey, hash: Int, request: Message, isServer: Bool, source: SocketAddress, replyDestination: Destination,
+        key: MatchKey, hash: Int, request: Message, isServer: Bool, source: SocketAddress,
+        replyDestination: Destination,
         isReliable: Bool, localTag: ByteString, configuration: StackConfiguration
     ) {
         self.key = key

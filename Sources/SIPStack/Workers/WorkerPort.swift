@@ -13,8 +13,9 @@ package struct WorkerPort {
     /// The listener to send to an address from when nothing else settles it.
     package var socket: (_ destination: SocketAddress, _ transport: Transport) -> ListenSocket?
     /// Resolves a host; the continuation may be called at once, or later on the same process.
-    package var resolve: (_ query: ResolveQuery, _ completion: @escaping (Result<[Destination], ResolveError>) -> Void)
-        -> Void
+    package var resolve:
+        (_ query: ResolveQuery, _ completion: @escaping (Result<[Destination], ResolveError>) -> Void)
+            -> Void
     /// The answer when no question has to be asked: an address literal or a cache hit.
     package var immediate: (_ query: ResolveQuery) -> Destination?
 
