@@ -1,12 +1,52 @@
 package import RouteLanguage
+package import RouteRuntime
 
 /// Every module that SIPRay has.
 ///
-/// `declarations` is what a script is checked against: no socket, process or store is needed for it.
+/// `declarations` is what a script is checked against: no socket, process or store is needed for it. `bind` makes the
+/// functions of the modules that a script loads.
 package enum ModuleLibrary {
     /// All modules that `loadmodule` takes, in the order in which `sipray check` lists them.
     package static let declarations: [ModuleDeclaration] = [
         .signaling, .sl, .rr, .maxfwd, .sipmsgops, .textops, .usrloc, .registrar, .acc, .cfgutils, .options,
         .protoUDP, .miFIFO, .miDatagram, .eventDatagram, .eventRoute,
     ]
+
+    /// Core and all modules: what a script is checked against.
+    package static var catalogue: Catalogue { .withCore(modules: declarations) }
+
+    /// Binds the modules in `names`, in this order, but for the core and `tm`.
+    /// - Throws: the first parameter that a module cannot work with.
+    package static func bind(
+        _ names: [String], _ environment: ModuleEnvironment
+    ) throws(ModuleError) -> [ModuleBinding] {
+        var bindings: [ModuleBinding] = []
+        for name in names {
+            if let binding = try bind(name, environment) { bindings.append(binding) }
+        }
+        return bindings
+    }
+
+    private static func bind(
+        _ name: String, _ environment: ModuleEnvironment
+    ) throws(ModuleError) -> ModuleBinding? {
+        switch name {
+        case "signaling": return SignalingModule.bind(environment)
+        case "sl": return SLModule.bind(environment)
+        case "rr": return RRModule.bind(environment)
+        case "maxfwd": return MaxFwdModule.bind(environment)
+        case "sipmsgops": return SIPMsgOpsModule.bind(environment)
+        case "textops": return TextOpsModule().binding
+        case "usrloc": return try UsrLocModule.bind(environment)
+        case "registrar": return try RegistrarModule(environment).binding
+        case "acc": return try AccModule(environment).binding
+        case "options": return OptionsModule.bind(environment)
+        case "cfgutils":
+            let module = try CfgUtilsModule(environment)
+            environment.cfgutils = module
+            return module.binding
+        // Transports of SIP, management and events: the Server makes their processes.
+        default: return nil
+        }
+    }
 }

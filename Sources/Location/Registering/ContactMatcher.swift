@@ -26,13 +26,10 @@ struct ContactMatcher {
     }
 
     private func contactMatches(_ binding: Binding, _ uri: ByteString) -> Bool {
-        let contact = binding.contact
-        if contact == uri { return true }
-        guard let a = SIPURI(contact), let b = SIPURI(uri) else { return false }
-        return a == b
+        ContactIdentity.isSame(binding.contact, uri)
     }
 
     private func parameter(_ name: ByteString, of uri: ByteString) -> ByteString? {
-        SIPURI(uri)?.parameter(name)
+        SIPURI(uri)?.parameters.value(name)
     }
 }

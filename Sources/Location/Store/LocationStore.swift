@@ -13,7 +13,7 @@ package final class LocationStore: Sendable {
     /// What domains made from now on get.
     private struct Settings {
         var order = BindingOrder.quality
-        var shardCountExponent = 6
+        var onNewDomain: @Sendable (LocationDomain) -> Void = { _ in }
     }
 
     package init(limits: LocationLimits = LocationLimits(), observer: LocationObserver = .none) {
@@ -26,15 +26,23 @@ package final class LocationStore: Sendable {
         settings.withLock { $0.order = order }
     }
 
+    /// Sets what is called with each domain that is made afterwards, on the thread that asked for it.
+    package func onNewDomain(_ body: @escaping @Sendable (LocationDomain) -> Void) {
+        settings.withLock { $0.onNewDomain = body }
+    }
+
     /// The domain called `name`, made on first use.
     package func domain(named name: ByteString) -> LocationDomain {
-        let order = settings.withLock { $0.order }
-        return list.withLock { domains in
-            if let domain = domains.first(where: { $0.name == name }) { return domain }
-            let domain = LocationDomain(name: name, order: order, limits: limits, observer: observer)
+        if let domain = existingDomain(named: name) { return domain }
+        let (order, announce) = settings.withLock { ($0.order, $0.onNewDomain) }
+        let (domain, isNew) = list.withLock { domains in
+            if let domain = domains.first(where: { $0.name == name }) { return (domain, false) }
+            let domain = LocationDomain(name: name.compacted(), order: order, limits: limits, observer: observer)
             domains.append(domain)
-            return domain
+            return (domain, true)
         }
+        if isNew { announce(domain) }
+        return domain
     }
 
     /// The domain called `name`, if the script uses it.

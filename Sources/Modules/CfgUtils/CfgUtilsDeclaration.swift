@@ -9,7 +9,11 @@ extension ModuleDeclaration {
             FunctionDeclaration("pkg_status"),
             FunctionDeclaration("shm_status"),
             FunctionDeclaration("set_count", [ParameterSpec("variable", .inputVariable), .output("count")]),
-            FunctionDeclaration("set_select_weight", [ParameterSpec("weights", .inputVariable)]),
+            FunctionDeclaration(
+                "set_select_weight", [ParameterSpec("weights", .inputVariable)],
+                availability: .missing(
+                    "its result is an index, and index 0 would stop the script; choose with $RANDOM and a sum of weights"
+                )),
             FunctionDeclaration("shuffle_avps", [ParameterSpec("name", .variable)]),
         ],
         variables: [

@@ -49,6 +49,11 @@ package final class MessageContext {
     /// Blacklists in use, by index into the list of blacklists; nil before the script chose any.
     package var blacklists: UInt64?
 
+    /// Max-Forwards of the request as it will go out; nil while `maxfwd` has not seen it.
+    package var maxForwardsOut: Int?
+    /// What modules add to the request when it goes out, once the listener is known. Copied to branches.
+    package var outboundEdits: [OutboundEdit] = []
+
     // State that belongs to others.
     /// The transaction, as TM knows it.
     package var transaction: AnyObject?
@@ -114,7 +119,23 @@ package final class MessageContext {
         copy.transaction = transaction
         copy.branchIndex = index
         copy.moduleState = moduleState
+        copy.maxForwardsOut = maxForwardsOut
+        copy.outboundEdits = outboundEdits
         return copy
+    }
+}
+
+/// A change that can be made only when it is known by which listener a request leaves, such as Record-Route. Gets the
+/// context of the branch.
+package typealias OutboundEdit = (MessageContext, inout MessageEdits, _ outbound: ScriptSocket) -> Void
+
+extension MessageContext {
+    /// The edits of the request as it leaves by `outbound`: the script's and those that modules left for this moment.
+    package func edits(for outbound: ScriptSocket) -> MessageEdits {
+        if outboundEdits.isEmpty { return edits }
+        var edits = edits
+        for edit in outboundEdits { edit(self, &edits, outbound) }
+        return edits
     }
 }
 

@@ -59,6 +59,23 @@ package struct Call {
         return run.process.engine.route(kind, name.string)
     }
 
+    /// All values of a variable that was passed as it is, such as the AVPs of one name; first the one of index 0. Bounded.
+    package func values(_ index: Int) -> [Value] {
+        guard site.arguments.indices.contains(index) else { return [] }
+        guard let variable = site.arguments[index].output else { return isPresent(index) ? [value(index)] : [] }
+        if case .host(let definition) = variable.storage, !definition.declaration.isIndexable {
+            let value = variable.read(in: run)
+            return value.isNull ? [] : [value]
+        }
+        var values: [Value] = []
+        while values.count < AVPStore.valueCountMax {
+            let value = variable.read(in: run, at: values.count)
+            if value.isNull { break }
+            values.append(value)
+        }
+        return values
+    }
+
     /// Writes to the variable that was passed as an output. False when it was left out or takes no such value.
     @discardableResult
     package func assign(_ index: Int, _ value: Value) -> Bool {

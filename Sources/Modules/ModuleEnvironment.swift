@@ -1,0 +1,71 @@
+package import Location
+package import Reactor
+package import RouteRuntime
+
+/// What a module is given when it is bound: the server's parts that it may use, and places to leave what it offers.
+///
+/// Made once by the Server (or a test), used on the thread that puts the server together. What modules keep of it lives as
+/// long as the server.
+package final class ModuleEnvironment {
+    package let parameters: ModuleParameters
+    package let addresses: LocalAddresses
+    package let flags: FlagNames
+    package let location: LocationStore
+    package let statistics: Statistics
+    package let replies = Replies()
+    /// Seconds since 1970.
+    package let now: @Sendable () -> Int
+    /// A line for the log, at the server's level.
+    package let log: @Sendable (ScriptLogLevel, String) -> Void
+    package let events: EventOutlet
+    /// `cfgutils`, when the script loads it: for its management commands.
+    package internal(set) var cfgutils: CfgUtilsModule?
+    /// Work that a module wants done again and again, by the timer process.
+    package private(set) var periodicJobs: [PeriodicJob] = []
+
+    package init(
+        parameters: ModuleParameters, addresses: LocalAddresses, flags: FlagNames, location: LocationStore,
+        statistics: Statistics, events: EventOutlet = .none, now: @escaping @Sendable () -> Int,
+        log: @escaping @Sendable (ScriptLogLevel, String) -> Void
+    ) {
+        self.parameters = parameters
+        self.addresses = addresses
+        self.flags = flags
+        self.location = location
+        self.statistics = statistics
+        self.events = events
+        self.now = now
+        self.log = log
+    }
+
+    /// Asks for `body` to be called every `milliseconds` on the timer process. `name` is the timer job's name in records.
+    package func every(milliseconds: Int, _ name: String, _ body: @escaping @Sendable () -> Void) {
+        periodicJobs.append(PeriodicJob(name: name, milliseconds: milliseconds, body: body))
+    }
+}
+
+/// Work of a module that the timer process repeats.
+package struct PeriodicJob: Sendable {
+    package let name: String
+    package let milliseconds: Int
+    package let body: @Sendable () -> Void
+}
+
+/// Where modules raise events, and whether anybody listens.
+package struct EventOutlet: Sendable {
+    /// Any thread; must be cheap: it is asked before an event is put together.
+    package let isWanted: @Sendable (StaticString) -> Bool
+    /// Any thread. Hands the event over and returns.
+    package let raise: @Sendable (StaticString, [(name: String, value: Value)]) -> Void
+
+    package init(
+        isWanted: @escaping @Sendable (StaticString) -> Bool,
+        raise: @escaping @Sendable (StaticString, [(name: String, value: Value)]) -> Void
+    ) {
+        self.isWanted = isWanted
+        self.raise = raise
+    }
+
+    /// Nobody listens.
+    package static let none = EventOutlet(isWanted: { _ in false }, raise: { _, _ in })
+}

@@ -1,0 +1,193 @@
+import Bytes
+import RouteRuntime
+import SIPMessage
+
+/// The body as the script changed it.
+struct ChangedBody {
+    var body: ByteString
+    /// The new Content-Type; nil keeps the one received.
+    var contentType: ByteString?
+}
+
+extension MessageContext {
+    /// The body as it stands after the script's changes.
+    var currentBody: ByteString { state(ChangedBody.self)?.body ?? message.body }
+
+    /// The Content-Type as it stands; empty when there is none.
+    var currentContentType: ByteString {
+        state(ChangedBody.self)?.contentType ?? message.value(.contentType) ?? .empty
+    }
+
+    /// Replaces the body; `contentType`, when given, with it. An empty body takes the Content-Type away.
+    func setBody(_ body: ByteString, contentType: ByteString? = nil) {
+        let before = state(ChangedBody.self)
+        let type = body.isEmpty ? ByteString.empty : contentType ?? before?.contentType
+        updateState(ChangedBody(body: body)) { state in
+            state.body = body
+            state.contentType = type
+        }
+        edits.setBody(body)
+        guard let type else { return }
+        if let field = message.first(.contentType) {
+            if type.isEmpty { edits.remove(field) } else { edits.replace(field.line, with: Self.contentTypeLine(type)) }
+        } else if !type.isEmpty, before?.contentType ?? .empty != type {
+            edits.append(line: Self.contentTypeLine(type), to: message)
+        }
+    }
+
+    private static func contentTypeLine(_ type: ByteString) -> ByteString {
+        var writer = ByteWriter(reserving: type.count + 16)
+        writer.append("Content-Type: ")
+        writer.append(type)
+        writer.append("\r\n")
+        return writer.finishText()
+    }
+}
+
+/// A body taken apart: one part, or those of a multipart body (RFC 2046 §5.1). Parts are not taken apart again.
+struct BodyParts {
+    struct Part {
+        /// Header lines of the part with their line ends; empty for a body that is one part.
+        let headers: ByteString
+        let contentType: ByteString
+        let body: ByteString
+
+        /// Whether the part is of a type such as `application/sdp`; parameters and case do not count.
+        func isOf(_ mime: ByteString) -> Bool {
+            ParameterizedValue(contentType).value.trimmed().equalsIgnoringCase(mime)
+        }
+    }
+
+    /// Parts of a body that are read; what follows belongs to the last one.
+    static let countMax = 64
+
+    private(set) var parts: [Part]
+    private(set) var contentType: ByteString
+    private let boundary: ByteString?
+
+    /// Reads `body`. Never fails: what is no multipart body is one part; an empty body has none.
+    init(_ body: ByteString, contentType: ByteString) {
+        self.contentType = contentType
+        guard !body.isEmpty else {
+            parts = []
+            boundary = nil
+            return
+        }
+        let type = ParameterizedValue(contentType)
+        if type.value.hasPrefixIgnoringCase("multipart/"),
+            let boundary = type.parameters.value("boundary").map({ $0.unquoted() }), !boundary.isEmpty,
+            let parts = Self.split(body, boundary)
+        {
+            self.parts = parts
+            self.boundary = boundary
+        } else {
+            parts = [Part(headers: .empty, contentType: contentType, body: body)]
+            boundary = nil
+        }
+    }
+
+    private static func split(_ body: ByteString, _ boundary: ByteString) -> [Part]? {
+        let mark = "--" + boundary
+        var starts: [(mark: Int, content: Int)] = []
+        var from = 0
+        while starts.count <= countMax, let found = body.first(of: mark, from: from) {
+            from = found + mark.count
+            guard found == 0 || body[found - 1] == ASCII.lineFeed else { continue }
+            let isLast = body.dropFirst(from).hasPrefix("--")
+            let lineEnd = body.first(of: ASCII.lineFeed, from: from).map { $0 + 1 } ?? body.count
+            starts.append((found, isLast ? body.count : lineEnd))
+            if isLast { break }
+        }
+        guard starts.count >= 2 else { return nil }
+        return zip(starts, starts.dropFirst()).map { part, next in
+            var end = next.mark
+            if end > part.content, body[end - 1] == ASCII.lineFeed { end -= 1 }
+            if end > part.content, body[end - 1] == ASCII.carriageReturn { end -= 1 }
+            return Part(body.slice(part.content..<max(part.content, end)))
+        }
+    }
+
+    /// Whether there is a part of that type, or any.
+    func contains(_ mime: ByteString?) -> Bool {
+        guard let mime else { return !parts.isEmpty }
+        return parts.contains { $0.isOf(mime) } || ParameterizedValue(contentType).value.equalsIgnoringCase(mime)
+    }
+
+    /// Removes the parts that `isWanted` picks. Whether there was one.
+    mutating func remove(where isWanted: (Part) -> Bool) -> Bool {
+        let before = parts.count
+        parts.removeAll(where: isWanted)
+        return parts.count != before
+    }
+
+    mutating func add(_ part: Part) { parts.append(part) }
+
+    /// Replaces the body of the part at `index`.
+    mutating func setBody(_ body: ByteString, at index: Int) {
+        parts[index] = Part(headers: parts[index].headers, contentType: parts[index].contentType, body: body)
+    }
+
+    /// Body and Content-Type again: nothing for no part, the part itself for one, multipart for more.
+    var serialized: (body: ByteString, contentType: ByteString) {
+        guard let first = parts.first else { return (.empty, .empty) }
+        if parts.count == 1 { return (first.body, first.contentType) }
+        let boundary = boundary ?? "sipray-\(parts.count)-\(parts.reduce(0) { $0 + $1.body.count })".byteString
+        var writer = ByteWriter(reserving: parts.reduce(64) { $0 + $1.body.count + $1.headers.count + 128 })
+        for part in parts {
+            writer.append("--")
+            writer.append(boundary)
+            writer.append("\r\n")
+            if part.headers.isEmpty {
+                writer.append("Content-Type: ")
+                writer.append(part.contentType)
+                writer.append("\r\n")
+            } else {
+                writer.append(part.headers)
+            }
+            writer.append("\r\n")
+            writer.append(part.body)
+            writer.append("\r\n")
+        }
+        writer.append("--")
+        writer.append(boundary)
+        writer.append("--\r\n")
+        let isMultipart = ParameterizedValue(contentType).value.hasPrefixIgnoringCase("multipart/")
+        if isMultipart, self.boundary != nil { return (writer.finishText(), contentType) }
+        return (writer.finishText(), "multipart/mixed;boundary=" + boundary)
+    }
+}
+
+extension BodyParts.Part {
+    /// Reads a part of a multipart body: header lines, an empty line, the body.
+    init(_ text: ByteString) {
+        var end = 0
+        while end < text.count {
+            let lineEnd = text.first(of: ASCII.lineFeed, from: end) ?? text.count - 1
+            let line = text.slice(end..<(lineEnd + 1)).trimmed()
+            if line.isEmpty {
+                let headers = text.prefix(end)
+                self.init(
+                    headers: headers, contentType: Self.contentType(headers), body: text.dropFirst(lineEnd + 1))
+                return
+            }
+            end = lineEnd + 1
+        }
+        self.init(headers: .empty, contentType: "text/plain", body: text)
+    }
+
+    private static func contentType(_ headers: ByteString) -> ByteString {
+        for line in headers.split(at: ASCII.lineFeed) {
+            guard let colon = line.first(of: ASCII.colon) else { continue }
+            let name = line.prefix(colon).trimmed()
+            if name.equalsIgnoringCase("Content-Type") || name.equalsIgnoringCase("c") {
+                return line.dropFirst(colon + 1).trimmed()
+            }
+        }
+        return "text/plain"
+    }
+}
+
+extension String {
+    /// The UTF-8 of this text.
+    var byteString: ByteString { ByteString(self) }
+}

@@ -1,0 +1,163 @@
+import Bytes
+import RouteLanguage
+import RouteRuntime
+import SIPMessage
+import Synchronization
+
+/// `textops` at work. Not for the hot path: every call searches text.
+///
+/// Header functions search the headers as received and leave edits; body functions work on the body as it stands, so
+/// that one sees what another changed.
+final class TextOpsModule: Sendable {
+    /// Patterns kept compiled.
+    private static let patternsMax = 512
+    /// Replacements in one text; the rest stays as it is.
+    private static let replacementsMax = 4096
+
+    private struct PatternKey: Hashable {
+        let text: ByteString
+        let isMultiline: Bool
+    }
+
+    private let patterns = Mutex<[PatternKey: RegularExpression]>([:])
+    private let substitutions = Mutex<[ByteString: Substitution]>([:])
+
+    var binding: ModuleBinding {
+        ModuleBinding(
+            "textops",
+            functions: [
+                "search": { [self] call in
+                    Outcome(pattern(call, multiline: true)?.matches(call.context.message.wholeText) ?? false)
+                },
+                "search_body": { [self] call in
+                    Outcome(pattern(call, multiline: true)?.matches(call.context.currentBody) ?? false)
+                },
+                "search_append": { [self] call in edit(call, parts: .all, replacing: false, isGlobal: false) },
+                "search_append_body": { [self] call in edit(call, parts: .body, replacing: false, isGlobal: false) },
+                "replace": { [self] call in edit(call, parts: .all, replacing: true, isGlobal: false) },
+                "replace_body": { [self] call in edit(call, parts: .body, replacing: true, isGlobal: false) },
+                "replace_all": { [self] call in edit(call, parts: .all, replacing: true, isGlobal: true) },
+                "replace_body_all": { [self] call in edit(call, parts: .body, replacing: true, isGlobal: true) },
+                "replace_body_atonce": { [self] call in
+                    edit(call, parts: .body, replacing: true, isGlobal: true, multiline: false)
+                },
+                "subst": { [self] call in substitute(call, parts: .all) },
+                "subst_body": { [self] call in substitute(call, parts: .body) },
+                "subst_uri": { [self] call in
+                    guard
+                        let uri = substitution(call)?.applied(
+                            to: call.context.requestURI, uri: call.context.requestURI), SIPURI(uri) != nil
+                    else { return .no }
+                    call.context.requestURI = uri
+                    return .yes
+                },
+                "subst_user": { [self] call in substituteUser(call) },
+            ])
+    }
+
+    private enum Parts { case all, body }
+
+    // MARK: Patterns
+
+    private func pattern(_ call: borrowing Call, multiline: Bool) -> RegularExpression? {
+        guard let text = call.string(0) else { return nil }
+        let key = PatternKey(text: text, isMultiline: multiline)
+        if let known = patterns.withLock({ $0[key] }) { return known }
+        guard let expression = RegularExpression(text, multiline: multiline) else {
+            call.log(.error, "\(call.name): \"\(text)\" is not a regular expression")
+            return nil
+        }
+        patterns.withLock { patterns in
+            if patterns.count >= Self.patternsMax { patterns.removeAll(keepingCapacity: true) }
+            patterns[PatternKey(text: text.compacted(), isMultiline: multiline)] = expression
+        }
+        return expression
+    }
+
+    private func substitution(_ call: borrowing Call) -> Substitution? {
+        guard let text = call.string(0) else { return nil }
+        if let known = substitutions.withLock({ $0[text] }) { return known }
+        guard let substitution = Substitution(text) else {
+            call.log(.error, "\(call.name): \"\(text)\" is not of the form /pattern/replacement/flags")
+            return nil
+        }
+        substitutions.withLock { substitutions in
+            if substitutions.count >= Self.patternsMax { substitutions.removeAll(keepingCapacity: true) }
+            substitutions[text.compacted()] = substitution
+        }
+        return substitution
+    }
+
+    // MARK: Edits
+
+    private func edit(
+        _ call: borrowing Call, parts: Parts, replacing: Bool, isGlobal: Bool, multiline: Bool = true
+    ) -> Outcome {
+        guard let pattern = pattern(call, multiline: multiline) else { return .no }
+        let text = call.string(1) ?? .empty
+        let find: (ByteString) -> [(range: Range<Int>, text: ByteString)] = { subject in
+            var found: [(range: Range<Int>, text: ByteString)] = []
+            var start = 0
+            while start <= subject.count, found.count < Self.replacementsMax,
+                let whole = pattern.firstMatch(in: subject, from: start)?[0]
+            {
+                found.append((replacing ? whole : whole.upperBound..<whole.upperBound, text))
+                guard isGlobal else { break }
+                start = whole.isEmpty ? whole.upperBound + 1 : whole.upperBound
+            }
+            return found
+        }
+        return Outcome(apply(call.context, parts, isGlobal: isGlobal, find))
+    }
+
+    private func substitute(_ call: borrowing Call, parts: Parts) -> Outcome {
+        guard let substitution = substitution(call) else { return .no }
+        let uri = call.context.requestURI
+        return Outcome(
+            apply(call.context, parts, isGlobal: substitution.isGlobal) { subject in
+                substitution.replacements(in: subject, uri: uri)
+            })
+    }
+
+    /// Looks in the headers first, then in the body; a search that is not global ends with its first find.
+    private func apply(
+        _ context: MessageContext, _ parts: Parts, isGlobal: Bool,
+        _ find: (ByteString) -> [(range: Range<Int>, text: ByteString)]
+    ) -> Bool {
+        var isFound = false
+        if parts == .all {
+            let message = context.message
+            let start = message.startLine.line.end
+            for (range, text) in find(message.text(ByteRange(start, message.headersEnd))) {
+                context.edits.replace(ByteRange(start + range.lowerBound, start + range.upperBound), with: text)
+                isFound = true
+            }
+            if isFound, !isGlobal { return true }
+        }
+        let body = context.currentBody
+        guard !body.isEmpty else { return isFound }
+        let found = find(body)
+        guard !found.isEmpty else { return isFound }
+        context.setBody(body.replacing(found))
+        return true
+    }
+
+    private func substituteUser(_ call: borrowing Call) -> Outcome {
+        let context = call.context
+        guard let substitution = substitution(call), let uri = SIPURI(context.requestURI),
+            let user = substitution.applied(to: uri.user, uri: context.requestURI)
+        else { return .no }
+        let text = uri.text
+        let changed: ByteString
+        if uri.hasUser {
+            let lower = Int(uri.userRange.lower - uri.range.lower)
+            changed = text.replacing([(lower..<(lower + uri.user.count), user)])
+        } else {
+            let host = Int(uri.hostRange.lower - uri.range.lower)
+            changed = text.replacing([(host..<host, user + "@")])
+        }
+        guard SIPURI(changed) != nil else { return .no }
+        context.requestURI = changed
+        return .yes
+    }
+}
