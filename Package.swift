@@ -43,7 +43,7 @@ let package = Package(
         // F2
         .target(name: "Reactor", dependencies: ["Profiling", "CPlatform"], swiftSettings: settings),
         .target(name: "SIPTransaction", dependencies: ["SIPMessage", "Bytes"], swiftSettings: strictSettings),
-        .target(name: "ProfileAnalysis", dependencies: ["Profiling"], swiftSettings: settings),
+        .target(name: "ProfileAnalysis", dependencies: ["Profiling", "JSONRPC"], swiftSettings: settings),
         .target(name: "ProfilingTracing", dependencies: ["Profiling", tracing], swiftSettings: settings),
         // F3
         .target(
@@ -105,7 +105,7 @@ let package = Package(
         .testTarget(name: "JSONRPCTests", dependencies: ["JSONRPC"]),
         .testTarget(name: "ReactorTests", dependencies: ["Reactor", "Profiling", "CPlatform"]),
         .testTarget(name: "SIPTransactionTests", dependencies: ["SIPTransaction", "SIPMessage", "Bytes"]),
-        .testTarget(name: "ProfileAnalysisTests", dependencies: ["ProfileAnalysis", "Profiling"]),
+        .testTarget(name: "ProfileAnalysisTests", dependencies: ["ProfileAnalysis", "Profiling", "JSONRPC"]),
         .testTarget(name: "ProfilingTracingTests", dependencies: ["ProfilingTracing", "Profiling", tracing]),
         .testTarget(
             name: "SIPTransportTests", dependencies: ["SIPTransport", "SIPMessage", "Reactor", "Profiling", "Bytes"]),

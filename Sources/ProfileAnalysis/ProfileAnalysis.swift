@@ -1,1 +1,0 @@
-// ProfileAnalysis: see docs/ARCHITECTURE.md
