@@ -1,55 +1,42 @@
 import Bytes
+import Profiling
 package import Reactor
-
-/// Settings of name resolution, each with its default.
-package struct ResolverOptions: Hashable, Sendable {
-    /// Name servers as `address` or `address:port`; empty: the system's (`/etc/resolv.conf`).
-    package var servers: [String] = []
-    /// What one server is given to answer, and how often all are asked.
-    package var timeoutMilliseconds = 1500
-    package var tries = 2
-    /// What a whole lookup may take (NAPTR, SRV and addresses together).
-    package var lookupMillisecondsMax = 8000
-    /// Names without enough dots are tried with the system's search list.
-    package var usesSearchList = false
-    package var usesNAPTR = true
-    package var usesSRV = true
-    /// The transports that this server has, in order of preference.
-    package var transports: [Transport] = [.udp]
-    /// The address families that this server has, in order of preference.
-    package var families: [SocketAddress.Family] = [.ipv4, .ipv6]
-    /// Answers kept, over all processes.
-    package var cacheEntriesMax = 16_384
-    /// What a TTL is cut to, both ways, and what "no such name" lasts when the answer does not say.
-    package var ttlSecondsMin = 1
-    package var ttlSecondsMax = 86_400
-    package var negativeSecondsDefault = 30
-    package var negativeSecondsMax = 300
-    /// What a server failure is remembered for, so that a dead name server is not asked for every call.
-    package var failureSeconds = 2
-    /// Destinations that one lookup gives at most.
-    package var destinationsMax = 32
-    /// Lookups that may wait in one process.
-    package var pendingMax = 10_000
-    /// The file of names known without a server; empty: none.
-    package var hostsFile = "/etc/hosts"
-
-    package init() {}
-}
+import Synchronization
 
 /// Locates SIP servers (RFC 3263) without ever blocking: c-ares driven by the reactor of the process that asks, with
 /// one cache for all processes.
+///
+/// One per server. Budget: a host that is an address costs no allocation, lock or system call; one that is in the cache
+/// a lock per question.
 package final class Resolver: Sendable {
     package let options: ResolverOptions
+    let cache: ResolverCache
+    private let hosts: HostsFile
+    private let statistics: ResolverStatistics
+    /// By process id. A place is touched on its process's thread only, which is why it needs no lock.
+    private nonisolated(unsafe) let channels: UnsafeMutablePointer<DNSChannel?>
 
     package init(options: ResolverOptions = ResolverOptions(), statistics: Statistics) {
         self.options = options
+        let cache = ResolverCache(entriesMax: options.cacheEntriesMax)
+        self.cache = cache
+        hosts = HostsFile(path: options.hostsFile)
+        self.statistics = ResolverStatistics(statistics)
+        statistics.gauge(group: "dns", name: "cached_answers") { cache.count }
+        channels = .allocate(capacity: Profiler.processesMax)
+        channels.initialize(repeating: nil, count: Profiler.processesMax)
     }
 
-    /// Locates a server. `completion` is called once, on the process's thread: at once when the host is an address or
-    /// the answer is in the cache (then the result is nil), else later, from a dispatch of its own.
+    deinit {
+        channels.deinitialize(count: Profiler.processesMax)
+        channels.deallocate()
+    }
+
+    /// Locates a server. `completion` is called once, on the process's thread: before this returns when the host is an
+    /// address or the answers are in the cache (then the result is nil), else later, from a dispatch of the reactor.
     ///
-    /// The list is in order of preference; the next is for when one fails (RFC 3263 §4.3). Never empty.
+    /// On the process's thread only. The list is in order of preference and never empty; the next is for when one fails
+    /// (RFC 3263 §4.3).
     @discardableResult
     package func resolve(
         _ query: ResolveQuery, on process: ReactorProcess,
@@ -57,21 +44,98 @@ package final class Resolver: Sendable {
     ) -> ResolveRequest? {
         if let destination = immediate(query) {
             completion(.success([destination]))
-        } else {
-            completion(.failure(.notFound(query.host.string)))
+            return nil
         }
-        return nil
+        var options = options
+        if let name = DNSQuestion.normalized(query.host), hosts[name] != nil {
+            options.usesNAPTR = false
+            options.usesSRV = false
+        }
+        guard let locator = ServerLocator(query, options: options, random: SystemRandomNumberGenerator()) else {
+            completion(.failure(.badName(query.host.string)))
+            return nil
+        }
+        let request = ResolveRequest(completion: completion)
+        let lookup = Lookup(resolver: self, process: process, locator: locator, request: request, query: query)
+        lookup.begin()
+        return request.isPending ? request : nil
     }
 
-    /// The destination of a host that is an address, else nil. Allocates nothing.
+    /// The destination of a host that is an address; nil for a name, and for an address that the scheme and the
+    /// transport exclude. Allocates nothing.
     package func immediate(_ query: ResolveQuery) -> Destination? {
-        let transport =
-            query.transport.map { query.scheme == .sips && $0 == .tcp ? .tls : $0 }
-            ?? (query.scheme == .sips ? .tls : .udp)
+        let wanted = query.transport ?? (query.scheme == .sips ? .tls : .udp)
+        guard let transport = ServerLocator.transport(wanted, scheme: query.scheme) else { return nil }
         let port = query.port ?? transport.defaultPort
         let address = query.host.withBytes { bytes in
             SocketAddress(host: Span(_unsafeBytes: bytes), port: port)
         }
         return address.map { Destination(transport: transport, address: $0) }
+    }
+
+    /// Forgets every answer.
+    package func flushCache() { cache.removeAll() }
+
+    /// Questions under way in a process. On its thread only.
+    func pendingCount(on process: ReactorProcess) -> Int { channels[process.id]?.pendingCount ?? 0 }
+
+    // MARK: Questions
+
+    /// What is known without asking.
+    func known(_ question: DNSQuestion, on process: ReactorProcess) -> DNSAnswer? {
+        if let addresses = hosts[question.name] {
+            let family: SocketAddress.Family? =
+                switch question.type {
+                case .a: .ipv4
+                case .aaaa: .ipv6
+                default: nil
+                }
+            let fitting = addresses.filter { $0.family == family }
+            return fitting.isEmpty ? .nothing : .found(.addresses(fitting))
+        }
+        let answer = cache.answer(to: question, nowMilliseconds: process.reactor.nowMilliseconds)
+        if answer != nil { process.statistics.add(statistics.cacheHits) }
+        return answer
+    }
+
+    /// Asks the name servers; false when too many questions wait in this process.
+    func ask(_ question: DNSQuestion, on process: ReactorProcess, _ waiter: @escaping (DNSAnswer) -> Void) -> Bool {
+        let channel = channels[process.id] ?? makeChannel(process)
+        guard channel.pendingCount < options.pendingMax else { return false }
+        process.statistics.add(statistics.queries)
+        channel.ask(question, waiter)
+        return true
+    }
+
+    private func makeChannel(_ process: ReactorProcess) -> DNSChannel {
+        let channel = DNSChannel(process: process, options: options) {
+            [cache, options, statistics, unowned process] question, answer, seconds in
+            switch answer {
+            case .timeout: process.statistics.add(statistics.timeouts)
+            case .failure: process.statistics.add(statistics.failures)
+            default: break
+            }
+            cache.store(
+                answer, to: question, seconds: options.lifetime(of: answer, said: seconds),
+                nowMilliseconds: process.reactor.nowMilliseconds)
+        }
+        channels[process.id] = channel
+        process.reactor.atStop { [weak channel] in channel?.close() }
+        return channel
+    }
+}
+
+/// The counters of name resolution, in group `dns`.
+struct ResolverStatistics: Sendable {
+    let queries: Counter
+    let cacheHits: Counter
+    let timeouts: Counter
+    let failures: Counter
+
+    init(_ statistics: Statistics) {
+        queries = statistics.counter(group: "dns", name: "queries")
+        cacheHits = statistics.counter(group: "dns", name: "cache_hits")
+        timeouts = statistics.counter(group: "dns", name: "timeouts")
+        failures = statistics.counter(group: "dns", name: "failures")
     }
 }
