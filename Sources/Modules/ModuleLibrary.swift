@@ -8,7 +8,7 @@ package import RouteRuntime
 package enum ModuleLibrary {
     /// All modules that `loadmodule` takes, in the order in which `sipray check` lists them.
     package static let declarations: [ModuleDeclaration] = [
-        .signaling, .sl, .rr, .maxfwd, .sipmsgops, .textops, .usrloc, .registrar, .acc, .cfgutils, .options,
+        .signaling, .sl, .tm, .rr, .maxfwd, .sipmsgops, .textops, .usrloc, .registrar, .acc, .cfgutils, .options,
         .protoUDP, .miFIFO, .miDatagram, .eventDatagram, .eventRoute,
     ]
 

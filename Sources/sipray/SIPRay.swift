@@ -4,6 +4,5 @@ import ArgumentParser
 @main
 struct SIPRay: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "sipray", abstract: "A SIP server that one can see through.",
-        subcommands: [WatchCommand.self])
+        commandName: "sipray", abstract: "A SIP server that one can see through.")
 }

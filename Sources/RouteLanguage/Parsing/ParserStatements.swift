@@ -33,8 +33,7 @@ extension Parser {
                 level -= 1
                 if level == 0 {
                     advance()
-                    if token.startsLine || looksLikeStatement || isSymbol("}") { return }
-                    continue
+                    return
                 }
             }
             let wasEnd = isSymbol(";")

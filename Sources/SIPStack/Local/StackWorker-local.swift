@@ -1,6 +1,6 @@
 package import Bytes
 import Reactor
-import SIPMessage
+package import SIPMessage
 import SIPTransaction
 package import SIPTransport
 
@@ -77,6 +77,25 @@ extension StackWorker {
             branch.edits = edits
             dispatch(transaction, branch)
         }
+    }
+
+    /// Sends a copy of a request elsewhere, with state but without a way back: what it is answered with ends here
+    /// (`t_replicate`). False when nothing could be sent.
+    package func replicate(
+        _ request: InboundRequest, edits: MessageEdits, requestURI: ByteString, to destination: Destination
+    ) -> Bool {
+        let transaction = Transaction(
+            key: .none, hash: Int(truncatingIfNeeded: makeUnique() & UInt64(Int.max)), request: request.message,
+            isServer: false, source: request.source,
+            replyDestination: Destination(
+                transport: request.socket.transport, address: request.source, socket: request.socket),
+            isReliable: destination.transport.isReliable, localTag: .empty, configuration: configuration)
+        guard stack.table.insertLocal(transaction) else { return false }
+        count(counters.clientTransactions)
+        let branch = OutgoingBranch(requestURI: requestURI, destinations: [destination], edits: edits)
+        if relay(transaction, [branch]) == .sent { return true }
+        finishLocal(transaction, nil, status: 477)
+        return false
     }
 
     private func dispatch(_ transaction: Transaction, _ branch: OutgoingBranch) {

@@ -114,6 +114,9 @@ package final class Transaction: @unchecked Sendable {
     /// Status of the last reply sent upstream, 0 before the first.
     package var lastReplyStatus: Int { lock.withLock { lastStatus } }
 
+    /// The last reply as it was sent; empty before the first, and when the transaction is over.
+    package var lastReplyBytes: [UInt8] { lock.withLock { lastReply } }
+
     package var isLastReplyMadeHere: Bool { lock.withLock { isLastReplyLocal } }
 
     /// A final reply was sent upstream.
@@ -161,6 +164,9 @@ package final class Transaction: @unchecked Sendable {
     package func setBranchUser(_ index: Int, _ user: AnyObject?) {
         lock.withLock { if branches.indices.contains(index) { branches[index].user = user } }
     }
+
+    /// Only the first address of each destination is tried.
+    package func disableFailover() { lock.withLock { usesFailover = false } }
 
     /// The transaction does not end before `stopWaitingForBranches`, even if all its branches fail.
     package func waitForBranches() { lock.withLock { fork.isHeldOpen = true } }

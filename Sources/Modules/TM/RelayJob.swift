@@ -1,0 +1,202 @@
+import Bytes
+import RouteLanguage
+import RouteRuntime
+import SIPMessage
+import SIPStack
+import SIPTransport
+
+/// One `t_relay()`: branch routes one after another, then the destinations, then everything is sent.
+///
+/// Lives until the function has its result; may wait for branch routes that suspend and for DNS.
+final class RelayJob {
+    private let host: ScriptHost
+    private let worker: StackWorker
+    private let run: ScriptRun
+    private let context: MessageContext
+    private let state: TMState
+    private let transaction: Transaction
+    /// `t_relay()` made the transaction, so it answers when nothing can be sent.
+    private let answersFailure: Bool
+    private let proxy: ResolveQuery?
+    private let branches: [ScriptBranch]
+    private let firstIndex: Int
+    private var next = 0
+    private var contexts: [MessageContext] = []
+    private var outgoing: [OutgoingBranch] = []
+    private var failure: Int32 = RelayCode.noDestination
+
+    init(
+        host: ScriptHost, worker: StackWorker, run: ScriptRun, state: TMState, transaction: Transaction,
+        answersFailure: Bool, proxy: ResolveQuery?, branches: [ScriptBranch]
+    ) {
+        self.host = host
+        self.worker = worker
+        self.run = run
+        context = run.context
+        self.state = state
+        self.transaction = transaction
+        self.answersFailure = answersFailure
+        self.proxy = proxy
+        self.branches = branches
+        firstIndex = transaction.branchCount
+    }
+
+    /// Goes on with the branch routes; the destinations follow when none is left.
+    func start() -> Outcome {
+        let route = state.values.branchRoute
+        while next < branches.count {
+            let branch = context.copyForBranch(branches[next], index: firstIndex + next)
+            next += 1
+            guard let route else {
+                contexts.append(branch)
+                continue
+            }
+            return .run(TopRoute(route, as: .branch, on: branch)) { [self] _, result in
+                if !result.isDropped { contexts.append(branch) }
+                return start()
+            }
+        }
+        next = 0
+        return locate()
+    }
+
+    /// Finds where each branch goes. Waits for DNS if it must.
+    private func locate() -> Outcome {
+        while next < contexts.count {
+            let branch = contexts[next]
+            guard let query = query(branch) else {
+                failure = RelayCode.badDestination
+                next += 1
+                continue
+            }
+            var answer: Result<[Destination], NextHopError>?
+            var isAsking = true
+            worker.locate(query) { [self] result in
+                answer = result
+                if !isAsking {
+                    take(result, branch)
+                    run.resume(locate())
+                }
+            }
+            isAsking = false
+            guard let answer else {
+                return .suspended
+            }
+            take(answer, branch)
+        }
+        return send()
+    }
+
+    private func query(_ branch: MessageContext) -> ResolveQuery? {
+        if let uri = branch.destinationURI, !uri.isEmpty { return StackWorker.query(for: uri) }
+        if let proxy { return proxy }
+        if let path = branch.path, let first = NameAddress(path.firstListValue) {
+            return StackWorker.query(for: first.uriText)
+        }
+        return StackWorker.query(for: branch.requestURI)
+    }
+
+    private func take(_ result: Result<[Destination], NextHopError>, _ branch: MessageContext) {
+        next += 1
+        guard case .success(let destinations) = result, !destinations.isEmpty else {
+            failure = RelayCode.badDestination
+            return
+        }
+        var out = OutgoingBranch(requestURI: branch.requestURI, destinations: destinations, edits: branch.edits)
+        if let path = branch.path, !path.isEmpty { out.edits.addRoute(path, to: branch.message) }
+        out.socket = host.socket(branch.socketOut)
+        out.isMinor = branch.branchFlags & host.parameters.minorBranchMask != 0
+        out.asksForRport = branch.addLocalRport
+        out.viaHost = branch.advertisedAddress
+        out.viaPort = branch.advertisedPort
+        let scriptBranch = ScriptBranch(
+            uri: branch.requestURI, destinationURI: branch.destinationURI, path: branch.path, q: branch.q,
+            flags: branch.branchFlags, socket: branch.socketOut)
+        let user =
+            branch.moduleState[ObjectIdentifier(BranchReplyRoute.self)] as? BranchReplyRoute
+        let kept = TMBranch(scriptBranch, flags: branch.branchFlags, attributes: branch.branchAttributes)
+        if let route = user?.route { kept.update { $0.replyRoute = route } }
+        out.user = kept
+        outgoing.append(out)
+    }
+
+    private func send() -> Outcome {
+        guard !outgoing.isEmpty else { return fail(failure) }
+        let values = state.values
+        if values.request == nil { state.update { $0.request = snapshot() } }
+        state.update { $0.messageFlags = context.messageFlags }
+        transaction.showsFailure = values.failureRoute != nil
+        let showsBranch = outgoing.contains { ($0.user as? TMBranch)?.values.replyRoute != nil }
+        if values.replyRoute != nil || showsBranch { transaction.showsReplies = true }
+        if let seconds = values.finalTimeout { transaction.finalResponseTimeout = UInt32(clamping: seconds * 1_000) }
+        if let seconds = values.finalInviteTimeout {
+            transaction.finalInviteResponseTimeout = UInt32(clamping: seconds * 1_000)
+        }
+        if values.waitsForBranches { transaction.waitForBranches() }
+        context.branches.removeAll()
+        switch worker.relay(transaction, outgoing) {
+        case .sent: return .yes
+        case .noBranch: return fail(RelayCode.noDestination)
+        case .failed: return fail(RelayCode.sendFailed)
+        }
+    }
+
+    /// The request as it was relayed: what failure routes and later branches start from.
+    private func snapshot() -> MessageContext {
+        let copy = context.copyForBranch(
+            ScriptBranch(
+                uri: context.requestURI, destinationURI: nil, path: nil, q: context.q, flags: context.branchFlags,
+                socket: context.socketOut), index: 0)
+        copy.transaction = state
+        return copy
+    }
+
+    private func fail(_ code: Int32) -> Outcome {
+        if answersFailure {
+            let isUnresolvable = code == RelayCode.badDestination
+            worker.reply(
+                transaction, status: isUnresolvable ? 478 : 477,
+                reason: isUnresolvable ? "Unresolvable destination (478/TM)" : "Send failed (477/TM)")
+        }
+        return .done(code)
+    }
+}
+
+/// The onreply route that a branch route arms for its branch.
+final class BranchReplyRoute {
+    let route: RouteHandle
+    init(_ route: RouteHandle) { self.route = route }
+}
+
+extension MessageEdits {
+    /// Puts a path in front of the routes that the message has (RFC 3327 §5.3).
+    mutating func addRoute(_ path: ByteString, to message: Message) {
+        var writer = ByteWriter(reserving: path.count + 16)
+        writer.append("Route: ")
+        writer.append(path)
+        writer.append("\r\n")
+        if let field = message.first(.route) {
+            insert(line: writer.finishText(), before: field)
+        } else {
+            append(line: writer.finishText(), to: message)
+        }
+    }
+}
+
+extension ByteString {
+    /// The text before the first comma that is outside of quotes and angle brackets.
+    var firstListValue: ByteString {
+        var isQuoted = false
+        var depth = 0
+        for index in 0..<count {
+            switch self[index] {
+            case UInt8(ascii: "\""): isQuoted.toggle()
+            case UInt8(ascii: "<") where !isQuoted: depth += 1
+            case UInt8(ascii: ">") where !isQuoted: depth -= 1
+            case ASCII.comma where !isQuoted && depth <= 0: return prefix(index).trimmed()
+            default: break
+            }
+        }
+        return trimmed()
+    }
+}

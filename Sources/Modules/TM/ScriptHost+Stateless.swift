@@ -1,0 +1,116 @@
+package import Bytes
+import Reactor
+package import RouteRuntime
+import SIPMessage
+import SIPStack
+package import SIPTransport
+
+/// What scripts do without a transaction: `sl` replies, `forward()`, `send()`, ACKs of answered calls.
+extension ScriptHost {
+    /// Gives the modules their way to answer without state.
+    package func bindReplies(_ replies: Replies) {
+        replies.stateless = { [self] reply, context, process in
+            guard let worker = worker(process), let request = inbound(context) else { return false }
+            return worker.replyStateless(
+                request, status: reply.status, reason: reply.reason, headers: reply.lines, body: reply.body,
+                forcesRport: context.forceRport)
+        }
+    }
+
+    /// `forward([destination])` of the core.
+    package var forwardFunction: HostFunction {
+        { [self] call in
+            guard let worker = worker(call.process), let request = inbound(call.context) else { return .no }
+            var proxy: ResolveQuery?
+            if let text = call.string(0), !text.isEmpty {
+                guard let query = ResolveQuery(destination: text) else {
+                    call.log(.error, "forward: \"\(text)\" is no destination; it is [proto:]host[:port]")
+                    return .no
+                }
+                proxy = query
+            }
+            return forward(call.run, worker, request, proxy)
+        }
+    }
+
+    /// `send(destination[, headers])` of the core: the message as received, to an address.
+    package var sendFunction: HostFunction {
+        { [self] call in
+            guard let worker = worker(call.process), let text = call.string(0),
+                let query = ResolveQuery(destination: text)
+            else { return .no }
+            var edits = MessageEdits()
+            if let headers = call.string(1), !headers.isEmpty { edits.append(line: headers, to: call.context.message) }
+            let bytes = edits.apply(to: call.context.message)
+            return finish(call.run, worker, query) { worker.sendRaw(bytes, to: $0) }
+        }
+    }
+
+    /// Relays the request without state: to `$du`, a given destination, or the request URI, in this order.
+    func forward(
+        _ run: ScriptRun, _ worker: StackWorker, _ request: InboundRequest, _ proxy: ResolveQuery?
+    ) -> Outcome {
+        let context = run.context
+        let target: ResolveQuery?
+        if let uri = context.destinationURI, !uri.isEmpty {
+            target = StackWorker.query(for: uri)
+        } else {
+            target = proxy ?? StackWorker.query(for: context.requestURI)
+        }
+        guard let target else { return .done(RelayCode.badDestination) }
+        let socket = socket(context.socketOut)
+        return finish(run, worker, target) { destination in
+            worker.forwardStateless(
+                request, edits: context.edits, requestURI: context.requestURI, to: destination, socket: socket,
+                forcesRport: context.forceRport, asksForRport: context.addLocalRport,
+                viaHost: context.advertisedAddress, viaPort: context.advertisedPort)
+        }
+    }
+
+    /// Does something with the first address of a name; the script waits if the name must be asked for.
+    private func finish(
+        _ run: ScriptRun, _ worker: StackWorker, _ query: ResolveQuery, _ body: @escaping (Destination) -> Bool
+    ) -> Outcome {
+        var answer: Outcome?
+        var isAsking = true
+        worker.locate(query) { result in
+            let outcome: Outcome
+            switch result {
+            case .success(let destinations):
+                outcome = destinations.first.map { body($0) ? .yes : .done(RelayCode.sendFailed) } ?? .no
+            case .failure:
+                outcome = .done(RelayCode.badDestination)
+            }
+            if isAsking { answer = outcome } else { run.resume(outcome) }
+        }
+        isAsking = false
+        return answer ?? .suspended
+    }
+}
+
+extension ResolveQuery {
+    /// Reads `[proto:]host[:port]` as functions take it, or a SIP URI; nil when it is neither.
+    package init?(destination text: ByteString) {
+        let text = text.trimmed()
+        if text.hasPrefixIgnoringCase("sip:") || text.hasPrefixIgnoringCase("sips:") {
+            guard let query = StackWorker.query(for: text) else { return nil }
+            self = query
+            return
+        }
+        var rest = text
+        var transport: Transport?
+        if let colon = text.first(of: ASCII.colon), let named = Transport(name: text.prefix(colon)) {
+            transport = named
+            rest = text.dropFirst(colon + 1)
+        }
+        let bracket = rest.last(of: ASCII.closeBracket) ?? -1
+        var port: UInt16?
+        if let colon = rest.last(of: ASCII.colon), colon > bracket {
+            guard let number = rest.dropFirst(colon + 1).decimal().flatMap({ UInt16(exactly: $0) }) else { return nil }
+            port = number
+            rest = rest.prefix(colon)
+        }
+        guard !rest.isEmpty, !rest.contains(ASCII.space) else { return nil }
+        self.init(host: rest.withoutBrackets, port: port, transport: transport)
+    }
+}

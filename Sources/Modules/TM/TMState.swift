@@ -1,0 +1,115 @@
+import Bytes
+package import RouteRuntime
+import SIPMessage
+package import SIPStack
+
+/// What scripts set for a transaction: armed routes, flags, AVPs, timeouts. Found in `MessageContext.transaction` from the
+/// first tm function that a script calls on, and in `Transaction.user` once there is a transaction.
+package final class TMState: @unchecked Sendable {
+    // @unchecked: `stored` is guarded by `lock`; `avps` takes care of itself; contexts kept here are not changed any more.
+
+    struct Values {
+        var transaction: Transaction?
+        var failureRoute: RouteHandle?
+        var replyRoute: RouteHandle?
+        var branchRoute: RouteHandle?
+        var messageFlags: UInt32 = 0
+        /// In seconds; nil: the parameter's.
+        var finalTimeout: Int?
+        var finalInviteTimeout: Int?
+        var cancelReason = ByteString.empty
+        var waitsForBranches = false
+        /// Those who asked before there was a transaction.
+        var followers: [TransactionFollower] = []
+        /// The request with the script's changes, as it stood when it was relayed first.
+        var request: MessageContext?
+    }
+
+    private let lock = StackLock()
+    private var stored = Values()
+    package let avps: AVPStore
+
+    init(avps: AVPStore) {
+        self.avps = avps
+    }
+
+    var values: Values { lock.withLock { stored } }
+
+    func update(_ body: (inout Values) -> Void) {
+        lock.withLock { body(&stored) }
+    }
+
+    /// The transaction; nil while the script has not made one.
+    package var transaction: Transaction? { lock.withLock { stored.transaction } }
+}
+
+/// What scripts set for one branch. Found in the branch's `user`.
+final class TMBranch: @unchecked Sendable {
+    // @unchecked: `stored` is guarded by `lock`; the rest is constant.
+
+    struct Values {
+        var flags: UInt32
+        var attributes: [(name: ByteString, value: Value)]
+        var replyRoute: RouteHandle?
+    }
+
+    let branch: ScriptBranch
+    let socketDescription: ByteString
+    let avps = AVPStore()
+    private let lock = StackLock()
+    private var stored: Values
+
+    init(_ branch: ScriptBranch, flags: UInt32, attributes: [(name: ByteString, value: Value)]) {
+        self.branch = branch
+        socketDescription = branch.socket?.description ?? .empty
+        stored = Values(flags: flags, attributes: attributes)
+    }
+
+    var values: Values { lock.withLock { stored } }
+
+    func update(_ body: (inout Values) -> Void) {
+        lock.withLock { body(&stored) }
+    }
+}
+
+extension MessageContext {
+    /// What tm keeps with the message, nil when no tm function was called on it.
+    package var tmState: TMState? { transaction as? TMState }
+
+    /// The transaction that the message belongs to.
+    package var tmTransaction: Transaction? { tmState?.transaction }
+
+    /// What tm keeps with the message, made if need be.
+    func makeTMState() -> TMState {
+        if let state = tmState { return state }
+        let state = TMState(avps: avps)
+        transaction = state
+        settleFollowers()
+        return state
+    }
+}
+
+extension TMState: FollowableTransaction {
+    package func follow(_ follower: @escaping TransactionFollower) {
+        guard let transaction else { return update { $0.followers.append(follower) } }
+        Self.follow(transaction, follower)
+    }
+
+    /// There is a transaction now: those who asked are told of its answer.
+    func begin(_ transaction: Transaction) {
+        var waiting: [TransactionFollower] = []
+        update { values in
+            values.transaction = transaction
+            swap(&waiting, &values.followers)
+        }
+        for follower in waiting { Self.follow(transaction, follower) }
+    }
+
+    private static func follow(_ transaction: Transaction, _ follower: @escaping TransactionFollower) {
+        transaction.whenAnswered { transaction, status, _, _ in
+            let reply = try? Message.parse(transaction.lastReplyBytes)
+            follower(
+                TransactionAnswer(status: status, reason: reply?.reasonPhrase ?? .empty, toTag: reply?.toTag))
+        }
+    }
+}

@@ -1,0 +1,1 @@
+// ProfilingTracing: see docs/ARCHITECTURE.md
