@@ -1,6 +1,7 @@
 /// A half-open range of offsets into a byte buffer: 8 bytes, trivially copyable.
 ///
-/// Offsets are `UInt32`, so a buffer that ranges point into is shorter than 4 GiB; every reader here has a far smaller limit.
+/// Offsets are `UInt32`, so a buffer that ranges point into is shorter than 4 GiB; every reader here has a far
+/// smaller limit.
 package struct ByteRange: BitwiseCopyable, Hashable, Sendable {
     /// Offset of the first byte.
     package let lower: UInt32

@@ -92,8 +92,8 @@ extension ByteString: Hashable {
 
     /// A hash of the bytes with ASCII letters in lower case (FNV-1a, 64 bits, finished by a multiply-xor mix).
     ///
-    /// The same for the life of every process, so it is no defence against chosen keys: pass a secret `seed` where strangers
-    /// choose the keys of a table.
+    /// The same for the life of every process, so it is no defence against chosen keys: pass a secret `seed` where
+    /// strangers choose the keys of a table.
     package func hashIgnoringCase(seed: UInt64 = 0) -> UInt64 {
         hash(seed: seed, mask: true)
     }
@@ -134,7 +134,8 @@ private func equal(_ left: UnsafePointer<UInt8>, _ right: UnsafePointer<UInt8>, 
     return true
 }
 
-/// Whether `count` bytes are the same, letters without case. Both pointers cover `count` bytes (callers checked their ranges).
+/// Whether `count` bytes are the same, letters without case. Both pointers cover `count` bytes (callers checked their
+/// ranges).
 @inline(__always)
 private func equalIgnoringCase(_ left: UnsafePointer<UInt8>, _ right: UnsafePointer<UInt8>, _ count: Int) -> Bool {
     for index in 0..<count where left[index] != right[index] {

@@ -20,7 +20,8 @@ extension ByteString {
         }
     }
 
-    /// The offset of the first occurrence of `other` at or after `start`; nil when there is none. An empty `other` is found at `start`.
+    /// The offset of the first occurrence of `other` at or after `start`; nil when there is none. An empty `other` is
+    /// found at `start`.
     package func first(of other: ByteString, from start: Int = 0, ignoringCase: Bool = false) -> Int? {
         guard start >= 0, other.count <= count - start else { return nil }
         guard let head = other.first else { return start }
@@ -37,7 +38,8 @@ extension ByteString {
     /// Whether `byte` occurs.
     package func contains(_ byte: UInt8) -> Bool { first(of: byte) != nil }
 
-    /// The parts between occurrences of `separator`; a text without it is one part, an empty text one empty part. Allocates an array.
+    /// The parts between occurrences of `separator`; a text without it is one part, an empty text one empty part.
+    /// Allocates an array.
     package func split(at separator: UInt8) -> [ByteString] {
         var parts: [ByteString] = []
         var start = 0
@@ -75,7 +77,8 @@ extension ByteString {
         return changes ? ByteString(storage[range.indices].map(transform)) : self
     }
 
-    /// The number that an optional `-` or `+` and digits make; nil when there is anything else, no digit, or it passes `Int`.
+    /// The number that an optional `-` or `+` and digits make; nil when there is anything else, no digit, or it
+    /// passes `Int`.
     package func decimal() -> Int? {
         storage.withUnsafeBufferPointer { bytes in
             var index = range.start
@@ -102,7 +105,8 @@ extension ByteString {
         }
     }
 
-    /// The number that hex digits make, without prefix; nil when there is anything else, no digit, or it passes 64 bits.
+    /// The number that hex digits make, without prefix; nil when there is anything else, no digit, or it passes 64
+    /// bits.
     package func hexadecimal() -> UInt64? {
         guard !isEmpty else { return nil }
         var value: UInt64 = 0

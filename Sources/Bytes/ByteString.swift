@@ -4,8 +4,9 @@
 /// storage  [ I N V I T E   s i p : b o b @ e x . n e t   S I P / 2 . 0 … ]
 /// range              ^lower              ^upper
 /// ```
-/// 16 bytes; copying and slicing retain the array and copy nothing. It says nothing about encoding: bytes are compared as they are.
-/// A slice keeps the whole array alive: call `compacted()` before keeping a few bytes of a message for long.
+/// 16 bytes; copying and slicing retain the array and copy nothing. It says nothing about encoding: bytes are
+/// compared as they are. A slice keeps the whole array alive: call `compacted()` before keeping a few bytes of a
+/// message for long.
 package struct ByteString: Sendable {
     /// The array that the bytes are part of, shared with other slices.
     package let storage: [UInt8]

@@ -62,8 +62,9 @@ extension Message {
     /// The value of `Expires` in seconds; nil when it is missing or no number up to 2^32 - 1.
     package var expires: UInt32? { number(.expires) }
 
-    /// The number that the value of the first field with `id` starts with, parameters and comments after it ignored; nil when the field
-    /// is missing, or does not start with a number up to 2^32 - 1. For Expires, Min-Expires, Min-SE, Session-Expires, Retry-After, RSeq, …
+    /// The number that the value of the first field with `id` starts with, parameters and comments after it ignored;
+    /// nil when the field is missing, or does not start with a number up to 2^32 - 1. For Expires, Min-Expires,
+    /// Min-SE, Session-Expires, Retry-After, RSeq, …
     package func number(_ id: HeaderID) -> UInt32? {
         guard let field = first(id) else { return nil }
         let buffer = storage.buffer

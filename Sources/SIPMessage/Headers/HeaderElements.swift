@@ -8,7 +8,8 @@ package struct HeaderElement: BitwiseCopyable, Hashable, Sendable {
     package let range: ByteRange
 }
 
-/// All values of one header over all of its fields, in order: `Route: a, b` and `Route: a` + `Route: b` are the same (RFC 3261 §7.3.1).
+/// All values of one header over all of its fields, in order: `Route: a, b` and `Route: a` + `Route: b` are the same
+/// (RFC 3261 §7.3.1).
 ///
 /// Commas in quoted strings and between `<` and `>` do not separate; empty values are stepped over.
 package struct HeaderElements: Sequence, IteratorProtocol, Sendable {
@@ -37,9 +38,16 @@ package struct HeaderElements: Sequence, IteratorProtocol, Sendable {
         }
         return nil
     }
+
+    /// The first value; nil when there is none.
+    package var first: HeaderElement? {
+        var copy = self
+        return copy.next()
+    }
 }
 
-/// The decodable addresses among all values of one header, in order: Route, Record-Route, Contact, Path, P-Asserted-Identity, …
+/// The decodable addresses among all values of one header, in order: Route, Record-Route, Contact, Path,
+/// P-Asserted-Identity, …
 ///
 /// A value that is no address is stepped over; `Message.check(_:)` reports it.
 package struct HeaderAddresses: Sequence, IteratorProtocol, Sendable {
@@ -54,6 +62,12 @@ package struct HeaderAddresses: Sequence, IteratorProtocol, Sendable {
             if let address = NameAddress(elements.message.text(element.range)) { return address }
         }
         return nil
+    }
+
+    /// The first address; nil when there is none.
+    package var first: NameAddress? {
+        var copy = self
+        return copy.next()
     }
 }
 
@@ -79,7 +93,8 @@ extension Message {
 }
 
 extension Span where Element == UInt8 {
-    /// Reads the next value of a comma-separated list at or after `index` and moves `index` behind its comma; nil at the end.
+    /// Reads the next value of a comma-separated list at or after `index` and moves `index` behind its comma; nil at
+    /// the end.
     @inline(__always)
     func nextElement(_ index: inout Int, _ end: Int) -> ByteRange? {
         while index < end {

@@ -62,7 +62,9 @@ package struct NameAddress: Sendable {
             isBracketed = false
             afterURI = semicolon
         }
-        guard afterURI == end || bytes[afterURI] == ASCII.semicolon else { return nil }
+        guard afterURI == end || bytes[afterURI] == ASCII.semicolon, bytes.areQuotesClosed(afterURI, end) else {
+            return nil
+        }
         parametersRange = ByteRange(afterURI, end)
     }
 
@@ -80,8 +82,15 @@ package struct NameAddress: Sendable {
     package var parameters: Parameters { Parameters(storage: storage, range: parametersRange) }
     /// The value of `tag`; nil when there is none or it is empty.
     package var tag: ByteString? {
-        guard !parametersRange.isEmpty, let tag = parameters.value("tag"), !tag.isEmpty else { return nil }
-        return tag
+        let bytes = storage.span
+        var index = parametersRange.start
+        while let parameter = bytes.nextParameter(&index, parametersRange.end, separator: ASCII.semicolon) {
+            guard !parameter.value.isEmpty,
+                bytes.equalsIgnoringCase("tag", at: parameter.name.start, parameter.name.end)
+            else { continue }
+            return ByteString(storage: storage, range: parameter.value)
+        }
+        return nil
     }
     /// The value of `expires` in seconds; nil when there is none or it is no number.
     package var expires: UInt32? {
@@ -123,7 +132,8 @@ extension Message {
     /// The tag of `To`.
     package var toTag: ByteString? { to?.tag }
 
-    /// The value of the first field with `id` as one address; nil when it is missing or is none. Of a list it reads the first value.
+    /// The value of the first field with `id` as one address; nil when it is missing or is none. Of a list it reads
+    /// the first value.
     package func address(_ id: HeaderID) -> NameAddress? {
         guard let field = first(id) else { return nil }
         guard id.isList else { return NameAddress(storage: storage.buffer, field.value.start, field.value.end) }

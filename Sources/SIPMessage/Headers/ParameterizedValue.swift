@@ -1,6 +1,7 @@
 package import Bytes
 
-/// A value with parameters: Event, Session-Expires, Content-Disposition, Subscription-State, Reason, Replaces, Retry-After, Accept, …
+/// A value with parameters: Event, Session-Expires, Content-Disposition, Subscription-State, Reason, Replaces,
+/// Retry-After, Accept, …
 package struct ParameterizedValue: Sendable {
     /// What stands before the first semicolon, trimmed.
     package let value: ByteString
@@ -21,7 +22,8 @@ package struct ParameterizedValue: Sendable {
     }
 }
 
-/// `Content-Type` or one `Accept`: a type, a subtype and parameters (RFC 3261 §20.15). Type and subtype are compared without case.
+/// `Content-Type` or one `Accept`: a type, a subtype and parameters (RFC 3261 §20.15). Type and subtype are compared
+/// without case.
 package struct MediaType: Sendable {
     /// `application` of `application/sdp`.
     package let type: ByteString
@@ -48,7 +50,8 @@ package struct MediaType: Sendable {
     }
 }
 
-/// A challenge or credentials: WWW-Authenticate, Authorization, Proxy-… (RFC 3261 §20.7, §20.44): a scheme and comma-separated parameters.
+/// A challenge or credentials: WWW-Authenticate, Authorization, Proxy-… (RFC 3261 §20.7, §20.44): a scheme and
+/// comma-separated parameters.
 package struct Credentials: Sendable {
     /// `Digest`, in any case.
     package let scheme: ByteString

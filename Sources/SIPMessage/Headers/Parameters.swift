@@ -73,12 +73,14 @@ package struct Parameters: Sequence, Sendable {
     /// Whether there is a parameter with this name.
     package func contains(_ name: StaticString) -> Bool { first(name) != nil }
 
-    /// The value of the first parameter with this name, quotes included, empty when it has none; nil when there is no such parameter.
+    /// The value of the first parameter with this name, quotes included, empty when it has none; nil when there is no
+    /// such parameter.
     package func value(_ name: StaticString) -> ByteString? {
         first(name).map { ByteString(storage: storage, range: $0.value) }
     }
 
-    /// The value of the first parameter with this name, quotes included, empty when it has none; nil when there is no such parameter.
+    /// The value of the first parameter with this name, quotes included, empty when it has none; nil when there is no
+    /// such parameter.
     @_disfavoredOverload
     package func value(_ name: ByteString) -> ByteString? {
         first(name).map { ByteString(storage: storage, range: $0.value) }
@@ -92,7 +94,8 @@ package struct Parameters: Sequence, Sendable {
 }
 
 extension Span where Element == UInt8 {
-    /// Reads the next parameter at or after `index` and moves `index` behind it; nil at the end. Empty parameters are stepped over.
+    /// Reads the next parameter at or after `index` and moves `index` behind it; nil at the end. Empty parameters are
+    /// stepped over.
     ///
     /// A quoted value without an end reaches the end.
     @inline(__always)
@@ -125,7 +128,8 @@ extension Span where Element == UInt8 {
 }
 
 extension ByteString {
-    /// The text of a quoted string without its quotes and backslashes; any other text unchanged. Allocates when there is a backslash.
+    /// The text of a quoted string without its quotes and backslashes; any other text unchanged. Allocates when there
+    /// is a backslash.
     package func unquoted() -> ByteString {
         guard count >= 2, first == ASCII.quote, last == ASCII.quote else { return self }
         let inner = slice(1..<(count - 1))

@@ -49,7 +49,7 @@ package struct Via: Sendable {
             port = UInt16(number)
             index = bytes.skipWhitespace(index, end)
         }
-        guard index == end || bytes[index] == ASCII.semicolon else { return nil }
+        guard index == end || bytes[index] == ASCII.semicolon, bytes.areQuotesClosed(index, end) else { return nil }
         self.storage = storage
         self.range = ByteRange(lower, end)
         transportRange = ByteRange(transportStart, transportEnd)
@@ -101,7 +101,8 @@ package struct Via: Sendable {
     package var host: ByteString { ByteString(storage: storage, range: hostRange) }
     /// The branch; nil when there is none or it is empty.
     package var branch: ByteString? { optional(branchRange) }
-    /// The address in `received`, brackets around an IPv6 address left out (RFC 5118 §4.5 asks to take both); nil when there is none.
+    /// The address in `received`, brackets around an IPv6 address left out (RFC 5118 §4.5 asks to take both); nil
+    /// when there is none.
     package var received: ByteString? {
         guard let receivedParameter else { return nil }
         return optional(receivedParameter.value)?.withoutBrackets
@@ -119,7 +120,8 @@ package struct Via: Sendable {
     /// All parameters.
     package var parameters: Parameters { Parameters(storage: storage, range: parametersRange) }
 
-    /// Whether the branch starts with the magic cookie of RFC 3261 §8.1.1.7 and has more than it, so that it names a transaction alone.
+    /// Whether the branch starts with the magic cookie of RFC 3261 §8.1.1.7 and has more than it, so that it names a
+    /// transaction alone.
     package var hasMagicCookie: Bool {
         branchRange.count > 7
             && storage.span.equalsIgnoringCase("z9hG4bK", at: branchRange.start, branchRange.start &+ 7)
@@ -131,7 +133,8 @@ package struct Via: Sendable {
 }
 
 extension Message {
-    /// The value at `position` (0 is the topmost) over all `Via` fields; nil when there is none or it breaks the grammar.
+    /// The value at `position` (0 is the topmost) over all `Via` fields; nil when there is none or it breaks the
+    /// grammar.
     package func via(_ position: Int) -> Via? {
         guard var fieldIndex = storage.head.firstIndex(.via) else { return nil }
         let buffer = storage.buffer

@@ -26,7 +26,8 @@ extension HeaderID {
         }
     }
 
-    /// Whether its value is a comma-separated list, so that one field with commas says the same as several fields (RFC 3261 §7.3.1).
+    /// Whether its value is a comma-separated list, so that one field with commas says the same as several fields
+    /// (RFC 3261 §7.3.1).
     package var isList: Bool {
         switch self {
         case .via, .contact, .route, .recordRoute, .allow, .supported, .require, .accept, .acceptContact,
@@ -41,7 +42,8 @@ extension HeaderID {
         }
     }
 
-    /// Whether a message may hold several fields of this name: lists, challenges and credentials, free text, and names that are not known.
+    /// Whether a message may hold several fields of this name: lists, challenges and credentials, free text, and
+    /// names that are not known.
     package var isRepeatable: Bool {
         switch self {
         case .userAgent, .authenticationInfo, .authorization, .encryption, .identity, .privacy,

@@ -1,7 +1,7 @@
 /// A header name that the server knows. Any other name is `other`; its text is in the message.
 ///
-/// The raw values of the first `indexedCount` are positions in each message's table of first fields, so those are found in one load.
-/// All of them are below 128, because a message keeps a set of the ids it holds as 128 bits.
+/// The raw values of the first `indexedCount` are positions in each message's table of first fields, so those are
+/// found in one load. All of them are below 128, because a message keeps a set of the ids it holds as 128 bits.
 package enum HeaderID: UInt8, BitwiseCopyable, Hashable, Sendable, CaseIterable {
     case via, from, to, callID, cseq, contact, maxForwards, route, recordRoute, contentLength, contentType
     case expires, allow, supported, require, userAgent, accept, acceptContact, acceptEncoding, acceptLanguage

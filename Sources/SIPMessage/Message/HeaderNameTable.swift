@@ -2,7 +2,8 @@ package import Bytes
 
 /// Finds the id of a header name: an open-addressed table of all names and one-letter forms, without case.
 ///
-/// Built once, on first use. A look-up hashes length, first and last byte, and compares the one candidate (rarely two) in full.
+/// Built once, on first use. A look-up hashes length, first and last byte, and compares the one candidate (rarely
+/// two) in full.
 struct HeaderNameTable: Sendable {
     static let shared = HeaderNameTable()
 

@@ -86,7 +86,8 @@ extension Message {
 }
 
 extension ByteString {
-    /// With each line fold and the white space around it replaced by one space (RFC 3261 §7.3.1). Allocates when there is a fold.
+    /// With each line fold and the white space around it replaced by one space (RFC 3261 §7.3.1). Allocates when
+    /// there is a fold.
     package func unfolded() -> ByteString {
         guard contains(ASCII.lineFeed) || contains(ASCII.carriageReturn) else { return self }
         var writer = ByteWriter(reserving: count)

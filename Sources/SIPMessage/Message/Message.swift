@@ -2,9 +2,9 @@ package import Bytes
 
 /// A SIP request or response as it was received: one buffer of bytes and ranges into it. Never changes.
 ///
-/// One reference wide: copying retains, nothing else. Parsing costs one allocation (two beyond 24 header fields) besides the buffer,
-/// which is taken over. Header values are decoded when they are asked for, each time anew; keep what is needed often.
-/// To send it on with changes, put the changes in a `MessageEdits`.
+/// One reference wide: copying retains, nothing else. Parsing costs one allocation (two beyond 24 header fields)
+/// besides the buffer, which is taken over. Header values are decoded when they are asked for, each time anew; keep
+/// what is needed often. To send it on with changes, put the changes in a `MessageEdits`.
 package struct Message: Sendable {
     let storage: MessageStorage
 
@@ -15,7 +15,8 @@ package struct Message: Sendable {
     /// Reads a message that fills `bytes`: a datagram, or one framed out of a stream.
     ///
     /// Reads structure only: first line, header lines, `Content-Length`. `check(_:)` looks at values.
-    /// Bytes after the body that `Content-Length` states are left out; without it the body reaches the end (RFC 3261 §18.3).
+    /// Bytes after the body that `Content-Length` states are left out; without it the body reaches the end (RFC 3261
+    /// §18.3).
     /// - Throws: the first fault; a request that can still be answered is in it (`MessageError.reply`).
     package static func parse(
         _ bytes: [UInt8], limits: MessageLimits = .default
@@ -71,11 +72,10 @@ package struct Message: Sendable {
         text(ByteRange(lower: storage.head.startLine.line.lower, upper: storage.head.body.upper))
     }
 
-    /// Whether an answer can be built: a request other than ACK with all fields that a response copies (RFC 3261 §8.2.6.2).
+    /// Whether an answer can find its way back: a request other than ACK that has a Via. Of what else a response copies
+    /// (RFC 3261 §8.2.6.2) it holds what the request has, as RFC 4475 §3.3.1 asks.
     package var isAnswerable: Bool {
-        let head = storage.head
-        return head.startLine.isRequest && head.startLine.method != .ack && head.contains(.via) && head.contains(.from)
-            && head.contains(.to) && head.contains(.callID) && head.contains(.cseq)
+        isRequest && storage.head.startLine.method != .ack && contains(.via)
     }
 }
 

@@ -1,7 +1,7 @@
 /// Why bytes are not a message, or a message is not to be routed: what was expected, and where.
 ///
-/// `reply` says what to do with it: a fault of a request that can still be answered carries the status and the message as far as it was
-/// read (`partial`), from which `ReplyBuilder` makes the answer; anything else is dropped.
+/// `reply` says what to do with it: a fault of a request that can still be answered carries the status and the
+/// message as far as it was read (`partial`), from which `ReplyBuilder` makes the answer; anything else is dropped.
 package struct MessageError: Error, Sendable {
     /// What is wrong.
     package enum Kind: Hashable, Sendable {
@@ -53,8 +53,8 @@ package struct MessageError: Error, Sendable {
         self.partial = partial
     }
 
-    /// Status and reason phrase to answer with; nil when the bytes must be dropped: they are no request, or an ACK, or hold too little to
-    /// build an answer from (RFC 3261 §8.2, §18.3, §21.4.1).
+    /// Status and reason phrase to answer with; nil when the bytes must be dropped: they are no request, or an ACK,
+    /// or hold too little to build an answer from (RFC 3261 §8.2, §18.3, §21.4.1).
     package var reply: (status: Int, reason: StaticString)? {
         guard let partial, partial.isAnswerable else { return nil }
         switch kind {

@@ -1,6 +1,7 @@
 package import Bytes
 
-/// A request method. Names are case-sensitive (RFC 3261 §7.1); one that is not listed is `other`, its text is in the message.
+/// A request method. Names are case-sensitive (RFC 3261 §7.1); one that is not listed is `other`, its text is in the
+/// message.
 package enum Method: UInt8, BitwiseCopyable, Hashable, Sendable, CaseIterable {
     case invite, ack, bye, cancel, options, register
     case prack, subscribe, notify, publish, info, refer, message, update

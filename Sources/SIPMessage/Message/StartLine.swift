@@ -2,7 +2,8 @@ package import Bytes
 
 /// The request line or status line of a message, as ranges into its buffer.
 ///
-/// A request has method, URI and version; a response has version, status code and reason phrase. What the other kind has is empty.
+/// A request has method, URI and version; a response has version, status code and reason phrase. What the other kind
+/// has is empty.
 package struct StartLine: BitwiseCopyable, Sendable {
     /// Whether it is a request line.
     package internal(set) var isRequest = true

@@ -1,8 +1,8 @@
 import Bytes
 import Glibc
 
-/// Steps over the grammar's small parts. Each takes a position and an end inside the span and returns the next position;
-/// every access is bounds-checked by the span.
+/// Steps over the grammar's small parts. Each takes a position and an end inside the span and returns the next
+/// position; every access is bounds-checked by the span.
 extension Span where Element == UInt8 {
     /// The first position at or after `index` without white space (SP, HTAB, CR, LF).
     @inline(__always)
@@ -37,6 +37,18 @@ extension Span where Element == UInt8 {
             index &+= byte == ASCII.backslash ? 2 : 1
         }
         return nil
+    }
+
+    /// Whether every quoted string between `index` and `end` has its end. A value that has not would swallow what is
+    /// added after it.
+    @inline(__always)
+    func areQuotesClosed(_ index: Int, _ end: Int) -> Bool {
+        var index = find(ASCII.quote, index, end)
+        while index < end {
+            guard let next = skipQuoted(index, end) else { return false }
+            index = find(ASCII.quote, next, end)
+        }
+        return true
     }
 
     /// The position of the first `byte`; `end` when there is none.
@@ -81,7 +93,8 @@ extension Span where Element == UInt8 {
         }
     }
 
-    /// The number that the digits from `lower` to `upper` make; nil when empty, anything else is there, or it passes `max`.
+    /// The number that the digits from `lower` to `upper` make; nil when empty, anything else is there, or it passes
+    /// `max`.
     func decimal(_ lower: Int, _ upper: Int, max: UInt64) -> UInt64? {
         guard lower < upper else { return nil }
         var value: UInt64 = 0

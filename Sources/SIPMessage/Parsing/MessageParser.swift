@@ -1,10 +1,10 @@
 import Bytes
 
-/// Reads the structure of a message in one pass. Budget: no allocation up to 24 header fields, each byte looked at about once
-/// (line ends by `memchr`, names by the token test, values not at all).
+/// Reads the structure of a message in one pass. Budget: no allocation up to 24 header fields, each byte looked at
+/// about once (line ends by `memchr`, names by the token test, values not at all).
 ///
-/// It goes on after a fault that leaves the rest readable, so that the request can be answered; only the first fault is kept.
-/// `max` of a number is at most 2^32, so `decimal` cannot wrap 64 bits between two tests.
+/// It goes on after a fault that leaves the rest readable, so that the request can be answered; only the first fault
+/// is kept. `max` of a number is at most 2^32, so `decimal` cannot wrap 64 bits between two tests.
 struct MessageParser {
     let limits: MessageLimits
     var head = MessageHead()

@@ -3,8 +3,9 @@ import Bytes
 extension MessageEdits {
     /// The message with all edits made: the bytes to send. One allocation of just the right size.
     ///
-    /// A changed body sets `Content-Length`: every such field gets the new number; when there is none, one is added after the last field.
-    /// Bytes after the body are left out. `message` must be the one that the edits were made for; a range beyond it traps.
+    /// A changed body sets `Content-Length`: every such field gets the new number; when there is none, one is added
+    /// after the last field. Bytes after the body are left out. `message` must be the one that the edits were made
+    /// for; a range beyond it traps.
     package func apply(to message: Message) -> [UInt8] {
         let whole = ByteRange(lower: message.startLine.line.lower, upper: message.bodyRange.upper)
         guard !isEmpty else {

@@ -1,6 +1,7 @@
 package import Bytes
 
-/// Edits of whole header fields and other parts of a message. A `line` is a field with its line end, or several of them.
+/// Edits of whole header fields and other parts of a message. A `line` is a field with its line end, or several of
+/// them.
 extension MessageEdits {
     /// Adds `line` after the last header field.
     @discardableResult
@@ -55,8 +56,9 @@ extension MessageEdits {
 
     /// Removes one value of a list header with its comma; the whole field when it is the only value of it.
     ///
-    /// Remove the values of one field that has several all at once by removing the field and adding it anew: each removal here takes the comma
-    /// after its value, the last one the comma before it, so that removing the last and its neighbour would leave a comma.
+    /// Remove the values of one field that has several all at once by removing the field and adding it anew: each
+    /// removal here takes the comma after its value, the last one the comma before it, so that removing the last and
+    /// its neighbour would leave a comma.
     @discardableResult
     package mutating func remove(_ element: HeaderElement, from message: Message) -> Bool {
         let bytes = message.buffer.span

@@ -2,8 +2,9 @@ package import Bytes
 
 /// Changes to a message that are made once, when it is sent: each replaces a range of the received buffer.
 ///
-/// Empty it costs nothing. The first edit allocates a list and a store of the new bytes; copies share both until one of them changes,
-/// so every branch of a fork starts from the script's edits for free. `apply(to:)` makes the bytes to send in one allocation.
+/// Empty it costs nothing. The first edit allocates a list and a store of the new bytes; copies share both until one
+/// of them changes, so every branch of a fork starts from the script's edits for free. `apply(to:)` makes the bytes
+/// to send in one allocation.
 ///
 /// Edits are in terms of the received offsets, so the order in which they are made does not move them. Where they meet:
 /// - insertions at one offset come out in the order made, unless one asks to be `first`;

@@ -1,7 +1,8 @@
 package import Bytes
 
-/// Makes a response to a request (RFC 3261 §8.2.6): copies Via, From, To, Call-ID, CSeq; of a 100 also Timestamp; of other 1xx and 2xx
-/// that may make a dialog also Record-Route (§12.1.1). One allocation for the bytes, one more when extra fields are put together.
+/// Makes a response to a request (RFC 3261 §8.2.6): copies Via, From, To, Call-ID, CSeq; of a 100 also Timestamp; of
+/// other 1xx and 2xx that may make a dialog also Record-Route (§12.1.1). One allocation for the bytes, one more when
+/// extra fields are put together.
 package struct ReplyBuilder: Sendable {
     /// The request.
     package let request: Message

@@ -74,13 +74,14 @@ extension ByteWriter {
 
 /// Makes the requests that belong to the client transaction of another request, from that request **as it was sent**.
 package enum HopRequest {
-    /// The ACK for a final response other than 2xx (RFC 3261 §17.1.1.3): request URI, topmost Via, From, Call-ID, CSeq number and Routes of
-    /// the INVITE, To of the response.
+    /// The ACK for a final response other than 2xx (RFC 3261 §17.1.1.3): request URI, topmost Via, From, Call-ID,
+    /// CSeq number and Routes of the INVITE, To of the response.
     package static func ack(invite: Message, response: Message) -> [UInt8] {
         build("ACK", invite: invite, to: response.first(.to).map { response.text($0.line) })
     }
 
-    /// The CANCEL for an INVITE (RFC 3261 §9.1): the same with the INVITE's own To. `extraLines` may hold a Reason field.
+    /// The CANCEL for an INVITE (RFC 3261 §9.1): the same with the INVITE's own To. `extraLines` may hold a Reason
+    /// field.
     package static func cancel(invite: Message, extraLines: ByteString = .empty) -> [UInt8] {
         build("CANCEL", invite: invite, to: invite.first(.to).map { invite.text($0.line) }, extraLines: extraLines)
     }

@@ -47,8 +47,9 @@ package struct ViaSource: Sendable {
 }
 
 extension MessageEdits {
-    /// Fills `received` and `rport` into the topmost `Via` of a request that goes on to another element, so that the response finds its way back.
-    /// Nothing when the request came from where its `Via` says, or the `Via` cannot be decoded.
+    /// Fills `received` and `rport` into the topmost `Via` of a request that goes on to another element, so that the
+    /// response finds its way back. Nothing when the request came from where its `Via` says, or the `Via` cannot be
+    /// decoded.
     package mutating func fillTopVia(of message: Message, from source: ViaSource) {
         guard let via = message.topVia, source.needsReceived(via) || via.receivedParameter != nil else { return }
         var writer = ByteWriter(reserving: via.range.count + 48)

@@ -1,6 +1,7 @@
 package import Bytes
 
-/// A SIP, SIPS or TEL URI taken apart into ranges (RFC 3261 §19.1, RFC 3966); of any other scheme only the scheme is known.
+/// A SIP, SIPS or TEL URI taken apart into ranges (RFC 3261 §19.1, RFC 3966); of any other scheme only the scheme is
+/// known.
 ///
 /// ```
 /// sip:alice:secret@[2001:db8::1]:5060;transport=tcp;lr?subject=x
@@ -145,7 +146,8 @@ extension Span where Element == UInt8 {
         return isURIText(lower, upper)
     }
 
-    /// Whether the bytes are printable ASCII without space, quote, `<`, `>`, and each `%` is followed by two hex digits.
+    /// Whether the bytes are printable ASCII without space, quote, `<`, `>`, and each `%` is followed by two hex
+    /// digits.
     func isURIText(_ lower: Int, _ upper: Int) -> Bool {
         var index = lower
         while index < upper {
@@ -163,7 +165,8 @@ extension Span where Element == UInt8 {
         return true
     }
 
-    /// Whether the bytes are a number of RFC 3966: an optional `+`, digits, `*`, `#`, hex letters and visual separators.
+    /// Whether the bytes are a number of RFC 3966: an optional `+`, digits, `*`, `#`, hex letters and visual
+    /// separators.
     func isTelephoneNumber(_ lower: Int, _ upper: Int) -> Bool {
         var digits = 0
         for index in lower..<upper {
