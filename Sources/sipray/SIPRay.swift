@@ -4,5 +4,6 @@ import ArgumentParser
 @main
 struct SIPRay: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "sipray", abstract: "A SIP server that one can see through.")
+        commandName: "sipray", abstract: "A SIP server that one can see through.",
+        subcommands: [WatchCommand.self])
 }

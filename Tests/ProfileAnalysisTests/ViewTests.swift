@@ -136,4 +136,14 @@ import Testing
     func durationsReadWell(nanoseconds: Int64, text: String) {
         #expect(TextStyle.duration(nanoseconds) == text)
     }
+
+    static let texts: [(String, Int64?)] = [
+        ("10ms", 10_000_000), ("1.5s", 1_500_000_000), ("250us", 250_000), ("3µs", 3000), ("800ns", 800),
+        ("5", 5_000_000), ("0", 0), ("", nil), ("ms", nil), ("-1s", nil), ("nan", nil), ("1e99s", nil), ("5 m", nil),
+    ]
+
+    @Test(arguments: texts)
+    func durationsAreRead(text: String, nanoseconds: Int64?) {
+        #expect(DurationText.nanoseconds(text) == nanoseconds)
+    }
 }

@@ -7,9 +7,9 @@ import Profiling
 /// with where it is: that is a process which does not handle traffic.
 package struct LiveView: Sendable {
     package struct Options: Sendable {
-        /// Descriptions of the processes to show; none means all. Script sessions that do not say within which process
-        /// session they ran are then left out.
-        package var processes: Set<String>?
+        /// Parts of the descriptions of the processes to show; none means all. Script sessions that do not say within
+        /// which process session they ran are then left out.
+        package var processes: [String]?
         /// Sessions shorter than that are not shown. The summary has them all the same.
         package var durationNanosecondsMin: Int64
         /// One JSON object per session instead of brackets.
@@ -20,7 +20,7 @@ package struct LiveView: Sendable {
         package var stuckNanosecondsMin: Int64
 
         package init(
-            processes: Set<String>? = nil, durationNanosecondsMin: Int64 = 0, isJSON: Bool = false,
+            processes: [String]? = nil, durationNanosecondsMin: Int64 = 0, isJSON: Bool = false,
             isColoured: Bool = false, utcOffsetSeconds: Int = 0, stuckNanosecondsMin: Int64 = 1_000_000_000
         ) {
             self.processes = processes
@@ -102,6 +102,6 @@ package struct LiveView: Sendable {
 
     private func accepts(_ session: Session) -> Bool {
         guard let processes = options.processes else { return true }
-        return session.producer == .process && processes.contains(session.name)
+        return session.producer == .process && processes.contains { session.name.contains($0) }
     }
 }

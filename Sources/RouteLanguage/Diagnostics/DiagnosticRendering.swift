@@ -13,12 +13,15 @@ extension Diagnostic {
     package func render(source: SourceFiles, colour: Bool = false) -> String {
         let style = Style(isOn: colour)
         let word = severity == .error ? style.red("error") : style.yellow("warning")
-        var text = style.bold(Self.place(location, source)) + ": " + word + ": " + style.bold(message) + "\n"
+        var text =
+            style.bold(Self.place(location, source)) + ": " + word + ": " + style.bold(Self.printable(message.utf8))
+            + "\n"
         text += Self.excerpt(location, source, style)
-        if let hint { text += "     " + style.green("hint") + ": " + hint + "\n" }
+        if let hint { text += "     " + style.green("hint") + ": " + Self.printable(hint.utf8) + "\n" }
         for note in notes {
             text +=
-                "     " + style.green("note") + ": " + Self.place(note.location, source) + ": " + note.message + "\n"
+                "     " + style.green("note") + ": " + Self.place(note.location, source) + ": "
+                + Self.printable(note.message.utf8) + "\n"
             text += Self.excerpt(note.location, source, style)
         }
         text += Self.traceback(location, source)

@@ -9,7 +9,9 @@ enum Suggestions {
         for candidate in candidates {
             let bytes = Array(candidate.lowercased().utf8)
             guard abs(bytes.count - target.count) <= allowed else { continue }
-            let distance = distance(target, bytes)
+            // Words that begin alike belong together: `fr_timer` and `fr_timeout`.
+            let shared = zip(target, bytes).prefix { $0 == $1 }.count
+            let distance = distance(target, bytes) - (shared * 2 > target.count && shared >= 4 ? 1 : 0)
             if distance <= allowed, distance < best?.distance ?? Int.max { best = (distance, candidate) }
         }
         return best?.word

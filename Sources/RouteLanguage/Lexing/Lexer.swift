@@ -14,12 +14,18 @@ struct Lexer {
         self.diagnostics = diagnostics
     }
 
-    /// Longest first.
-    private static let symbols: [[UInt8]] = [
-        "<<", ">>", "==", "!=", "<=", ">=", "=~", "!~", ":=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "&&",
-        "||", "=", "<", ">", "!", "+", "-", "*", "/", "%", "&", "|", "^", "~", "(", ")", "[", "]", "{", "}", ";", ",",
-        ":", ".", "@",
-    ].map { Array($0.utf8) }
+    /// Operators of two bytes, the first byte in the upper half.
+    private static let longSymbols: [UInt16: String] = {
+        let all = [
+            "<<", ">>", "==", "!=", "<=", ">=", "=~", "!~", ":=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "&&",
+            "||",
+        ]
+        return Dictionary(
+            uniqueKeysWithValues: all.map { text in (text.utf8.reduce(0) { $0 << 8 | UInt16($1) }, text) })
+    }()
+
+    private static let shortSymbols: [UInt8: String] = Dictionary(
+        uniqueKeysWithValues: "=<>!+-*/%&|^~()[]{};,:.@".utf8.map { ($0, String(decoding: [$0], as: UTF8.self)) })
 
     /// All tokens; the last is `end`.
     mutating func run() -> [Token] {
@@ -69,9 +75,11 @@ struct Lexer {
     }
 
     private mutating func lexSymbol() {
-        for symbol in Self.symbols where source.bytes[position...].starts(with: symbol) {
-            append(.symbol(String(decoding: symbol, as: UTF8.self)), position..<(position + symbol.count))
-            return
+        if let symbol = Self.longSymbols[UInt16(byte(position)) << 8 | UInt16(byte(position + 1))] {
+            return append(.symbol(symbol), position..<(position + 2))
+        }
+        if let symbol = Self.shortSymbols[byte(position)] {
+            return append(.symbol(symbol), position..<(position + 1))
         }
         let start = position
         var end = position + 1

@@ -46,9 +46,9 @@ enum ReservedWords {
         "import_file",
     ]
     static let options: Set<String> = [
-        "as", "use_workers", "use_auto_scaling_profile", "tag", "tos", "anycast", "frag", "reuse_port",
-        "accept_subdomain", "allow_proxy_protocol", "send_proxy_protocol", "proxy_protocol", "bond", "any", "scale",
-        "up", "down", "to", "within", "cycles", "expire", "sync",
+        "use_workers", "use_auto_scaling_profile", "tag", "tos", "anycast", "frag", "reuse_port",
+        "accept_subdomain", "allow_proxy_protocol", "send_proxy_protocol", "proxy_protocol", "bond", "any",
+        "expire", "sync",
     ]
     static let all: Set<String> =
         statements.union(blocks).union(topLevel).union(options).union(GlobalParameterTable.byName.keys)

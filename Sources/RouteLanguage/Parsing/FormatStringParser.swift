@@ -1,6 +1,9 @@
 /// Splits a string at its variables. Never fails: what is wrong is kept with the string, because only where it is expanded
 /// does it matter (`"^[0-9]+$"` is a fine pattern).
 struct FormatStringParser {
+    /// After so many the rest of the string is taken as text.
+    static let problemsMax = 8
+
     let text: ScriptText
     let range: Range<Int>
     let depth: Int
@@ -47,8 +50,11 @@ struct FormatStringParser {
                 index = end
             } catch {
                 format.problems.append(error)
-                literal.append(byte)
-                index += 1
+                // Going on behind each failure would cost time that grows with the power of the nesting.
+                let givesUp = depth > 0 || format.problems.count >= Self.problemsMax
+                let end = givesUp ? range.upperBound : index + 1
+                literal += text.bytes[index..<end]
+                index = end
             }
         }
         if !literal.isEmpty { format.parts.append(.literal(literal)) }

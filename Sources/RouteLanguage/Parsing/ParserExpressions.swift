@@ -185,6 +185,8 @@ extension Parser {
 
     mutating func parseAssignment(to target: Variable, _ start: Token) throws(ParseFailure) -> Assignment {
         guard let assignmentOperator else {
+            // What is wrong with the variable was said already.
+            if target.name == Self.brokenName { throw ParseFailure() }
             throw expected(
                 "an assignment after the variable",
                 hint: isSymbol("{") || isSymbol("[") ? "transformations and indexes need the form `$(name{…})`" : nil)

@@ -33,7 +33,8 @@ extension Parser {
                 level -= 1
                 if level == 0 {
                     advance()
-                    return
+                    if token.startsLine || looksLikeStatement || isSymbol("}") { return }
+                    continue
                 }
             }
             let wasEnd = isSymbol(";")

@@ -55,7 +55,7 @@ extension Parser {
         var level = 0
         var isFirst = true
         while kind != .end {
-            if !isFirst || token.startsLine, token.startsLine, level <= 0, !isFirst, looksLikeTopLevel { return }
+            if !isFirst, token.startsLine, level <= 0, looksLikeTopLevel { return }
             if isSymbol("{") { level += 1 }
             if isSymbol("}") { level -= 1 }
             let wasSemicolon = isSymbol(";")

@@ -1,10 +1,10 @@
-import Bytes
+package import Bytes
 import Reactor
 
 /// IP addresses in text and in bytes.
-enum IPText {
+package enum IPText {
     /// 4 or 16 bytes in network order; nil when the text is no address. IPv6 may stand in brackets.
-    static func parse(_ text: ByteString) -> [UInt8]? {
+    package static func parse(_ text: ByteString) -> [UInt8]? {
         guard text.count >= 2, text.count <= 64 else { return nil }
         guard let address = SocketAddress(host: text.string, port: 0) else { return nil }
         return bytes(of: address)

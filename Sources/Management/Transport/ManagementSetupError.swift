@@ -1,0 +1,6 @@
+/// Why a management transport can't be opened, for the operator.
+package struct ManagementSetupError: Error, Hashable, Sendable, CustomStringConvertible {
+    package let description: String
+
+    init(_ description: String) { self.description = description }
+}

@@ -1,1 +1,0 @@
-// ProfilingTracing: see docs/ARCHITECTURE.md

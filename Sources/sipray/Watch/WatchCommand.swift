@@ -1,0 +1,123 @@
+import ArgumentParser
+import Glibc
+import Management
+import ProfileAnalysis
+import Profiling
+
+/// Follows a running server live. Talks to it only through its management interface and its events, so it works on SIPRay
+/// and on OpenSIPS 4 alike.
+struct WatchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "watch",
+        abstract: "Follows a running server live: what each process does, as nested brackets.",
+        discussion: """
+            Subscribes to the server's profiling events, raises the profiling level, draws every session that ends, and \
+            tells of those that don't. At the end (also on Ctrl-C) it puts the levels back, unsubscribes and prints where \
+            the time went. The server must have an event transport (event_datagram).
+
+            EXAMPLES
+              sipray watch                                     through the FIFO /tmp/opensips_fifo
+              sipray watch --mi udp:127.0.0.1:8080 --level 3   timer jobs too
+              sipray watch --process 'SIP receiver' --min-duration 20ms
+              sipray watch --json | jq .                       one object per session
+              sipray watch --replay capture.jsonl              events that were recorded, one a line; - is stdin
+            """)
+
+    @Option(
+        name: .customLong("mi"),
+        help: ArgumentHelp(
+            "The management interface: fifo:PATH, udp:HOST:PORT, unix:PATH or the path of a FIFO.",
+            valueName: "address"))
+    var management: String = "/tmp/opensips_fifo"
+
+    @Option(
+        name: .customLong("reply-dir"),
+        help: ArgumentHelp("Where the FIFO's replies go: the server's reply_dir.", valueName: "directory"))
+    var replyDirectory: String = "/tmp"
+
+    @Option(
+        help: ArgumentHelp(
+            "Where to receive events: udp:IP:PORT (port 0: any) or unix:PATH. Default: a free UDP port.",
+            valueName: "address"))
+    var listen: String?
+
+    @Option(help: "How much the processes shall say: 0 scripts only, 1 SIP stack, 2 extra processes, 3 timer jobs.")
+    var level: Int = 1
+
+    @Option(
+        help: ArgumentHelp(
+            "Only these processes: an ID, a PID, or part of the description as `ps` shows it. May be repeated.",
+            valueName: "process"))
+    var process: [String] = []
+
+    @Option(help: ArgumentHelp("Only sessions that took at least that: 20ms, 1.5s, 300us.", valueName: "duration"))
+    var minDuration: String = "0"
+
+    @Option(help: ArgumentHelp("End after so many seconds.", valueName: "seconds"))
+    var seconds: Int?
+
+    @Flag(help: "One JSON object per session, for machines; no summary.")
+    var json = false
+
+    @Flag(help: "Prints only the summary at the end.")
+    var quiet = false
+
+    @Flag(help: "No colours, even on a terminal.")
+    var noColor = false
+
+    @Option(help: ArgumentHelp("Draws recorded events from a file instead; - is stdin.", valueName: "file"))
+    var replay: String?
+
+    func validate() throws {
+        guard Level(rawValue: level) != nil else {
+            throw ValidationError("--level \(level) is not a level: 0, 1, 2 or 3.")
+        }
+        guard DurationText.nanoseconds(minDuration) != nil else {
+            throw ValidationError("--min-duration \(minDuration) is not a duration: write 20ms, 1.5s or 300us.")
+        }
+        if let seconds, seconds < 1 { throw ValidationError("--seconds \(seconds) is too short: 1 at least.") }
+        if replay != nil, !process.isEmpty, process.contains(where: { Int($0) != nil }) {
+            throw ValidationError("--replay knows descriptions only, no IDs or PIDs.")
+        }
+    }
+
+    func run() throws {
+        let output = Output()
+        Interruption.install()
+        if let replay {
+            var view = LiveView(options(processes: process.isEmpty ? nil : process, output))
+            try Replay(file: replay).run(&view, quiet: quiet, output)
+            summarise(view, output)
+            return
+        }
+        let endpoint = try ManagementEndpoint.parse(management, replyDirectory: replyDirectory)
+        let session = WatchSession(client: ManagementClient(endpoint), level: level, output: output)
+        let chosen = try session.choose(process)
+        var view = LiveView(options(processes: process.isEmpty ? nil : chosen.map(\.description), output))
+        let socket = try EventSocket(listen, for: endpoint)
+        defer { socket.close() }
+        do {
+            try session.begin(socket.address, chosen)
+            try session.follow(socket, &view, seconds: seconds, quiet: quiet)
+        } catch {
+            session.end()
+            throw error
+        }
+        session.end()
+        if !quiet { output.write(view.finish()) }
+        summarise(view, output)
+    }
+
+    private func options(processes: [String]?, _ output: Output) -> LiveView.Options {
+        LiveView.Options(
+            processes: processes, durationNanosecondsMin: DurationText.nanoseconds(minDuration) ?? 0, isJSON: json,
+            isColoured: output.isTerminal && !noColor && getenv("NO_COLOR") == nil,
+            utcOffsetSeconds: Output.utcOffsetSeconds())
+    }
+
+    private func summarise(_ view: LiveView, _ output: Output) {
+        guard !json else { return }
+        output.write(SummaryTable(style: TextStyle(isColoured: view.options.isColoured)).lines(view.summary))
+        if view.unreadable > 0 { output.note("\(view.unreadable) datagrams were no profiling events") }
+    }
+}
