@@ -68,9 +68,9 @@ import Testing
         var view = LiveView(.init())
         _ = view.receive(make(.start, "worker", 0, 1, .process, nil, nil, nil, 1))
         _ = view.receive(make(.enter, "dns", 5, 1, .process, 70, nil, nil, 1))
-        #expect(view.overdue(nowNanoseconds: 900_000_000).isEmpty)
-        #expect(view.overdue(nowNanoseconds: 2_500_000_000) == ["Still open after 2.50 s: worker, in dns  f:70"])
-        #expect(view.overdue(nowNanoseconds: 3_500_000_000).isEmpty)
+        #expect(view.overdue(idleNanoseconds: 900_000_000).isEmpty)
+        #expect(view.overdue(idleNanoseconds: 2_500_000_000) == ["Still open after 2.50 s: worker, in dns  f:70"])
+        #expect(view.overdue(idleNanoseconds: 3_500_000_000).isEmpty)
     }
 
     @Test func aServerCannotMoveTheTerminal() {

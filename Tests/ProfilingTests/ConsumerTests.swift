@@ -139,6 +139,16 @@ import Testing
         bench.profiler.detach(bench.consumer)
         #expect(bench.consumer.next()?.count == 4)
         #expect(bench.consumer.next() == nil)
+        // Attached again it goes on; what is open when it leaves ends for it.
+        bench.profiler.attach(bench.consumer, wants: .process)
+        bench.probe.begin(bench.process)
+        bench.probe.enter(bench.job)
+        bench.profiler.collect()
+        bench.tick(50)
+        bench.probe.exit(bench.job)
+        bench.profiler.detach(bench.consumer)
+        bench.probe.end()
+        #expect(bench.lines() == ["start worker 1", "enter job 2", "end worker 1 truncated"])
     }
 
     @Test func theFlightRecorderIsTheRingItself() {

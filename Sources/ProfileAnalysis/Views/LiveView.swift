@@ -41,6 +41,8 @@ package struct LiveView: Sendable {
     package private(set) var records = 0
     private var assembler = SessionAssembler()
     private var told: Set<UInt64> = []
+    /// The server's clock at the newest record.
+    private var newestNanoseconds: Int64 = 0
     private let brackets: BracketView
 
     package init(_ options: Options) {
@@ -64,20 +66,23 @@ package struct LiveView: Sendable {
     /// Takes a record.
     package mutating func receive(_ record: TraceRecord) -> [String] {
         records += 1
+        newestNanoseconds = max(newestNanoseconds, record.nanoseconds)
         return assembler.add(record).flatMap { show($0) }
     }
 
     /// Closes what is open: at the end of the stream.
     package mutating func finish() -> [String] { assembler.finish().flatMap { show($0) } }
 
-    /// Tells of sessions that have been open for too long at that time; each once.
-    package mutating func overdue(nowNanoseconds: Int64) -> [String] {
+    /// Tells of sessions that have been open for too long, each once. `idleNanoseconds` is how long ago, by the caller's
+    /// clock, the newest record came: so the server's clock need not agree with ours.
+    package mutating func overdue(idleNanoseconds: Int64) -> [String] {
         guard !options.isJSON else { return [] }
         let style = TextStyle(isColoured: options.isColoured)
+        let now = newestNanoseconds + idleNanoseconds
         var lines: [String] = []
         let open = assembler.open
         for session in open where accepts(session.session) {
-            let age = nowNanoseconds - session.session.beginNanoseconds
+            let age = now - session.session.beginNanoseconds
             guard age > options.stuckNanosecondsMin, told.insert(session.session.id).inserted else { continue }
             let place = session.jobs.last?.place.map { "  " + TextStyle.safe($0) } ?? ""
             let name = TextStyle.safe(session.session.name)

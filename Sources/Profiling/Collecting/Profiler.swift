@@ -136,7 +136,8 @@ public final class Profiler: Sendable {
         }
     }
 
-    /// Ends giving records to a consumer; what waits in its queue may still be taken.
+    /// Ends giving records to a consumer; sessions that are open end for it as truncated, and what waits in its queue may
+    /// still be taken.
     public func detach(_ consumer: Consumer) {
         collection.withLock { _ in
             monitor.withLock {

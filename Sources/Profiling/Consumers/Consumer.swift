@@ -66,7 +66,7 @@ public final class Consumer: Sendable {
 
     func close() {
         monitor.withLock {
-            contents.value.isClosed = true
+            contents.value.close()
             monitor.notifyAll()
         }
     }

@@ -13,12 +13,20 @@ struct ConsumerQueue {
     private(set) var interest: Interest = []
     private(set) var losses = ConsumerLosses()
     private(set) var delivered: UInt64 = 0
-    var isClosed = false
+    private(set) var isClosed = false
 
     private var records: [ProfilingRecord] = []
     private var generation: UInt64 = 0
-    /// Sessions whose `start` was delivered; true when something of it was lost since.
-    private var open: [UInt64: Bool] = [:]
+    /// Sessions whose `start` was delivered and whose `end` was not.
+    private var open: [UInt64: Open] = [:]
+
+    private struct Open {
+        var start: ProfilingRecord
+        /// Time of what was delivered last.
+        var lastNanoseconds: Int64
+        /// Something of it was lost since.
+        var isCut = false
+    }
 
     init(recordsMax: Int) { self.recordsMax = recordsMax }
 
@@ -30,6 +38,20 @@ struct ConsumerQueue {
         self.interest = interest
         self.generation = generation
         isClosed = false
+    }
+
+    /// Ends what is open, as truncated: nothing more comes.
+    mutating func close() {
+        isClosed = true
+        for session in open.values.sorted(by: { $0.start.nanoseconds > $1.start.nanoseconds }) {
+            var end = session.start
+            end.nanoseconds = session.lastNanoseconds
+            end.verb = .end
+            end.parent = nil
+            end.link = nil
+            append(end, isTruncated: true)
+        }
+        open.removeAll()
     }
 
     mutating func take() -> [ProfilingRecord] {
@@ -48,17 +70,18 @@ struct ConsumerQueue {
     private mutating func deliver(_ delivery: Delivery) {
         let record = delivery.record
         guard record.verb != .start else { return start(delivery) }
-        guard let isCut = open[record.session] else {
+        guard let session = open[record.session] else {
             if isDue(delivery) { losses.queueFull += 1 }
             return
         }
         if record.verb == .end {
             open[record.session] = nil
-            append(record, isTruncated: isCut)
-        } else if !isCut, hasRoom(for: 1) {
+            append(record, isTruncated: session.isCut)
+        } else if !session.isCut, hasRoom(for: 1) {
+            open[record.session]?.lastNanoseconds = record.nanoseconds
             append(record, isTruncated: false)
         } else {
-            open[record.session] = true
+            open[record.session]?.isCut = true
             losses.queueFull += 1
         }
     }
@@ -69,7 +92,8 @@ struct ConsumerQueue {
             losses.queueFull += 1
             return
         }
-        open[delivery.record.session] = false
+        open[delivery.record.session] = Open(
+            start: delivery.record, lastNanoseconds: delivery.record.nanoseconds)
         append(delivery.record, isTruncated: false)
     }
 

@@ -15,7 +15,7 @@ final class WatchSession {
 
     /// The subscription ends by itself so long after we were last heard of, should we be killed.
     static let expireSeconds = 60
-    static let renewSeconds = 20
+    static let renewSeconds: Int64 = 20
 
     private static let events = ["E_PROFILING_PROC", "E_PROFILING_SCRIPT"]
 
@@ -60,16 +60,19 @@ final class WatchSession {
 
     /// Draws what comes until the time is over, the user has enough or nobody reads us.
     func follow(_ socket: EventSocket, _ view: inout LiveView, seconds: Int?, quiet: Bool) throws {
-        let start = WatchSession.monotonicSeconds()
+        let start = WatchSession.monotonicNanoseconds()
         var renewed = start
+        var newest = start
         while !Interruption.isRequested, !output.isGone {
             var lines: [String] = []
+            let before = view.records
             socket.receive(milliseconds: 200) { lines += view.receive($0) }
-            lines += view.overdue(nowNanoseconds: WatchSession.wallNanoseconds())
+            let now = WatchSession.monotonicNanoseconds()
+            if view.records > before { newest = now }
+            lines += view.overdue(idleNanoseconds: now - newest)
             if !quiet { output.write(lines) }
-            let now = WatchSession.monotonicSeconds()
-            if let seconds, now - start >= seconds { return }
-            if now - renewed >= WatchSession.renewSeconds {
+            if let seconds, now - start >= Int64(seconds) * 1_000_000_000 { return }
+            if now - renewed >= WatchSession.renewSeconds * 1_000_000_000 {
                 renewed = now
                 try subscribe(expire: WatchSession.expireSeconds)
             }
@@ -118,15 +121,9 @@ final class WatchSession {
         return processes.compactMap(ServerProcess.init)
     }
 
-    private static func monotonicSeconds() -> Int {
+    private static func monotonicNanoseconds() -> Int64 {
         var now = timespec()
         clock_gettime(CLOCK_MONOTONIC, &now)
-        return now.tv_sec
-    }
-
-    private static func wallNanoseconds() -> Int64 {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
         return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
     }
 }
