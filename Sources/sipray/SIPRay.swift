@@ -5,5 +5,5 @@ import ArgumentParser
 struct SIPRay: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sipray", abstract: "A SIP server that one can see through.",
-        subcommands: [WatchCommand.self])
+        subcommands: [CheckCommand.self, WatchCommand.self])
 }

@@ -119,10 +119,20 @@ import Testing
         "output($var(x));", "output($avp(x));", "t_on_failure(\"x$var(n)\");", "route($var(x));",
         "/* /* nested */ */ exit;", "$var(x) = true;", "return;", "return 1;", "return $var(x);",
         "return (2, \"a\", 5);",
-        "launch(usleep(5), sub, \"x $ru\");", "async(usleep(5), sub, 10);", "{ }",
+        "launch(usleep(5), sub, \"x $ru\");", "$var(l) = L_DBG;", "async(usleep(5), sub, 10);", "{ }",
     ])
     func accepted(_ text: String) {
         #expect(errors(analyse(statements: text)).isEmpty)
+    }
+
+    @Test func asyncNeedsAWaitingTransaction() {
+        let text =
+            "\(preamble)\nroute[r] { exit; }\nonreply_route { async(usleep(5), r); }\nlocal_route { async(usleep(5), r); }\n"
+        #expect(errors(analyse(text)) == ["wrong-route"])
+        #expect(
+            errors(analyse("loadmodule \"cfgutils.so\" route { async(usleep(5), r); } route[r] { exit; }")) == [
+                "missing-requirement"
+            ])
     }
 
     @Test func functionsHaveTheirRouteKinds() {
@@ -134,6 +144,12 @@ import Testing
             startup_route { send_reply(200, "OK"); }
             """
         #expect(codes(analyse(text)) == ["error wrong-route 3:15", "error wrong-route 5:17"])
+    }
+
+    @Test func unknownNamesMayBelongToARefusedModule() {
+        let analysis = analyse("loadmodule \"zzz.so\"\nroute { qqq_call(); xlog(\"$qqq_value\"); }")
+        let hints = analysis.diagnostics.dropFirst().map(\.hint)
+        #expect(hints == Array(repeating: "maybe it belongs to `zzz`, which SIPRay does not have", count: 2))
     }
 
     @Test func hundredRoutesOfAKind() {

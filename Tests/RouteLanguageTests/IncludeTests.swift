@@ -78,6 +78,22 @@ import Testing
         #expect(analysis.render() == "gone.cfg: error: no such file\n\nbad config file (1 error)")
     }
 
+    @Test func preprocessorComesAfterIncludes() {
+        let reader = SourceReader.table([
+            "t.cfg": "include_file \"a.cfg\"\nroute { nope(); }\n", "a.cfg": "udp_workers=WORKERS\n",
+        ])
+        func run(_ command: String) -> ScriptAnalysis {
+            ScriptAnalysis.analyse(path: "t.cfg", catalogue: TestCatalogue.all, reader: reader, preprocessor: command)
+        }
+        let changed = run("sed s/WORKERS/3/")
+        #expect(changed.script.parameters.integer("udp_workers") == 3)
+        #expect(codes(changed) == ["error unknown-function 2:9"])
+        // What comes out as it went in keeps its places.
+        #expect(run("cat").diagnostics.map { $0.location.file } == [0, 1])
+        #expect(errors(run("exit 3")) == ["preprocessor"])
+        #expect(run("exit 3").render().contains("the preprocessor `exit 3` failed: it ended with status 3"))
+    }
+
     @Test func lastLineNeedsNoNewline() {
         #expect(analyse("route { exit; } # comment without end").isAccepted)
         #expect(analyse("route { exit; }\r\n").isAccepted)

@@ -20,10 +20,13 @@ import Testing
         ("$(var(x){s.select,-1, })", "$var('x'){s.select,'-1',' '}"),
         ("$(var(x){s.substr, 1, $var(n)})", "$var('x'){s.substr,'1','<$var('n')>'}"),
         ("$(ru{re.subst,/(a),(b)/\\2{1}/g})", "$ru{re.subst,'/(a),(b)/\\2{1}/g'}"),
+        ("$(hdr(To){nameaddr.uri})", "$hdr('To'){nameaddr.uri}"),
+        ("$(hdr(To){nameaddr.-1.uri})", "$hdr('To'){nameaddr.-1.uri}"),
         ("$time(%H:%M)", "$time('%H:%M')"),
     ])
     func tokens(_ text: String, _ expected: String) {
         #expect(value(text) == expected)
+        #expect(errors(analyse(statements: "$var(x) = \(text);")).isEmpty)
     }
 
     @Test(arguments: [
@@ -110,7 +113,8 @@ import Testing
     @Test(arguments: [
         "if ($ru =~ \"^[0-9]+$\") exit;", "matches(\"^[0-9]+$\");", "$var(a) = 3 * 4 + 2;", "$var(a) = -2147483648;",
         "if ($ru && $rd && $rU) exit;", "if (($ru || $rd) && $rU) exit;", "if ($ru) exit; xlog(\"x\");",
-        "$var(a) = 0x80000000;", "xlog(\"{$ru} [$rd]\");", "$var(a) = \"5$$\";",
+        "$var(a) = 0x80000000;", "switch ($ru) { case 1: exit; break; }", "xlog(\"{$ru} [$rd]\");",
+        "$var(a) = \"5$$\";",
     ])
     func noSurprise(_ text: String) {
         #expect(analyse(statements: text).diagnostics.isEmpty)

@@ -11,6 +11,8 @@ struct Checker {
     var variables: [String: (module: String, declaration: VariableDeclaration)] = [:]
     var transformations: [String: TransformationDeclaration] = [:]
     var routeNames: [RouteKind: Set<String>] = [:]
+    /// Modules that the script asks for and does not get: what is unknown may be theirs.
+    var refusedModules: [String] = []
     /// Of the route that is being checked.
     var kind: RouteKind = .request
 
@@ -55,6 +57,13 @@ struct Checker {
                 transformations[transformation.family + "." + transformation.name] = transformation
             }
         }
+    }
+
+    /// What to say of a name that nobody knows.
+    var unknownHint: String {
+        refusedModules.isEmpty
+            ? "maybe a loadmodule is missing"
+            : "maybe it belongs to \(refusedModules.map { "`\($0)`" }.joined(separator: ", ")), which SIPRay does not have"
     }
 
     // MARK: Sockets and profiles

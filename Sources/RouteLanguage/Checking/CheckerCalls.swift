@@ -50,7 +50,7 @@ extension Checker {
                 hint: able.isEmpty ? "call it without `\(word)`" : "these have one: \(able.joined(separator: ", "))")
         }
         guard word == "async" else { return }
-        if kind != .request, kind != .onreply, kind != .failure {
+        if kind != .request, kind != .onreply {
             diagnostics.error(
                 "wrong-route", at: location, "`async` cannot be used in the block `\(kind.keyword)`",
                 hint: "it needs a transaction that waits: route or onreply_route")
@@ -114,7 +114,7 @@ extension Checker {
                 other.map { name in
                     let owner = all.first { $0.functions.contains { $0.name == name } }?.name ?? ""
                     return "did you mean `\(name)` of module \(owner)? It needs `loadmodule \"\(owner).so\"`"
-                } ?? "maybe a loadmodule is missing"
+                } ?? unknownHint
         }
         diagnostics.error("unknown-function", at: location, "unknown function `\(call.name)`", hint: hint)
     }

@@ -12,7 +12,10 @@ extension Checker {
                     diagnostics.warn("loaded-twice", at: load.location, "module `\(load.name)` is loaded already")
                     continue
                 }
-                guard let module = checkLoad(load) else { continue }
+                guard let module = checkLoad(load) else {
+                    refusedModules.append(load.name)
+                    continue
+                }
                 loads.append(load)
                 visible.append(module)
             case .parameter(let assignment):

@@ -3,7 +3,8 @@ extension Checker {
     mutating func check(_ statements: [Statement]) {
         var ended: (word: String, location: SourceLocation)?
         for statement in statements {
-            if let end = ended {
+            // `exit; break;` at the end of a case is a habit, not a mistake.
+            if let end = ended, !statement.isBreak {
                 diagnostics.add(
                     Diagnostic(
                         .warning, "unreachable", at: statement.location, "this is never reached",
@@ -191,6 +192,13 @@ extension Checker {
                 "assign-context", at: target.location, "a variable of another message cannot be assigned to",
                 hint: "leave `<\(target.context?.rawValue ?? "")>` out")
         }
+    }
+}
+
+extension Statement {
+    var isBreak: Bool {
+        if case .breakLoop = kind { return true }
+        return false
     }
 }
 

@@ -72,7 +72,7 @@ extension Checker {
         } else if let close = Suggestions.closest(to: name, in: variables.keys.sorted()) {
             hint = "did you mean `$\(close)`?"
         } else {
-            hint = "maybe a loadmodule is missing"
+            hint = unknownHint
         }
         diagnostics.error("unknown-variable", at: variable.location, "unknown variable `$\(name)`", hint: hint)
     }
@@ -88,7 +88,15 @@ extension Checker {
         for argument in transformation.arguments {
             for case .variable(let variable) in argument.parts { check(variable) }
         }
-        let full = transformation.family + "." + transformation.name
+        var full = transformation.family + "." + transformation.name
+        var count = transformation.arguments.count
+        // `{nameaddr.1.uri}`: the position is one more argument.
+        if transformation.family == "nameaddr", let dot = transformation.name.firstIndex(of: "."),
+            Int(transformation.name[..<dot]) != nil
+        {
+            full = "nameaddr" + transformation.name[dot...]
+            count += 1
+        }
         guard let declaration = transformations[full] else {
             let families = Set(transformations.values.map(\.family))
             let close = Suggestions.closest(to: full, in: transformations.keys.sorted())
@@ -107,7 +115,6 @@ extension Checker {
                 "missing-transformation", at: transformation.location, "SIPRay does not have `{\(full)}`: \(reason)")
             return
         }
-        let count = transformation.arguments.count
         guard !declaration.arguments.contains(count) else { return }
         let range = declaration.arguments
         let wanted =

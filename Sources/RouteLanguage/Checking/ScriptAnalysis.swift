@@ -25,11 +25,17 @@ package struct ScriptAnalysis: Sendable {
     }
 
     /// Reads the script at `path` (`-`: standard input) with its includes, parses it and checks it against `catalogue`.
+    ///
+    /// - Parameter preprocessor: a shell command that the text goes through after includes were spliced in (`-p`).
     package static func analyse(
-        path: String, catalogue: Catalogue, reader: SourceReader = .disk, limits: ScriptLimits = .default
+        path: String, catalogue: Catalogue, reader: SourceReader = .disk, preprocessor: String? = nil,
+        limits: ScriptLimits = .default
     ) -> ScriptAnalysis {
         var diagnostics = DiagnosticList(limit: limits.diagnosticsMax)
-        let source = SplicedSource.read(path: path, reader: reader, limits: limits, diagnostics: &diagnostics)
+        var source = SplicedSource.read(path: path, reader: reader, limits: limits, diagnostics: &diagnostics)
+        if let preprocessor, diagnostics.errorCount == 0 {
+            source.preprocess(with: preprocessor, limits: limits, diagnostics: &diagnostics)
+        }
         var lexer = Lexer(source: source, diagnostics: diagnostics)
         let tokens = lexer.run()
         var parser = Parser(source: source, tokens: tokens, limits: limits, diagnostics: lexer.diagnostics)

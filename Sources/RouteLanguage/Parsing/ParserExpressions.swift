@@ -261,6 +261,11 @@ extension Parser {
             return leaf
         }
         if case .identifier(let word) = kind {
+            // `$xlog_level = L_DBG;`
+            if let level = Self.logLevels[word] {
+                advance()
+                return Expression(location: start.location, kind: .number(level))
+            }
             if peek().kind != .symbol("("), !["exit", "drop", "return"].contains(word) {
                 throw expected("a value", hint: "put text in quotes: \"\(word)\"")
             }

@@ -34,6 +34,25 @@ struct SplicedSource {
         return source
     }
 
+    /// Sends the text through a command. From here on places are lines of what it printed: nobody knows where the command
+    /// took them from. An unchanged text keeps its places.
+    mutating func preprocess(with command: String, limits: ScriptLimits, diagnostics: inout DiagnosticList) {
+        switch Preprocessor.run(command, input: bytes, limit: limits.totalBytesMax) {
+        case .success(let output):
+            if output == bytes { return }
+            let name = files.name(0)
+            var replaced = SplicedSource()
+            replaced.splice(
+                SourceFiles.File(name: name, bytes: output, includedFrom: nil), depth: limits.includeDepthMax,
+                reader: SourceReader { _, _ in .failure(.notFound) }, limits: limits, diagnostics: &diagnostics)
+            self = replaced
+        case .failure(let error):
+            diagnostics.error(
+                "preprocessor", at: SourceLocation(file: 0, line: 0, column: 0, length: 0),
+                "the preprocessor `\(command)` failed: \(error.text)")
+        }
+    }
+
     /// The place of a stretch of the spliced text. It ends with its line at the latest.
     func location(_ range: Range<Int>) -> SourceLocation {
         guard let line = lines.last(where: range.lowerBound) else { return .none }

@@ -44,6 +44,7 @@ enum TestCatalogue {
             TransformationDeclaration("s", "tolower"), TransformationDeclaration("s", "substr", arguments: 2...2),
             TransformationDeclaration("s", "select", arguments: 2...2), TransformationDeclaration("uri", "user"),
             TransformationDeclaration("via", "param", arguments: 1...1),
+            TransformationDeclaration("nameaddr", "uri", arguments: 0...1),
             TransformationDeclaration("re", "subst", arguments: 1...1),
             TransformationDeclaration("s", "sha1", availability: .missing("digests come later")),
         ])
