@@ -47,6 +47,9 @@ struct SplicedSource {
                 reader: SourceReader { _, _ in .failure(.notFound) }, limits: limits, diagnostics: &diagnostics)
             self = replaced
         case .failure(let error):
+            // What the command should have changed would only give errors that are not the writer's.
+            bytes = []
+            lines = []
             diagnostics.error(
                 "preprocessor", at: SourceLocation(file: 0, line: 0, column: 0, length: 0),
                 "the preprocessor `\(command)` failed: \(error.text)")
