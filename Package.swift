@@ -95,6 +95,10 @@ let package = Package(
         .executableTarget(
             name: "profiling-benchmark", dependencies: ["Profiling", "CPlatform"], path: "Benchmarks/Profiling",
             swiftSettings: settings),
+        .executableTarget(
+            name: "transport-benchmark",
+            dependencies: ["SIPTransport", "Reactor", "Profiling", "Bytes", "CPlatform", "AllocationCounting"],
+            path: "Benchmarks/Transport", swiftSettings: settings),
         // Tests
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .target(name: "AllocationCounting", dependencies: ["CAllocationCounter"], path: "Tests/AllocationCounting"),
@@ -103,12 +107,13 @@ let package = Package(
         .testTarget(name: "SIPMessageTests", dependencies: ["SIPMessage", "Bytes", "AllocationCounting"]),
         .testTarget(name: "RouteLanguageTests", dependencies: ["RouteLanguage", "Bytes"]),
         .testTarget(name: "JSONRPCTests", dependencies: ["JSONRPC"]),
-        .testTarget(name: "ReactorTests", dependencies: ["Reactor", "Profiling", "CPlatform"]),
+        .testTarget(name: "ReactorTests", dependencies: ["Reactor", "Profiling", "CPlatform", "AllocationCounting"]),
         .testTarget(name: "SIPTransactionTests", dependencies: ["SIPTransaction", "SIPMessage", "Bytes"]),
         .testTarget(name: "ProfileAnalysisTests", dependencies: ["ProfileAnalysis", "Profiling", "JSONRPC"]),
         .testTarget(name: "ProfilingTracingTests", dependencies: ["ProfilingTracing", "Profiling", tracing]),
         .testTarget(
-            name: "SIPTransportTests", dependencies: ["SIPTransport", "SIPMessage", "Reactor", "Profiling", "Bytes"]),
+            name: "SIPTransportTests",
+            dependencies: ["SIPTransport", "SIPMessage", "Reactor", "Profiling", "Bytes", "AllocationCounting"]),
         .testTarget(
             name: "SIPStackTests",
             dependencies: [

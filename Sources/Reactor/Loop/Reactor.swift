@@ -110,7 +110,7 @@ extension Reactor {
         stopHooks = []
         endPass()
         passEndHooks = []
-        for registration in registrations { registration?.handler = nil }
+        for registration in registrations { registration?.letGo() }
     }
 
     /// One pass that does not wait: for tests and for who drives a reactor by hand.
@@ -148,7 +148,7 @@ extension Reactor {
 
     private func wait(_ waiting: Bool) -> Int {
         var timeout: Int32 = 0
-        if waiting, pendingJobs == nil {
+        if waiting, pendingJobs == nil, passEndTargets.isEmpty {
             mayBeAsleep.store(true, ordering: .sequentiallyConsistent)
             // A submitter pushes first and looks at `mayBeAsleep` then; this looks the other way round. One of the two sees.
             if jobs.isEmpty, !isStopping.load(ordering: .sequentiallyConsistent) { timeout = timeoutMilliseconds() }
@@ -185,12 +185,14 @@ extension Reactor {
 
     private func endPass() {
         for hook in passEndHooks { hook() }
-        // A target may enlist again while it flushes; it is called at the end of the next pass then.
-        while !passEndTargets.isEmpty {
-            swap(&passEndTargets, &passEndTargetsInUse)
-            for target in passEndTargetsInUse { target.passEnded() }
-            passEndTargetsInUse.removeAll(keepingCapacity: true)
+        // A target may enlist again while it flushes; it is called at the end of the next pass then, which does not wait.
+        swap(&passEndTargets, &passEndTargetsInUse)
+        var index = 0
+        while index < passEndTargetsInUse.count {
+            passEndTargetsInUse[index].passEnded()
+            index += 1
         }
+        passEndTargetsInUse.removeAll(keepingCapacity: true)
     }
 }
 
@@ -239,16 +241,14 @@ extension Reactor {
         }
         let slot = Int(event.token & 0xffff_ffff)
         // The registration may have been removed, and its slot given away, earlier in this pass.
-        guard let registration = registrations[slot], registration.token == event.token,
-            let handler = registration.handler
-        else { return }
+        guard let registration = registrations[slot], registration.token == event.token else { return }
         let readiness = Readiness(rawValue: event.events)
         switch registration.sessions {
         case .own:
-            handler(readiness)
+            registration.handler(readiness)
         case .perDispatch:
             probe.begin(processSite)
-            handler(readiness)
+            registration.handler(readiness)
             probe.end()
         }
     }

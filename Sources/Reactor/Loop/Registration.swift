@@ -12,7 +12,7 @@ package final class Registration {
     package private(set) var interest: Readiness
     let token: UInt64
     let sessions: Sessions
-    var handler: ((Readiness) -> Void)?
+    private(set) var handler: (Readiness) -> Void
     private unowned let reactor: Reactor
 
     init(
@@ -27,7 +27,7 @@ package final class Registration {
         self.handler = handler
     }
 
-    package var isActive: Bool { handler != nil }
+    package private(set) var isActive = true
 
     /// Changes what is waited for; nothing happens when it is the same or the registration was removed.
     package func modify(_ interest: Readiness) {
@@ -39,7 +39,13 @@ package final class Registration {
     /// Takes the descriptor out of the set; its handler is never called again. The caller closes the descriptor after.
     package func remove() {
         guard isActive else { return }
-        handler = nil
+        letGo()
         reactor.remove(self)
+    }
+
+    /// Drops what the handler holds.
+    func letGo() {
+        isActive = false
+        handler = { _ in }
     }
 }

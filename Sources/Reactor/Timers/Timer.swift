@@ -16,6 +16,8 @@ package final class Timer {
     /// Nil before the first and after the last use: what a timer held is let go with it.
     private var body: (() -> Void)?
     private let keepsBody: Bool
+    /// True once a one-shot timer has fired, or any was invalidated.
+    private var isSpent = false
     unowned let reactor: Reactor
 
     // The wheel's fields.
@@ -41,19 +43,24 @@ package final class Timer {
 
     /// Arms it, or moves it when it is armed already. A cancelled or fired one-shot timer can't be armed again.
     package func arm(afterMilliseconds delay: Int) {
-        precondition(body != nil, "Timer.arm: a one-shot timer is armed again after it fired or was cancelled")
+        precondition(!isSpent, "Timer.arm: a one-shot timer is armed again after it fired or was cancelled")
         reactor.arm(self, afterMilliseconds: delay)
     }
 
     /// Disarms it. A one-shot timer lets its body go, so that no cycle stays. Harmless when it is not armed.
     package func cancel() {
         reactor.disarm(self)
-        if !keepsBody { body = nil }
+        if !keepsBody { letGo() }
     }
 
     /// Disarms it for good and lets the body go.
     package func invalidate() {
         reactor.disarm(self)
+        letGo()
+    }
+
+    private func letGo() {
+        isSpent = true
         body = nil
     }
 
@@ -65,7 +72,7 @@ package final class Timer {
             return
         }
         let body = body
-        if !keepsBody { self.body = nil }
+        if !keepsBody { letGo() }
         body?()
     }
 }

@@ -65,12 +65,14 @@ final class UDPReceiver {
         var count = sipray_receiver_receive(batch, descriptor)
         if count < 0 { count = sipray_receiver_receive(batch, descriptor) }
         guard count > 0 else { return }
-        for index in 0..<UInt32(count) {
+        var index: UInt32 = 0
+        while index < UInt32(count) {
             process.probe.begin(processSite)
             process.probe.enter(UDPSites.reading)
             take(sipray_receiver_datagram(batch, index))
             process.probe.exit(UDPSites.reading)
             process.probe.end()
+            index += 1
         }
     }
 
