@@ -13,6 +13,7 @@ extension StackWorker {
         do throws(MessageError) {
             let message = try Message.parse(datagram.bytes, limits: configuration.messageLimits)
             if message.isRequest {
+                try message.check(.transaction)
                 receiveRequest(
                     InboundRequest(
                         message: message, source: datagram.source, socket: datagram.socket,
@@ -28,7 +29,7 @@ extension StackWorker {
     /// What can't be read is answered if there is enough of it to build an answer from, and counted (RFC 3261 §8.2).
     private func reject(_ error: MessageError, from source: SocketAddress, on socket: ListenSocket) {
         if error.kind == .keepAlive { return }
-        count(counters.badHeaders)
+        count(error.kind == .requestURI ? counters.badURIs : counters.badHeaders)
         if let partial = error.partial, !partial.isRequest {
             count(counters.repliesFailed)
         } else {
@@ -43,7 +44,6 @@ extension StackWorker {
 
     private func receiveRequest(_ request: InboundRequest) {
         count(counters.requestsReceived)
-        guard isUsable(request) else { return }
         if request.message.method == .ack, isAckToStatelessReply(request.message) {
             count(counters.statelessAcks)
             return
@@ -60,21 +60,6 @@ extension StackWorker {
         probe.enter(StackSites.requestScript)
         stack.hooks.request(request, self)
         probe.exit(StackSites.requestScript, status: 1)
-    }
-
-    /// Whether the request has what routing needs; else it is answered, if it can be, and counted.
-    private func isUsable(_ request: InboundRequest) -> Bool {
-        let message = request.message
-        let cseq = message.cseq
-        if let cseq, cseq.methodText == message.methodText, message.topVia != nil, message.contains(.callID),
-            message.contains(.from), message.contains(.to)
-        {
-            return true
-        }
-        count(counters.badHeaders)
-        count(counters.requestsFailed)
-        replyStateless(request, status: 400, reason: cseq == nil ? "Bad CSeq Header Field" : "Bad Request")
-        return false
     }
 
     private func receiveReply(_ reply: Message, from source: SocketAddress, on socket: ListenSocket) {
