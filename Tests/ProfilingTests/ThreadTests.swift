@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import Testing
 
@@ -100,6 +101,76 @@ import Testing
         #expect(records.map(\.verb) == [.start, .enter, .exit, .end])
         profiler.stop()
         #expect(consumer.next() == nil)
+    }
+
+    @Test func theCollectorSleepsWhileNobodyListens() {
+        let profiler = Profiler()
+        let bench = Bench()
+        let probe = profiler.addProcess(description: "worker", type: 1)
+        profiler.start()
+        waitUntil { profiler.isAsleep }
+        let consumer = Consumer(name: "live")
+        profiler.attach(consumer, wants: .process)
+        // Attached, but all processes are at level 0.
+        waitUntil { profiler.isAsleep }
+        profiler.setLevel(.stack)
+        waitUntil { !profiler.isAsleep }
+        // The level falls in the middle of a session: the collector stays up for its end.
+        probe.begin(bench.process)
+        probe.enter(bench.job)
+        profiler.setLevel(.off)
+        #expect(consumer.next()?.map(\.verb) == [.start, .enter])
+        probe.exit(bench.job)
+        probe.end()
+        #expect(consumer.next()?.last?.verb == .end)
+        waitUntil { profiler.isAsleep }
+        profiler.stop()
+    }
+
+    @Test func annotationsAreWholeOrMissing() {
+        let profiler = Profiler(ringRecords: 1024, annotationBytes: 8192)
+        let bench = Bench()
+        let probe = profiler.addProcess(description: "worker", type: 1)
+        let consumer = Consumer(name: "bytes")
+        profiler.attach(consumer, wants: [.process, .annotations])
+        profiler.setLevel(.stack)
+        profiler.start()
+        let writer = Thread.spawn(name: "writer") {
+            for pass in 0..<20_000 {
+                let bytes = [UInt8](repeating: UInt8(truncatingIfNeeded: pass), count: 1 + pass % 300)
+                probe.begin(bench.process)
+                probe.enter(bench.job)
+                bytes.withUnsafeBytes { probe.annotate(UInt16(truncatingIfNeeded: pass), $0) }
+                probe.exit(bench.job)
+                probe.end()
+            }
+        }
+        let reader = Thread.spawn(name: "reader") {
+            var whole = 0
+            while let records = consumer.next() {
+                for note in records.flatMap(\.annotations) {
+                    whole += 1
+                    let isWhole = note.bytes.allSatisfy { $0 == UInt8(truncatingIfNeeded: note.key) }
+                    if !isWhole || note.bytes.isEmpty { Issue.record("annotation \(note.key) is torn") }
+                }
+            }
+            #expect(whole > 0)
+        }
+        writer.join()
+        profiler.stop()
+        reader.join()
+    }
+
+    /// Waits for what must come, at most five seconds.
+    private func waitUntil(_ condition: () -> Bool) {
+        let start = TickSource.system.reading().monotonicNanoseconds
+        while !condition() {
+            if TickSource.system.reading().monotonicNanoseconds - start > 5_000_000_000 {
+                Issue.record("it did not happen within 5 s")
+                return
+            }
+            usleep(500)
+        }
     }
 
     /// Runs one body on a thread and the other here.

@@ -215,6 +215,9 @@ public final class Profiler: Sendable {
     /// the thread, and for tests.
     public func collect() { _ = round() }
 
+    /// Whether the collector's thread sleeps until somebody listens.
+    var isAsleep: Bool { monitor.withLock { state.value.isAsleep } }
+
     /// What a round found.
     private struct Round {
         /// A session is open somewhere.
@@ -281,7 +284,9 @@ public final class Profiler: Sendable {
                 guard !state.value.isStopping else { return }
                 quietRounds = result.isOpen || state.value.isListenedTo ? 0 : quietRounds + 1
                 if quietRounds > Profiler.quietRoundsMax {
+                    state.value.isAsleep = true
                     monitor.wait()
+                    state.value.isAsleep = false
                     quietRounds = 0
                 } else {
                     monitor.wait(nanoseconds: Profiler.roundNanoseconds)

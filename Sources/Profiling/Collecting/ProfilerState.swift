@@ -9,6 +9,8 @@ struct ProfilerState {
     var generation: UInt64 = 0
     var thread: Thread?
     var isStopping = false
+    /// The collector's thread sleeps until it is woken.
+    var isAsleep = false
 
     /// The lowest id that is free.
     var freeID: Int {

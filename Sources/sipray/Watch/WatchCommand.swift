@@ -75,7 +75,9 @@ struct WatchCommand: ParsableCommand {
         guard DurationText.nanoseconds(minDuration) != nil else {
             throw ValidationError("--min-duration \(minDuration) is not a duration: write 20ms, 1.5s or 300us.")
         }
-        if let seconds, seconds < 1 { throw ValidationError("--seconds \(seconds) is too short: 1 at least.") }
+        if let seconds, !(1...31_536_000).contains(seconds) {
+            throw ValidationError("--seconds \(seconds) is not between 1 and 31536000 (a year).")
+        }
         if replay != nil, !process.isEmpty, process.contains(where: { Int($0) != nil }) {
             throw ValidationError("--replay knows descriptions only, no IDs or PIDs.")
         }
