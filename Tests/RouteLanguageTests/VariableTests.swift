@@ -113,7 +113,8 @@ import Testing
     @Test(arguments: [
         "if ($ru =~ \"^[0-9]+$\") exit;", "matches(\"^[0-9]+$\");", "$var(a) = 3 * 4 + 2;", "$var(a) = -2147483648;",
         "if ($ru && $rd && $rU) exit;", "if (($ru || $rd) && $rU) exit;", "if ($ru) exit; xlog(\"x\");",
-        "$var(a) = 0x80000000;", "switch ($ru) { case 1: exit; break; }", "xlog(\"{$ru} [$rd]\");",
+        "$var(a) = 0x80000000;", "async(usleep(5), sub); exit;", "switch ($ru) { case 1: exit; break; }",
+        "xlog(\"{$ru} [$rd]\");",
         "$var(a) = \"5$$\";",
     ])
     func noSurprise(_ text: String) {

@@ -135,6 +135,9 @@ struct Checker {
         if routeNames[kind]?.contains(name) == true { return }
         // The unnamed one can be called by its number.
         if name == "0", kind == .request { return }
+        if diagnostics.isFull {
+            return diagnostics.error("missing-route", at: location, "there is no `\(kind.keyword)[\(name)]`")
+        }
         let other = RouteKind.allCases.first { routeNames[$0]?.contains(name) == true }
         let hint =
             other.map { "there is `\($0.keyword)[\(name)]`, which is another kind of route" }

@@ -92,6 +92,9 @@ extension Checker {
     }
 
     private mutating func reportUnknownFunction(_ call: FunctionCall) {
+        if diagnostics.isFull {
+            return diagnostics.error("unknown-function", at: call.location, "unknown function `\(call.name)`")
+        }
         let owners = catalogue.modules.filter { module in module.functions.contains { $0.name == call.name } }
         let location = SourceLocation(
             file: Int(call.location.file), line: Int(call.location.line), column: Int(call.location.column),

@@ -98,6 +98,10 @@ extension Checker {
 
     private mutating func reportNoModule(_ assignment: ModuleParameterAssignment) {
         let pattern = assignment.modulePattern
+        if diagnostics.isFull {
+            return diagnostics.error(
+                "modparam-module", at: assignment.modulePatternLocation, "no loaded module matches `\(pattern)`")
+        }
         let later = tree.modules.contains {
             if case .load(let load) = $0 { return ModulePattern.matches(pattern, load.name) }
             return false

@@ -3,8 +3,8 @@ extension Checker {
     mutating func check(_ statements: [Statement]) {
         var ended: (word: String, location: SourceLocation)?
         for statement in statements {
-            // `exit; break;` at the end of a case is a habit, not a mistake.
-            if let end = ended, !statement.isBreak {
+            // `exit; break;` at the end of a case and `async(…); exit;` are habits, not mistakes.
+            if let end = ended, !statement.isBreak, !(end.word == "async" && statement.isExit) {
                 diagnostics.add(
                     Diagnostic(
                         .warning, "unreachable", at: statement.location, "this is never reached",
@@ -196,6 +196,11 @@ extension Checker {
 }
 
 extension Statement {
+    var isExit: Bool {
+        if case .command(let command) = kind, case .exit = command.kind { return true }
+        return false
+    }
+
     var isBreak: Bool {
         if case .breakLoop = kind { return true }
         return false

@@ -57,6 +57,9 @@ extension Checker {
 
     private mutating func reportUnknown(_ variable: Variable) {
         let name = variable.name
+        if diagnostics.isFull {
+            return diagnostics.error("unknown-variable", at: variable.location, "unknown variable `$\(name)`")
+        }
         let owner = catalogue.modules.first { module in module.variables.contains { $0.name == name } }
         let hint: String
         if let owner {
@@ -98,6 +101,10 @@ extension Checker {
             count += 1
         }
         guard let declaration = transformations[full] else {
+            if diagnostics.isFull {
+                return diagnostics.error(
+                    "unknown-transformation", at: transformation.location, "unknown transformation `{\(full)}`")
+            }
             let families = Set(transformations.values.map(\.family))
             let close = Suggestions.closest(to: full, in: transformations.keys.sorted())
             let inFamily = transformations.values.filter { $0.family == transformation.family }.map(\.name).sorted()

@@ -45,6 +45,9 @@ struct DiagnosticList {
 
     init(limit: Int) { self.limit = limit }
 
+    /// Further ones are counted only: nobody will read their hints, so none need be worked out.
+    var isFull: Bool { seen.count >= limit }
+
     mutating func add(_ diagnostic: Diagnostic) {
         guard seen.count < limit else {
             if diagnostic.severity == .error { errorCount += 1 }

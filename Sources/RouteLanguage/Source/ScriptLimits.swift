@@ -1,9 +1,9 @@
 /// What a script may cost to read. Each has a diagnostic that names it.
 package struct ScriptLimits: Sendable {
     /// One file.
-    package var fileBytesMax = 4 << 20
+    package var fileBytesMax = 2 << 20
     /// The script and everything it includes.
-    package var totalBytesMax = 16 << 20
+    package var totalBytesMax = 4 << 20
     /// Includes within includes, as in the peer.
     package var includeDepthMax = 50
     package var fileCountMax = 1000
