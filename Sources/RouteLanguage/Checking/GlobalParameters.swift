@@ -4,6 +4,9 @@ package struct GlobalParameters: Sendable {
 
     package init() {}
 
+    /// Whether the script sets none.
+    package var isEmpty: Bool { values.isEmpty }
+
     package mutating func set(_ assignment: GlobalAssignment) {
         values[assignment.name, default: []].append(assignment)
     }
