@@ -148,12 +148,14 @@ extension Reactor {
 
     private func wait(_ waiting: Bool) -> Int {
         var timeout: Int32 = 0
+        let before = sipray_monotonic_nanoseconds()
         if waiting, pendingJobs == nil, passEndTargets.isEmpty {
             mayBeAsleep.store(true, ordering: .sequentiallyConsistent)
             // A submitter pushes first and looks at `mayBeAsleep` then; this looks the other way round. One of the two sees.
-            if jobs.isEmpty, !isStopping.load(ordering: .sequentiallyConsistent) { timeout = timeoutMilliseconds() }
+            if jobs.isEmpty, !isStopping.load(ordering: .sequentiallyConsistent) {
+                timeout = timeoutMilliseconds(before)
+            }
         }
-        let before = sipray_monotonic_nanoseconds()
         settle(&nowNanoseconds, until: before, into: figures.busy)
         if timeout != 0 { figures.isAsleep.store(true, ordering: .relaxed) }
         let count = sipray_epoll_wait(epoll, ready, Int32(Reactor.readyMax), timeout)
@@ -171,10 +173,9 @@ extension Reactor {
         start = end
     }
 
-    private func timeoutMilliseconds() -> Int32 {
+    private func timeoutMilliseconds(_ now: Int64) -> Int32 {
         guard let tick = wheel.nextTick() else { return -1 }
         let due = Int64(tick) * 1_000_000
-        let now = sipray_monotonic_nanoseconds()
         return due <= now ? 0 : Int32(clamping: (due - now + 999_999) / 1_000_000)
     }
 

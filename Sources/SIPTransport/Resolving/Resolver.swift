@@ -67,9 +67,8 @@ package final class Resolver: Sendable {
         let wanted = query.transport ?? (query.scheme == .sips ? .tls : .udp)
         guard let transport = ServerLocator.transport(wanted, scheme: query.scheme) else { return nil }
         let port = query.port ?? transport.defaultPort
-        let address = query.host.withBytes { bytes in
-            SocketAddress(host: Span(_unsafeBytes: bytes), port: port)
-        }
+        let host = query.host
+        let address = SocketAddress(host: host.storage.span.extracting(host.range.indices), port: port)
         return address.map { Destination(transport: transport, address: $0) }
     }
 

@@ -50,7 +50,8 @@ final class UDPReceiver {
     func start(onWritable: @escaping () -> Void) throws(SystemCallError) {
         registration = try process.reactor.add(descriptor, for: .readable, sessions: .own) { [unowned self] readiness in
             if readiness.contains(.failed) { self.readFailures() }
-            if readiness.contains(.readable) { self.readBatch() }
+            // A pending error without an entry in the error queue is only taken away by a read.
+            if readiness.contains(.readable) || readiness.contains(.failed) { self.readBatch() }
             if readiness.contains(.writable) { onWritable() }
         }
     }

@@ -102,9 +102,7 @@ package final class UDPTransport {
     private func waitForRoom(_ place: Int, _ descriptor: Int32) {
         if let own = receiverIndexBySender[place] {
             receivers[own].registration?.modify([.readable, .writable])
-        } else if let registration = writableRegistrations[place] {
-            registration.modify(.writable)
-        } else {
+        } else if writableRegistrations[place] == nil {
             writableRegistrations[place] = try? process.reactor.add(descriptor, for: .writable) {
                 [unowned self] _ in self.hasRoom(place)
             }
@@ -115,7 +113,9 @@ package final class UDPTransport {
         if let own = receiverIndexBySender[place] {
             receivers[own].registration?.modify(.readable)
         } else {
-            writableRegistrations[place]?.modify([])
+            // Not kept with an empty interest: epoll would go on to report the errors that the reading process handles.
+            writableRegistrations[place]?.remove()
+            writableRegistrations[place] = nil
         }
         senders[place].unblock()
     }
