@@ -84,10 +84,13 @@ let package = Package(
                 logging,
             ],
             swiftSettings: settings),
+        .target(
+            name: "Demo", dependencies: ["SIPMessage", "Reactor", "Profiling", "Bytes", "CPlatform"],
+            swiftSettings: settings),
         .executableTarget(
             name: "sipray",
             dependencies: [
-                "Server", "Management", "JSONRPC", "ProfileAnalysis", "RouteLanguage", "Profiling", argumentParser,
+                "Server", "Demo", "Reactor", "Management", "JSONRPC", "ProfileAnalysis", "RouteLanguage", "Profiling", argumentParser,
                 logging,
             ],
             swiftSettings: settings),

@@ -1,9 +1,24 @@
 import ArgumentParser
+import Server
 
 /// The executable's root command.
 @main
 struct SIPRay: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "sipray", abstract: "A SIP server that one can see through.",
-        subcommands: [CheckCommand.self, WatchCommand.self])
+        commandName: "sipray",
+        abstract: "A SIP server that one can see through.",
+        discussion: """
+            Runs an OpenSIPS 4.x route script unmodified and shows, while it handles traffic, what each of its processes is \
+            doing.
+
+            EXAMPLES
+              sipray demo                               a server, two endpoints and calls, with the live X-ray
+              sipray check opensips.cfg                 every mistake of a script as file:line:column
+              sipray serve opensips.cfg                 run it
+              sipray mi ps                              the processes of the running server
+              sipray mi core:profiling_proc level=1     make them speak
+              sipray watch                              see what they say
+            """,
+        version: serverVersion,
+        subcommands: [ServeCommand.self, DemoCommand.self, WatchCommand.self, MICommand.self])
 }

@@ -3,5 +3,6 @@
 // The operating system and processor as plain C functions. One header per concern.
 #include "CPlatformClock.h"
 #include "CPlatformSlices.h"
+#include "CPlatformSignals.h"
 #include "CPlatformSockets.h"
 #endif

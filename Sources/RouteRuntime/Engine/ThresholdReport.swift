@@ -1,4 +1,5 @@
 import RouteLanguage
+package import SIPMessage
 
 /// A run that took longer than `exec_msg_threshold`, and what took the time.
 package struct ThresholdReport: Sendable {
@@ -10,7 +11,8 @@ package struct ThresholdReport: Sendable {
 
     /// Of the top route.
     package var routeName: String
-    package var callID: String
+    /// The message that it was about.
+    package var message: Message
     package var microseconds: Int
     /// The slowest calls, slowest first, at most `SlowestActions.countMax`.
     package var slowest: [Action]

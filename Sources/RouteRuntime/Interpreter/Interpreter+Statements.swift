@@ -184,7 +184,7 @@ extension ScriptRun {
         let taken = (Self.now() - startedNanoseconds) / 1000
         guard taken > threshold else { return }
         let report = ThresholdReport(
-            routeName: startedRouteName, callID: context.message.callID.string, microseconds: taken,
+            routeName: startedRouteName, message: context.message, microseconds: taken,
             slowest: slowest.report(in: bound))
         configuration.onThreshold?(report)
     }

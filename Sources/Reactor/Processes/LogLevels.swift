@@ -12,10 +12,13 @@ package final class LogLevels: Sendable {
     private let script: Atomic<Int>
     private let hasOwn = Atomic<Bool>(false)
     private let own = Mutex<[Int: Int]>([:])
+    /// The highest level of any process.
+    private let highest: Atomic<Int>
 
     package init(level: Int, xlogLevel: Int? = nil) {
         global = Atomic(level)
         script = Atomic(xlogLevel ?? level)
+        highest = Atomic(level)
     }
 
     /// The level that holds for a process; `nil` for threads that are none.
@@ -25,16 +28,25 @@ package final class LogLevels: Sendable {
         return own.withLock { $0[id] } ?? common
     }
 
+    /// What some process may say: a line above it need not be made. A relaxed load.
+    package var most: Int { highest.load(ordering: .relaxed) }
+
     /// Sets the level of all processes, also of those that had their own.
     package func setAll(_ level: Int) {
-        own.withLock { $0 = [:] }
-        hasOwn.store(false, ordering: .relaxed)
-        global.store(level, ordering: .relaxed)
+        own.withLock { own in
+            own = [:]
+            hasOwn.store(false, ordering: .relaxed)
+            global.store(level, ordering: .relaxed)
+            highest.store(level, ordering: .relaxed)
+        }
     }
 
     package func set(_ level: Int, process id: Int) {
-        own.withLock { $0[id] = level }
-        hasOwn.store(true, ordering: .relaxed)
+        own.withLock { own in
+            own[id] = level
+            hasOwn.store(true, ordering: .relaxed)
+            highest.store(own.values.reduce(global.load(ordering: .relaxed), max), ordering: .relaxed)
+        }
     }
 
     /// What `xlog` may write.

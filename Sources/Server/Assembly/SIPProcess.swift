@@ -1,0 +1,38 @@
+import Reactor
+import RouteRuntime
+import SIPStack
+import SIPTransport
+
+/// A process that serves SIP: its reactor with the transport, the stack's worker and the script's side on it.
+final class SIPProcess {
+    let process: ReactorProcess
+    let udp: UDPTransport
+    let worker: StackWorker
+    let script: ScriptProcess
+
+    /// Sets the process up; it is not running yet. `reading` names the listeners that it receives from.
+    init(
+        process: ReactorProcess, stack: Stack, engine: ScriptEngine, resolver: Resolver, listeners: [UDPListener],
+        reading: [(listener: UDPListener, receiver: Int)], statistics: UDPStatistics
+    ) throws(SystemCallError) {
+        self.process = process
+        script = ScriptProcess(engine: engine, process: process)
+        let box = WorkerBox()
+        udp = try UDPTransport(
+            process: process, listeners: listeners, reading: reading, statistics: statistics,
+            onDatagram: { box.worker?.receive($0) }, onFailure: { box.worker?.sendFailed($0) })
+        worker = StackWorker(
+            stack: stack, id: process.id, probe: process.probe, cells: process.statistics,
+            port: WorkerPort(process: process, udp: udp, resolver: resolver, worker: { box.worker }))
+        box.worker = worker
+        process.reactor.atStop { [udp] in
+            udp.stop()
+            box.worker = nil
+        }
+    }
+
+    /// Breaks the circle of transport and worker, each of which needs the other to be made.
+    private final class WorkerBox {
+        var worker: StackWorker?
+    }
+}

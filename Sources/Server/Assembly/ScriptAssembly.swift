@@ -1,0 +1,145 @@
+import Bytes
+import Events
+import Glibc
+import JSONRPC
+import Logging
+import Management
+import Modules
+import Reactor
+import RouteLanguage
+import RouteRuntime
+import SIPMessage
+import SIPStack
+import SIPTransport
+
+/// Binds a checked script: modules, core, engine, and the stack that runs it.
+enum ScriptAssembly {
+    struct Parts {
+        let engine: ScriptEngine
+        let stack: Stack
+        let resolver: Resolver
+    }
+
+    static func make(
+        script: Script, settings: GlobalSettings, options: StartOptions, plan: ListenerPlan, host: ScriptHost,
+        environment: ModuleEnvironment, events: EventInterface, logger: Logger, statistics: Statistics,
+        levels: LogLevels
+    ) throws(ConfigurationError) -> Parts {
+        let catalogue = ModuleLibrary.catalogue
+        let names = script.modules.map(\.name)
+        var bindings: [ModuleBinding] = []
+        do throws(ModuleError) {
+            bindings = try ModuleLibrary.bind(names, environment)
+            if names.contains("tm") { bindings.append(TMModule.bind(environment, host: host)) }
+        } catch {
+            throw ConfigurationError(error.description)
+        }
+        bindings.append(
+            CoreModule.binding(
+                CoreBinding.host(script: script, environment: environment, host: host, events: events),
+                flags: environment.flags))
+        let engine: ScriptEngine
+        do throws(ScriptBindingError) {
+            engine = try ScriptEngine(
+                script: script, catalogue: catalogue, bindings: bindings, flags: environment.flags,
+                configuration: configuration(script, settings, options, events, logger, levels))
+        } catch {
+            throw ConfigurationError(error.description)
+        }
+        host.prepare(engine)
+        let stack = Stack(
+            configuration: stackConfiguration(script, environment.parameters),
+            hooks: host.makeHooks(
+                hasReplyRoute: engine.route(.onreply) != nil, hasLocalRoute: engine.route(.local) != nil),
+            statistics: statistics)
+        let resolver = Resolver(options: resolverOptions(script, plan), statistics: statistics)
+        return Parts(engine: engine, stack: stack, resolver: resolver)
+    }
+
+    private static func configuration(
+        _ script: Script, _ settings: GlobalSettings, _ options: StartOptions, _ events: EventInterface,
+        _ logger: Logger, _ levels: LogLevels
+    ) -> ScriptConfiguration {
+        var configuration = ScriptConfiguration { level, text in
+            logger.log(level: level.swiftLevel, "\(text)")
+        }
+        let parameters = script.parameters
+        configuration.logLevel = settings.logLevel
+        configuration.xlogLevel = settings.xlogLevel
+        configuration.xlogPrintLevel = settings.xlogPrintLevel
+        configuration.whileLoopsMax = parameters.integer("max_while_loops") ?? 10_000
+        configuration.assertsEnabled = parameters.boolean("enable_asserts")
+        configuration.execThresholdMicroseconds = parameters.integer("exec_msg_threshold") ?? 0
+        configuration.arguments = options.scriptArguments
+        configuration.startSeconds = environmentSeconds()
+        configuration.onThreshold = { report in
+            logger.warning(
+                "threshold exceeded: msg processing took too long - \(report.microseconds) us, route \(report.routeName), call \(report.message.callID)"
+            )
+            for (number, action) in report.slowest.enumerated() {
+                logger.warning(
+                    "#\(number + 1) is a function: \(action.name) - \(action.microseconds)us - line \(action.line)")
+            }
+            events.raiseThreshold(
+                source: "msg processing", microseconds: report.microseconds, extra: report.message.wholeText.string)
+        }
+        if parameters.boolean("abort_on_assert") {
+            configuration.abort = { ServerProgram.requestStop() }
+        }
+        return configuration
+    }
+
+    private static func stackConfiguration(_ script: Script, _ module: ModuleParameters) -> StackConfiguration {
+        let parameters = script.parameters
+        var configuration = StackConfiguration()
+        configuration.apply(module)
+        configuration.translates503 = !parameters.boolean("disable_503_translation")
+        configuration.usesDNSFailover = !parameters.boolean("disable_dns_failover")
+        configuration.forwardsStrayReplies = !parameters.boolean("disable_stateless_fwd") || usesForward(script)
+        configuration.serverHeader =
+            parameters.boolean("server_signature")
+            ? headerValue(parameters.string("server_header"), "Server") ?? ByteString(ServerInstance.name) : nil
+        configuration.userAgent =
+            headerValue(parameters.string("user_agent_header"), "User-Agent")
+            ?? ByteString(ServerInstance.name)
+        return configuration
+    }
+
+    /// `disable_stateless_fwd` lets stateless replies through when the script forwards statelessly.
+    private static func usesForward(_ script: Script) -> Bool {
+        Compiler.compile(script.routes).calls.contains { $0.name == "forward" || $0.name == "send" }
+    }
+
+    /// The value of a header that the script writes with its name: `Server: My Proxy`.
+    private static func headerValue(_ text: String?, _ name: String) -> ByteString? {
+        guard let text, !text.isEmpty else { return nil }
+        let value = ByteString(text)
+        guard value.count > name.utf8.count, value.prefix(name.utf8.count).equalsIgnoringCase(ByteString(name)),
+            value[name.utf8.count] == UInt8(ascii: ":")
+        else { return value }
+        return value.dropFirst(name.utf8.count + 1).trimmed()
+    }
+
+    private static func resolverOptions(_ script: Script, _ plan: ListenerPlan) -> ResolverOptions {
+        let parameters = script.parameters
+        var options = ResolverOptions()
+        options.usesNAPTR = parameters.boolean("dns_try_naptr")
+        options.usesSearchList = parameters.boolean("dns_use_search_list")
+        let families = plan.families
+        options.families = [.ipv4, .ipv6].filter { family in
+            families.contains(family)
+                && (family == .ipv4 || !families.contains(.ipv4) || parameters.boolean("dns_try_ipv6"))
+        }
+        if let seconds = parameters.integer("dns_retr_time"), seconds > 0 {
+            options.timeoutMilliseconds = seconds * 1000
+        }
+        if let tries = parameters.integer("dns_retr_no"), tries > 0 { options.tries = tries }
+        return options
+    }
+
+    private static func environmentSeconds() -> Int {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return now.tv_sec
+    }
+}

@@ -1,0 +1,241 @@
+import Bytes
+package import Events
+import Glibc
+import Location
+package import Logging
+import Management
+import Modules
+package import Profiling
+package import Reactor
+package import RouteLanguage
+import RouteRuntime
+import SIPStack
+import SIPTransport
+
+/// A whole server: everything that a script and the start options ask for, put together, started and stopped.
+///
+/// `init` checks and binds and opens nothing; `start` opens sockets and starts processes; `stop` ends them in bounded
+/// time. Used on the thread that owns it; `requestStop` is safe anywhere.
+package final class ServerInstance {
+    /// How the server calls itself: `SIPRay (0.1.0 (x86_64/linux))`.
+    package static let name = "SIPRay (\(serverVersion) (\(architecture)/linux))"
+
+    package let profiler: Profiler
+    package let processes: ProcessTable
+    package let events: EventInterface
+    package let logger: Logger
+    /// The server's first process; `run` gives it the calling thread.
+    package let attendant: ReactorProcess
+    let script: Script
+    let options: StartOptions
+    let settings: GlobalSettings
+    let plan: ListenerPlan
+    let statistics: Statistics
+    let logSettings: LogSettings
+    let location: LocationStore
+    let host: ScriptHost
+    let engine: ScriptEngine
+    let stack: Stack
+    let resolver: Resolver
+    let environment: ModuleEnvironment
+    let parameters: ModuleParameters
+    private(set) var listeners: [UDPListener] = []
+    private var sipProcesses: [SIPProcess] = []
+    private(set) var management: ManagementServers?
+    let startedAt: Int
+
+    /// Checks and binds everything that can be, before the world sees anything.
+    /// - Throws: what in the script or in the options stands against a start.
+    package init(script: Script, options: StartOptions) throws(ConfigurationError) {
+        self.script = script
+        self.options = options
+        startedAt = time(nil)
+        settings = try GlobalSettings(script: script, options: options)
+        let configured = try options.sockets.map { text throws(ConfigurationError) in
+            try ListenerConfiguration.parse(text)
+        }
+        plan = try ListenerPlan(
+            configured.isEmpty ? ListenerConfiguration.listeners(of: script) : configured, settings: settings,
+            script: script)
+        statistics = Statistics()
+        profiler = Profiler()
+        processes = ProcessTable(profiler: profiler, statistics: statistics)
+        let levels = LogLevels(level: settings.logLevel, xlogLevel: settings.xlogLevel)
+        logSettings = LogSettings(
+            levels: levels, enabled: settings.outputs, filters: settings.outputFilters, fixed: settings.logFixed)
+        let relay = LogEventRelay()
+        logger = Self.makeLogger("core", logSettings, processes, settings.outputs.contains(.event) ? relay : nil)
+        events = EventInterface(profiler: profiler, statistics: statistics, logger: logger)
+        for name in EventNames.core { events.publish(name) }
+        if script.isLoaded("usrloc") { for name in EventNames.location { events.publish(name) } }
+        if settings.outputs.contains(.event) { relay.connect(events) }
+        parameters = ModuleParameters(script.moduleParameters)
+        location = LocationStore(observer: LocationEvents.observer(events))
+        let flags = FlagNames()
+        host = ScriptHost(scriptSockets: plan.scriptSockets, flags: flags)
+        environment = ModuleEnvironment(
+            parameters: parameters,
+            addresses: LocalAddresses(sockets: host.scriptSockets, aliases: script.aliases), flags: flags,
+            location: location, statistics: statistics, events: .to(events), now: { time(nil) },
+            log: { [logger] level, text in logger.log(level: level.swiftLevel, "\(text)") })
+        let parts = try ScriptAssembly.make(
+            script: script, settings: settings, options: options, plan: plan, host: host, environment: environment,
+            events: events, logger: logger, statistics: statistics, levels: levels)
+        engine = parts.engine
+        stack = parts.stack
+        resolver = parts.resolver
+        do throws(SystemCallError) {
+            attendant = try processes.make(description: "attendant", kind: .other)
+        } catch {
+            throw ConfigurationError("can't make a process: \(error)")
+        }
+    }
+
+    /// Opens the sockets and starts all processes but the attendant. After a failure nothing is left behind.
+    package func start() throws(ConfigurationError) {
+        for note in settings.notes + options.notes { logger.notice("\(note)") }
+        attendant.adoptThisThread(threadName: "attendant")
+        do throws(ConfigurationError) {
+            listeners = try plan.open(settings: settings)
+            host.sockets = listeners.map(\.socket)
+            for listener in listeners {
+                logger.notice(
+                    "listening on \(listener.socket), \(listener.descriptors.count) receivers, receive buffer \(listener.receiveBufferBytes) bytes each\(listener.isSpreadRandomly ? "" : ", not spread")"
+                )
+            }
+            UDPStatistics.registerGauges(statistics, listeners: listeners)
+            management = try ManagementServers(self)
+            let timers = try makeTimerProcesses()
+            try makeReceivers()
+            profiler.start()
+            events.start()
+            try runStartupRoute()
+            try spawnAll(timers)
+        } catch {
+            stop()
+            throw error
+        }
+        logger.notice("\(Self.name) is up: \(processes.all.count) processes, \(plan.entries.count) listeners")
+    }
+
+    /// Ends all processes but the attendant, and everything that they use. Once.
+    package func stop() {
+        for process in processes.all where process !== attendant { process.stop() }
+        for process in processes.all where process !== attendant { process.join() }
+        events.stop()
+        profiler.stop()
+        sipProcesses = []
+        management = nil
+        listeners = []
+    }
+
+    // MARK: Processes
+
+    private func makeSIPProcess(
+        _ description: String, _ kind: ProcessKind, reading: [(listener: UDPListener, receiver: Int)],
+        _ counters: UDPStatistics
+    ) throws(ConfigurationError) -> SIPProcess {
+        do throws(SystemCallError) {
+            let process = try processes.make(description: description, kind: kind)
+            let made = try SIPProcess(
+                process: process, stack: stack, engine: engine, resolver: resolver, listeners: listeners,
+                reading: reading, statistics: counters)
+            host.attach(made.worker, made.script)
+            sipProcesses.append(made)
+            return made
+        } catch {
+            throw ConfigurationError("can't make the process \(description): \(error)")
+        }
+    }
+
+    /// The processes of timer routes and of the modules' periodic work.
+    private func makeTimerProcesses() throws(ConfigurationError) -> [SIPProcess] {
+        var made: [SIPProcess] = []
+        let counters = UDPStatistics(statistics)
+        for _ in 0..<settings.timerWorkers {
+            made.append(try makeSIPProcess("Timer handler", .timer, reading: [], counters))
+        }
+        var next = 0
+        func handler() -> SIPProcess {
+            next += 1
+            return made[(next - 1) % made.count]
+        }
+        for job in environment.periodicJobs {
+            let process = handler().process
+            let timer = process.reactor.every(
+                milliseconds: job.milliseconds, label: ReactorSites.timer(job.name), job.body)
+            process.reactor.atStop { timer.invalidate() }
+        }
+        for route in engine.routes(.timer) {
+            let process = handler()
+            let timer = process.process.reactor.every(
+                milliseconds: max(1, route.intervalSeconds ?? 1) * 1000,
+                label: ReactorSites.timer("timer_route \(route.name ?? "")")
+            ) { [script = process.script, host] in
+                _ = script.run(TopRoute(route.handle, as: .timer, on: host.emptyContext()))
+            }
+            process.process.reactor.atStop { timer.invalidate() }
+        }
+        EventRoutes.connect(engine, to: events, on: made[0], host)
+        return made
+    }
+
+    /// One process for each receiver of each listener.
+    private func makeReceivers() throws(ConfigurationError) {
+        let counters = UDPStatistics(statistics)
+        for listener in listeners {
+            for receiver in listener.descriptors.indices {
+                _ = try makeSIPProcess(
+                    "SIP receiver \(listener.socket)", .udp, reading: [(listener, receiver)], counters)
+            }
+        }
+    }
+
+    /// Runs `startup_route` on the attendant, before traffic. One that waits goes on while traffic starts.
+    private func runStartupRoute() throws(ConfigurationError) {
+        guard let route = engine.route(.startup) else { return }
+        let attendantScript = ScriptProcess(engine: engine, process: attendant)
+        attendant.probe.begin(attendant.reactor.processSite)
+        _ = attendantScript.run(TopRoute(route, as: .startup, on: host.emptyContext()))
+        attendant.probe.end()
+    }
+
+    private func spawnAll(_ timers: [SIPProcess]) throws(ConfigurationError) {
+        for process in processes.all where process !== attendant {
+            do throws(SystemCallError) {
+                try process.spawn(threadName: Self.threadName(process))
+            } catch {
+                throw ConfigurationError("can't start the process \(process.description): \(error)")
+            }
+        }
+    }
+
+    /// What `top -H` shows of a process: 15 bytes.
+    private static func threadName(_ process: ReactorProcess) -> String {
+        switch process.kind {
+        case .udp: "sip-\(process.id)"
+        case .tcp: "tcp-\(process.id)"
+        case .timer: "timer-\(process.id)"
+        case .other: process.description.lowercased().replacing(" ", with: "_") + "-\(process.id)"
+        }
+    }
+
+    private static func makeLogger(
+        _ label: String, _ settings: LogSettings, _ processes: ProcessTable, _ relay: LogEventRelay?
+    ) -> Logger {
+        let handler = ServerLogHandler(
+            label: label, settings: settings, processID: { pid in processes.all.first { $0.pid == pid }?.id },
+            raise: relay.map { relay in { @Sendable in relay.raise($0, $1, $2) } })
+        return Logger(label: label) { _ in handler }
+    }
+
+    private static var architecture: String {
+        #if arch(x86_64)
+            "x86_64"
+        #elseif arch(arm64)
+            "aarch64"
+        #else
+            "unknown"
+        #endif
+    }
+}

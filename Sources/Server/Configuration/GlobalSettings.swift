@@ -1,0 +1,143 @@
+package import RouteLanguage
+package import RouteRuntime
+
+/// The global parameters of a script as the server uses them.
+package struct GlobalSettings: Sendable {
+    package var udpWorkers: Int
+    package var timerWorkers: Int
+    package var logLevel: Int
+    package var outputs: Set<LogSettings.Output>
+    package var outputFilters: [LogSettings.Output: ScriptLogLevel] = [:]
+    package var logFixed = LogSettings.Fixed()
+    package var xlogLevel: Int
+    package var xlogPrintLevel: Int
+    package var receiveBufferBytes: Int
+    package var typeOfService: Int
+    package var advertisedAddress: String?
+    package var advertisedPort: Int?
+    package var openFilesLimit: Int?
+    package var workingDirectory: String?
+    package var rootDirectory: String?
+    package var disablesCoreDump: Bool
+    /// What the operator should know about parameters that are taken and do nothing here.
+    package var notes: [String] = []
+
+    /// The most receivers per socket that are started.
+    package static let workersMax = 128
+
+    package init(script: Script, options: StartOptions) throws(ConfigurationError) {
+        let parameters = script.parameters
+        let isDebugging = parameters.boolean("debug_mode")
+        udpWorkers = try Self.count("udp_workers", 1...Self.workersMax, script)
+        if isDebugging { udpWorkers = min(udpWorkers, 2) }
+        timerWorkers = try Self.count("timer_workers", 1...Self.workersMax, script)
+        logLevel = options.logLevel ?? (isDebugging ? 4 : parameters.integer("log_level") ?? 2)
+        xlogLevel = parameters.integer("xlog_level") ?? 2
+        xlogPrintLevel = parameters.integer("xlog_print_level") ?? 2
+        outputs = []
+        if parameters.boolean("stderror_enabled") || isDebugging { outputs.insert(.stderror) }
+        if parameters.boolean("syslog_enabled") { outputs.insert(.syslog) }
+        if parameters.boolean("log_event_enabled") { outputs.insert(.event) }
+        for (name, output) in [
+            ("stderror_level_filter", LogSettings.Output.stderror), ("syslog_level_filter", .syslog),
+            ("log_event_level_filter", .event),
+        ] {
+            if let number = parameters.integer(name), number != 0 {
+                outputFilters[output] = ScriptLogLevel(clamping: number)
+            }
+        }
+        logFixed.prefix = parameters.string("log_prefix") ?? ""
+        logFixed.stderrorFormat = try Self.format("stderror_log_format", script)
+        logFixed.syslogFormat = try Self.format("syslog_log_format", script)
+        logFixed.syslogFacility = try Self.facility(script)
+        logFixed.syslogName = parameters.string("syslog_name") ?? "sipray"
+        receiveBufferBytes = parameters.integer("maxbuffer") ?? 262_144
+        typeOfService = try Self.typeOfService(script)
+        advertisedAddress = parameters.string("advertised_address")
+        advertisedPort = parameters.integer("advertised_port")
+        openFilesLimit = parameters.integer("open_files_limit").flatMap { $0 > 0 ? $0 : nil }
+        workingDirectory = options.workingDirectory ?? parameters.string("wdir")
+        rootDirectory = parameters.string("chroot")
+        disablesCoreDump = parameters.boolean("disable_core_dump")
+        for (name, reason) in Self.withoutEffect where parameters.assignment(name) != nil {
+            notes.append("\(name) is taken and does nothing: \(reason)")
+        }
+    }
+
+    /// Parameters of the peer that a script may set and that mean nothing here, with the reason.
+    private static let withoutEffect: [(String, String)] = [
+        ("poll_method", "the reactor always uses epoll"),
+        ("memlog", "SIPRay has no memory pool of its own"), ("mem_log", "SIPRay has no memory pool of its own"),
+        ("memdump", "SIPRay has no memory pool of its own"), ("mem_dump", "SIPRay has no memory pool of its own"),
+        ("mem_warming", "SIPRay has no memory pool of its own"), ("mem-group", "SIPRay has no memory pool of its own"),
+        ("shm_memlog_size", "SIPRay has no memory pool of its own"),
+        ("event_shm_threshold", "SIPRay has no memory pool of its own"),
+        ("event_pkg_threshold", "SIPRay has no memory pool of its own"),
+        ("restart_persistency_size", "nothing is kept over a restart yet"),
+        ("auto_scaling_cycle", "the number of processes is fixed at start"),
+        ("mhomed", "the kernel's routing picks the source address when no socket is forced"),
+        ("dns", "names are resolved only for routing"), ("rev_dns", "addresses are never looked up"),
+        ("tcp_workers", "there are no connections yet"), ("tcp_threads", "there are no connections yet"),
+    ]
+
+    private static func count(
+        _ name: String, _ allowed: ClosedRange<Int>, _ script: Script
+    ) throws(ConfigurationError) -> Int {
+        let number = script.parameters.integer(name) ?? allowed.lowerBound
+        guard allowed.contains(number) else {
+            throw error(
+                name, script, "\(name) is \(number); \(allowed.lowerBound) to \(allowed.upperBound) are possible")
+        }
+        return number
+    }
+
+    private static func format(
+        _ name: String, _ script: Script
+    ) throws(ConfigurationError) -> LogSettings.Format {
+        let word = script.parameters.string(name) ?? "plain_text"
+        guard let format = LogSettings.Format(rawValue: word) else {
+            throw error(name, script, "\(name) is '\(word)'; plain_text, json and json_cee are possible")
+        }
+        return format
+    }
+
+    private static func facility(_ script: Script) throws(ConfigurationError) -> Int32 {
+        let word = script.parameters.string("syslog_facility") ?? "LOG_DAEMON"
+        let names = [
+            "LOG_KERN", "LOG_USER", "LOG_MAIL", "LOG_DAEMON", "LOG_AUTH", "LOG_SYSLOG", "LOG_LPR", "LOG_NEWS",
+            "LOG_UUCP", "LOG_CRON", "LOG_AUTHPRIV", "LOG_FTP",
+        ]
+        if let index = names.firstIndex(of: word) { return Int32(index) << 3 }
+        if word.hasPrefix("LOG_LOCAL"), let number = Int32(word.dropFirst(9)), (0...7).contains(number) {
+            return (16 + number) << 3
+        }
+        throw error(
+            "syslog_facility", script, "syslog_facility is '\(word)', which syslog does not know",
+            hint: "LOG_DAEMON and LOG_LOCAL0 to LOG_LOCAL7 are usual")
+    }
+
+    private static func typeOfService(_ script: Script) throws(ConfigurationError) -> Int {
+        switch script.parameters.value("tos") {
+        case .integer(let number) where (0...255).contains(number): return number
+        case .string(let word):
+            let names = [
+                "IPTOS_LOWDELAY": 0x10, "IPTOS_THROUGHPUT": 0x08, "IPTOS_RELIABILITY": 0x04, "IPTOS_LOWCOST": 0x02,
+                "IPTOS_MINCOST": 0x02,
+            ]
+            if let value = names[String(decoding: word, as: UTF8.self)] { return value }
+        default: break
+        }
+        throw error(
+            "tos", script, "tos is not a number from 0 to 255",
+            hint: "IPTOS_LOWDELAY, IPTOS_THROUGHPUT, IPTOS_RELIABILITY and IPTOS_MINCOST are possible too")
+    }
+
+    private static func error(
+        _ name: String, _ script: Script, _ message: String, hint: String? = nil
+    ) -> ConfigurationError {
+        guard let assignment = script.parameters.assignment(name) else {
+            return ConfigurationError(message, hint: hint)
+        }
+        return ConfigurationError(message, at: assignment.valueLocation, in: script, hint: hint)
+    }
+}

@@ -1,0 +1,117 @@
+import CPlatform
+import Glibc
+package import Logging
+import Reactor
+package import RouteRuntime
+
+/// Writes log lines as the peer does: `Nov 23 05:15:59 [25233] NOTICE:core: text`, one system call a line.
+///
+/// The bracket holds the kernel task id of the process that speaks.
+package struct ServerLogHandler: LogHandler {
+    /// Lines are cut at this many bytes.
+    static let lineBytesMax = 16_384
+
+    let label: String
+    let settings: LogSettings
+    /// Gets every line that goes to the `event` output, when `log_event_enabled` is set.
+    let raise: (@Sendable (ScriptLogLevel, Int, String) -> Void)?
+    /// The ID of the process whose kernel task id is given; nil for other threads.
+    let processID: @Sendable (Int) -> Int?
+    package var metadata: Logger.Metadata = [:]
+
+    package init(
+        label: String, settings: LogSettings, processID: @escaping @Sendable (Int) -> Int? = { _ in nil },
+        raise: (@Sendable (ScriptLogLevel, Int, String) -> Void)? = nil
+    ) {
+        self.label = label
+        self.settings = settings
+        self.processID = processID
+        self.raise = raise
+    }
+
+    /// What any process may say; the level of the one that speaks is looked at in `log`.
+    package var logLevel: Logger.Level {
+        get { Logger.Level(limit: settings.levels.most) }
+        set { _ = newValue }
+    }
+
+    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    package func log(event: LogEvent) {
+        let level = ScriptLogLevel(event.level)
+        let pid = Int(cplatform_thread_id())
+        guard level.rawValue <= settings.levels.level(process: processID(pid)) else { return }
+        var text = settings.fixed.prefix.isEmpty ? "" : "\(settings.fixed.prefix):"
+        text += event.message.description
+        for (key, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }).sorted(by: {
+            $0.key < $1.key
+        }) {
+            text += " \(key)=\(value)"
+        }
+        if settings.isWanted(level, .stderror) { writeError(level, pid, text) }
+        if settings.isWanted(level, .syslog) { writeSyslog(level, pid, text) }
+        if let raise, settings.isWanted(level, .event) { raise(level, pid, text) }
+    }
+
+    private func writeError(_ level: ScriptLogLevel, _ pid: Int, _ text: String) {
+        let stamp = Self.stamp()
+        let line =
+            switch settings.fixed.stderrorFormat {
+            case .plainText: "\(stamp) [\(pid)] \(level.name):\(label): \(text)"
+            case .json, .jsonCEE: json(settings.fixed.stderrorFormat, level, pid, text, stamp)
+            }
+        var bytes = Array(line.utf8.prefix(Self.lineBytesMax))
+        bytes.append(UInt8(ascii: "\n"))
+        // A line that the reader does not take is lost: logging never waits for more than one system call.
+        _ = bytes.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    }
+
+    private func writeSyslog(_ level: ScriptLogLevel, _ pid: Int, _ text: String) {
+        let line =
+            switch settings.fixed.syslogFormat {
+            case .plainText: "\(level.name):\(label): \(text)"
+            case .json, .jsonCEE: json(settings.fixed.syslogFormat, level, pid, text, Self.stamp())
+            }
+        line.withCString { pointer in
+            withVaList([pointer]) { vsyslog(settings.fixed.syslogFacility | level.syslogPriority, "%s", $0) }
+        }
+    }
+
+    private func json(
+        _ format: LogSettings.Format, _ level: ScriptLogLevel, _ pid: Int, _ text: String, _ stamp: String
+    ) -> String {
+        let body =
+            "{\"time\": \"\(stamp)\", \"pid\": \(pid), \"level\": \"\(level.name)\", \"module\": \"\(escaped(label))\", "
+            + "\"message\": \"\(escaped(text))\"}"
+        return format == .jsonCEE ? "@cee: \(body)" : body
+    }
+
+    private func escaped(_ text: String) -> String {
+        var out = ""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": out += "\\\""
+            case "\\": out += "\\\\"
+            case "\n": out += "\\n"
+            case "\r": out += "\\r"
+            case "\t": out += "\\t"
+            case _ where scalar.value < 0x20: out += " "
+            default: out.unicodeScalars.append(scalar)
+            }
+        }
+        return out
+    }
+
+    /// `Nov 23 05:15:59` in local time.
+    static func stamp() -> String {
+        var now = time(nil)
+        var parts = tm()
+        localtime_r(&now, &parts)
+        var buffer = [CChar](repeating: 0, count: 32)
+        let count = strftime(&buffer, buffer.count, "%b %e %H:%M:%S", &parts)
+        return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

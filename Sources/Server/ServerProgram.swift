@@ -1,0 +1,79 @@
+import CPlatform
+import Glibc
+import Logging
+import Modules
+import Reactor
+package import RouteLanguage
+import Synchronization
+
+/// `sipray serve` without its command line: from the script's path to the exit status.
+package enum ServerProgram {
+    /// What a script is checked against.
+    package static var catalogue: Catalogue { ModuleLibrary.catalogue }
+
+    /// How long the processes may take to end before the program ends without them.
+    static let stopSecondsMax: UInt32 = 4
+
+    /// The attendant's reactor while a server runs: ends the server when it is stopped.
+    private static let attendant = Mutex<ReactorProcess?>(nil)
+
+    /// Reads, checks and runs a script until a signal or `kill`. The exit status: 0, or 1 when it was refused.
+    package static func run(_ options: StartOptions) -> Int32 {
+        let analysis = ScriptAnalysis.analyse(path: options.scriptPath, catalogue: catalogue)
+        if !analysis.diagnostics.isEmpty { complain(analysis.render(colour: isatty(STDERR_FILENO) == 1)) }
+        guard analysis.isAccepted else { return 1 }
+        do throws(ConfigurationError) {
+            let server = try ServerInstance(script: analysis.script, options: options)
+            try Surroundings.apply(server.settings, options, logger: server.logger)
+            let signals = try SignalWatch(on: server.attendant)
+            try server.start()
+            attendant.withLock { $0 = server.attendant }
+            server.attendant.reactor.run()
+            attendant.withLock { $0 = nil }
+            server.logger.notice("ending")
+            alarm(stopSecondsMax)
+            server.stop()
+            alarm(0)
+            signals.close()
+            Surroundings.withdraw(options)
+            return 0
+        } catch {
+            complain("sipray serve: \(error)")
+            return 1
+        }
+    }
+
+    /// Makes `run` return soon. Any thread; harmless when nothing runs.
+    package static func requestStop() { attendant.withLock { $0?.stop() } }
+
+    private static func complain(_ text: String) {
+        let bytes = Array((text + "\n").utf8)
+        _ = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    }
+}
+
+/// SIGTERM, SIGINT and SIGHUP as something that the attendant's reactor reads.
+final class SignalWatch {
+    private let descriptor: Int32
+    private var registration: Registration?
+
+    /// Blocks the signals for this thread and those made from now on, and watches for them.
+    init(on process: ReactorProcess) throws(ConfigurationError) {
+        descriptor = cplatform_signals_open()
+        guard descriptor >= 0 else { throw ConfigurationError("signalfd: \(String(cString: strerror(-descriptor)))") }
+        do throws(SystemCallError) {
+            registration = try process.reactor.add(descriptor, for: .readable) {
+                [descriptor, reactor = process.reactor] _ in
+                // Which of the signals it was makes no difference.
+                while cplatform_signals_next(descriptor) > 0 { reactor.stop() }
+            }
+        } catch {
+            throw ConfigurationError(error.description)
+        }
+    }
+
+    func close() {
+        registration?.remove()
+        _ = Glibc.close(descriptor)
+    }
+}
