@@ -32,9 +32,6 @@ enum MessageValidation {
         case badFrom = -24
         case badFromHost = -25
         case badContact = -26
-        case badRequestUser = -27
-        case badFromUser = -28
-        case badToUser = -29
         case asteriskContact = -30
 
         var text: ByteString {
@@ -64,9 +61,6 @@ enum MessageValidation {
             case .badFrom: "From breaks the grammar"
             case .badFromHost: "Bad host in From"
             case .badContact: "Contact breaks the grammar"
-            case .badRequestUser: "Bad user in the request URI"
-            case .badFromUser: "Bad user in From"
-            case .badToUser: "Bad user in To"
             case .asteriskContact: "Contact is * outside REGISTER"
             }
         }
