@@ -218,9 +218,6 @@ struct AccTests {
         for head in ["\"extra_fields\", \"db: a\"", "\"early_media\", 1"] {
             #expect(throws: ModuleError.self) { try ModuleHarness("exit;", head: "modparam(\"acc\", \(head))") }
         }
-        #expect(throws: ModuleHarness.Failure.self) {
-            try ModuleHarness("exit;", head: "modparam(\"acc\", \"db_url\", \"mysql://x\")")
-        }
     }
 
     @Test func unknownBackendsFailAtRunTime() throws {

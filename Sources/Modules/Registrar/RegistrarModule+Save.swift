@@ -184,7 +184,7 @@ extension RegistrarModule {
         if flags.usesPathReceived, let first = HeaderText.firstAddress(request.path),
             let received = first.uri?.parameters.value("received"), !received.isEmpty
         {
-            request.received = received.unquoted()
+            request.received = received.unquoted().percentDecoded()
             request.branchFlags |= settings.addresses.natFlag
         }
     }

@@ -102,7 +102,10 @@ final class RelayJob {
             failure = RelayCode.badDestination
             return
         }
-        var out = OutgoingBranch(requestURI: branch.requestURI, destinations: destinations, edits: branch.edits)
+        // Known only now: what modules add when a request leaves, such as Record-Route, names the listener.
+        let listener = host.socket(branch.socketOut) ?? destinations.first.flatMap { worker.listener(for: $0) }
+        let edits = host.scriptSocket(listener).map { branch.edits(for: $0) } ?? branch.edits
+        var out = OutgoingBranch(requestURI: branch.requestURI, destinations: destinations, edits: edits)
         if let path = branch.path, !path.isEmpty { out.edits.addRoute(path, to: branch.message) }
         out.socket = host.socket(branch.socketOut)
         out.isMinor = branch.branchFlags & host.parameters.minorBranchMask != 0

@@ -59,9 +59,11 @@ extension ScriptHost {
         }
         guard let target else { return .done(RelayCode.badDestination) }
         let socket = socket(context.socketOut)
-        return finish(run, worker, target) { destination in
-            worker.forwardStateless(
-                request, edits: context.edits, requestURI: context.requestURI, to: destination, socket: socket,
+        return finish(run, worker, target) { [self] destination in
+            let listener = socket ?? worker.listener(for: destination)
+            let edits = scriptSocket(listener).map { context.edits(for: $0) } ?? context.edits
+            return worker.forwardStateless(
+                request, edits: edits, requestURI: context.requestURI, to: destination, socket: listener,
                 forcesRport: context.forceRport, asksForRport: context.addLocalRport,
                 viaHost: context.advertisedAddress, viaPort: context.advertisedPort)
         }

@@ -81,6 +81,12 @@ package final class ScriptHost: @unchecked Sendable {
         return sockets[socket.id]
     }
 
+    /// A listener as scripts see it.
+    package func scriptSocket(_ listener: ListenSocket?) -> ScriptSocket? {
+        guard let listener, scriptSockets.indices.contains(listener.id) else { return nil }
+        return scriptSockets[listener.id]
+    }
+
     private func nextNumber(_ worker: StackWorker) -> Int {
         guard numbers.indices.contains(worker.id) else { return 0 }
         numbers[worker.id] += 1
