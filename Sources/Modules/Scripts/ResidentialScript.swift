@@ -1,0 +1,183 @@
+/// The script of `sipray demo`: a residential service. Registration, calls between registered users, record-routing,
+/// accounting, failure and branch routes.
+///
+/// It is an ordinary script: write it to a file and `sipray serve` runs it.
+package enum ResidentialScript {
+    /// - Parameters:
+    ///   - sockets: values for `socket=`, such as `udp:127.0.0.1:5060`.
+    ///   - udpWorkers: processes for each of them.
+    ///   - fifoName: where management listens; nil leaves it out.
+    package static func text(
+        sockets: [String] = ["udp:127.0.0.1:5060"], udpWorkers: Int = 2, fifoName: String? = "/tmp/sipray_fifo"
+    ) -> String {
+        let listeners = sockets.map { "socket = \($0)\n" }.joined()
+        let management =
+            fifoName.map { name in
+                """
+                loadmodule "mi_fifo.so"
+                modparam("mi_fifo", "fifo_name", "\(name)")
+                loadmodule "event_datagram.so"
+
+                """
+            } ?? ""
+        return "udp_workers = \(udpWorkers)\n" + listeners + modules + management + routes
+    }
+
+    private static let modules = """
+        log_level = 2
+        stderror_enabled = yes
+        syslog_enabled = no
+
+        loadmodule "proto_udp.so"
+        loadmodule "sl.so"
+        loadmodule "tm.so"
+        modparam("tm", "fr_timeout", 5)
+        modparam("tm", "fr_inv_timeout", 30)
+        loadmodule "signaling.so"
+        loadmodule "rr.so"
+        loadmodule "maxfwd.so"
+        loadmodule "sipmsgops.so"
+        loadmodule "usrloc.so"
+        modparam("usrloc", "working_mode_preset", "single-instance-no-db")
+        loadmodule "registrar.so"
+        modparam("registrar", "max_expires", 3600)
+        modparam("registrar", "max_contacts", 5)
+        loadmodule "acc.so"
+        modparam("acc", "extra_fields", "log: caller; callee")
+
+
+        """
+
+    private static let routes = """
+
+        route {
+            # Nothing travels for ever.
+            if (!mf_process_maxfwd_header(10)) {
+                send_reply(483, "Too Many Hops");
+                exit;
+            }
+
+            if (is_method("OPTIONS") && is_myself($rd)) {
+                send_reply(200, "Here I am");
+                exit;
+            }
+
+            if (has_totag())
+                route(inside_dialog);
+
+            if (is_method("CANCEL")) {
+                if (t_check_trans())
+                    t_relay();
+                exit;
+            }
+
+            # A request seen before is answered by its transaction.
+            t_check_trans();
+
+            if (is_method("REGISTER"))
+                route(register);
+
+            # A first request has no business with routes of its own.
+            if (loose_route()) {
+                if (!is_method("ACK"))
+                    send_reply(403, "Preloaded Route Not Accepted");
+                exit;
+            }
+
+            if (!is_method("INVITE|MESSAGE|SUBSCRIBE|PUBLISH|NOTIFY|REFER|INFO|UPDATE|OPTIONS")) {
+                send_reply(405, "Method Not Allowed");
+                exit;
+            }
+
+            record_route();
+            route(account);
+            route(find_user);
+            route(relay);
+        }
+
+        # Requests inside a call follow the route that was recorded when it began.
+        route[inside_dialog] {
+            if (is_method("ACK") && t_check_trans()) {
+                t_relay();
+                exit;
+            }
+            if (!loose_route()) {
+                if (!is_method("ACK"))
+                    send_reply(404, "No Route Recorded");
+                exit;
+            }
+            if (is_method("BYE"))
+                do_accounting("log", "failed");
+            route(relay);
+        }
+
+        route[register] {
+            if (!save("location"))
+                xlog("L_WARN", "$tu could not be registered\\n");
+            exit;
+        }
+
+        route[account] {
+            if (is_method("INVITE")) {
+                do_accounting("log", "failed|missed");
+                $acc_extra(caller) = $fU;
+                $acc_extra(callee) = $rU;
+            }
+        }
+
+        # From the name that was dialled to the phones that it rings.
+        route[find_user] {
+            if ($rU == NULL) {
+                send_reply(484, "Address Incomplete");
+                exit;
+            }
+            if (!lookup("location", "method-filtering")) {
+                switch ($retcode) {
+                    case -2:
+                        send_reply(405, "Method Not Allowed");
+                        break;
+                    default:
+                        # With a transaction, so that it is accounted and its repetitions are absorbed.
+                        t_newtran();
+                        t_reply(404, "Nobody Here By That Name");
+                }
+                exit;
+            }
+        }
+
+        route[relay] {
+            if (is_method("INVITE")) {
+                t_on_branch("each_phone");
+                t_on_reply("progress");
+                t_on_failure("unanswered");
+            }
+            if (!t_relay())
+                send_reply(500, "Relaying Failed");
+            exit;
+        }
+
+        branch_route[each_phone] {
+            append_hf("X-Branch: $T_branch_idx\\r\\n");
+        }
+
+        onreply_route[progress] {
+            if ($rs == 180)
+                remove_hf("X-Branch");
+        }
+
+        # Busy here may be free at the mailbox, if there is one.
+        failure_route[unanswered] {
+            if (t_was_cancelled())
+                exit;
+            if (t_check_status("486|408") && $avp(tried_mailbox) == NULL) {
+                $avp(tried_mailbox) = 1;
+                $ru = "sip:mailbox@" + $rd;
+                if (lookup("location", "", "sip:mailbox@$fd")) {
+                    t_on_branch("each_phone");
+                    t_relay();
+                }
+            }
+        }
+
+        """
+}
