@@ -102,6 +102,9 @@ let package = Package(
             name: "transport-benchmark",
             dependencies: ["SIPTransport", "Reactor", "Profiling", "Bytes", "CPlatform", "AllocationCounting"],
             path: "Benchmarks/Transport", swiftSettings: settings),
+        .executableTarget(
+            name: "message-benchmark", dependencies: ["SIPMessage", "Bytes", "CPlatform", "AllocationCounting"],
+            path: "Benchmarks/SIPMessage", swiftSettings: settings),
         // Tests
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .target(name: "AllocationCounting", dependencies: ["CAllocationCounter"], path: "Tests/AllocationCounting"),

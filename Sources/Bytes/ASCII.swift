@@ -1,26 +1,29 @@
 /// Byte classes and conversions of ASCII text, as SIP, URIs and route scripts use them.
 ///
 /// Everything here is branch-light and free of allocation; class tests are one table look-up or one comparison.
+/// The type is `@usableFromInline`, as are the others of this target: without that, `@inlinable` on a `package`
+/// member does nothing, and each test of a byte in another target is a call (measured with Swift 6.3.1).
+@usableFromInline
 package enum ASCII {
-    package static let tab: UInt8 = 9
-    package static let lineFeed: UInt8 = 10
-    package static let carriageReturn: UInt8 = 13
-    package static let space: UInt8 = 32
-    package static let quote: UInt8 = 34
-    package static let percent: UInt8 = 37
-    package static let asterisk: UInt8 = 42
-    package static let comma: UInt8 = 44
-    package static let slash: UInt8 = 47
-    package static let colon: UInt8 = 58
-    package static let semicolon: UInt8 = 59
-    package static let less: UInt8 = 60
-    package static let equal: UInt8 = 61
-    package static let greater: UInt8 = 62
-    package static let question: UInt8 = 63
-    package static let at: UInt8 = 64
-    package static let openBracket: UInt8 = 91
-    package static let backslash: UInt8 = 92
-    package static let closeBracket: UInt8 = 93
+    @inlinable package static var tab: UInt8 { 9 }
+    @inlinable package static var lineFeed: UInt8 { 10 }
+    @inlinable package static var carriageReturn: UInt8 { 13 }
+    @inlinable package static var space: UInt8 { 32 }
+    @inlinable package static var quote: UInt8 { 34 }
+    @inlinable package static var percent: UInt8 { 37 }
+    @inlinable package static var asterisk: UInt8 { 42 }
+    @inlinable package static var comma: UInt8 { 44 }
+    @inlinable package static var slash: UInt8 { 47 }
+    @inlinable package static var colon: UInt8 { 58 }
+    @inlinable package static var semicolon: UInt8 { 59 }
+    @inlinable package static var less: UInt8 { 60 }
+    @inlinable package static var equal: UInt8 { 61 }
+    @inlinable package static var greater: UInt8 { 62 }
+    @inlinable package static var question: UInt8 { 63 }
+    @inlinable package static var at: UInt8 { 64 }
+    @inlinable package static var openBracket: UInt8 { 91 }
+    @inlinable package static var backslash: UInt8 { 92 }
+    @inlinable package static var closeBracket: UInt8 { 93 }
 
     /// `0`–`9`.
     @inlinable
@@ -55,9 +58,9 @@ package enum ASCII {
     }
 
     /// Bits of the token bytes below 64: `! % ' * + - .` and the digits.
-    @usableFromInline static let tokenBitsLow: UInt64 = 0x03FF_6CA2_0000_0000
+    @inlinable package static var tokenBitsLow: UInt64 { 0x03FF_6CA2_0000_0000 }
     /// Bits of the token bytes from 64 on: letters, `_`, backquote and `~`.
-    @usableFromInline static let tokenBitsHigh: UInt64 = 0x47FF_FFFF_87FF_FFFE
+    @inlinable package static var tokenBitsHigh: UInt64 { 0x47FF_FFFF_87FF_FFFE }
 
     /// The lower-case form of an ASCII letter, any other byte unchanged.
     @inlinable

@@ -2,11 +2,12 @@
 ///
 /// Offsets are `UInt32`, so a buffer that ranges point into is shorter than 4 GiB; every reader here has a far
 /// smaller limit.
+@usableFromInline
 package struct ByteRange: BitwiseCopyable, Hashable, Sendable {
     /// Offset of the first byte.
-    package let lower: UInt32
+    @usableFromInline package let lower: UInt32
     /// Offset after the last byte; never below `lower`.
-    package let upper: UInt32
+    @usableFromInline package let upper: UInt32
 
     /// The range without bytes at offset 0. Stands for "not there" only where a property says so.
     package static let empty = ByteRange(lower: 0, upper: 0)

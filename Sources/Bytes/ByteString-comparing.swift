@@ -3,7 +3,7 @@ extension ByteString: Hashable {
     // which allocates nothing.
 
     /// Whether both hold the same bytes, letter case included.
-    @_disfavoredOverload
+    @_disfavoredOverload @usableFromInline
     package static func == (left: ByteString, right: ByteString) -> Bool {
         let count = left.range.count
         guard count == right.range.count else { return false }
@@ -17,6 +17,7 @@ extension ByteString: Hashable {
         }
     }
 
+    @usableFromInline
     package func hash(into hasher: inout Hasher) {
         storage.withUnsafeBytes { hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: $0[range.indices])) }
     }

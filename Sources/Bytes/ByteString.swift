@@ -7,11 +7,12 @@
 /// 16 bytes; copying and slicing retain the array and copy nothing. It says nothing about encoding: bytes are
 /// compared as they are. A slice keeps the whole array alive: call `compacted()` before keeping a few bytes of a
 /// message for long.
+@usableFromInline
 package struct ByteString: Sendable {
     /// The array that the bytes are part of, shared with other slices.
-    package let storage: [UInt8]
+    @usableFromInline package let storage: [UInt8]
     /// Where the bytes lie in `storage`.
-    package let range: ByteRange
+    @usableFromInline package let range: ByteRange
 
     /// Without bytes.
     package static let empty = ByteString([])
@@ -133,12 +134,13 @@ package struct ByteString: Sendable {
 }
 
 extension ByteString: CustomStringConvertible, CustomDebugStringConvertible {
-    package var description: String { string }
-    package var debugDescription: String { string.debugDescription }
+    @usableFromInline package var description: String { string }
+    @usableFromInline package var debugDescription: String { string.debugDescription }
 }
 
 extension ByteString: ExpressibleByStringLiteral {
     /// The UTF-8 of a literal. Allocates: keep it in a `static let` on hot paths, or compare with a `StaticString`.
+    @usableFromInline
     package init(stringLiteral value: StaticString) {
         self.init(value)
     }

@@ -1,9 +1,10 @@
 /// A growing byte buffer that text is put together in.
 ///
 /// Reserve what will be needed, and the whole costs one allocation; `finish` hands the array over without a copy.
+@usableFromInline
 package struct ByteWriter: Sendable {
     /// What was written so far.
-    package private(set) var bytes: [UInt8]
+    @usableFromInline package internal(set) var bytes: [UInt8]
 
     /// An empty writer with room for `capacity` bytes.
     package init(reserving capacity: Int = 0) {
@@ -24,6 +25,7 @@ package struct ByteWriter: Sendable {
         bytes.reserveCapacity(bytes.count + more)
     }
 
+    @inlinable
     package mutating func append(_ byte: UInt8) {
         bytes.append(byte)
     }

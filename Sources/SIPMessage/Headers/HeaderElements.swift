@@ -110,6 +110,8 @@ extension Span where Element == UInt8 {
     /// The position of the comma that ends the value at `start`; `end` when it is the last one.
     @inline(__always)
     func elementEnd(_ start: Int, _ end: Int) -> Int {
+        // Most fields hold one value.
+        guard contains(ASCII.comma, start, end) else { return end }
         var position = start
         while position < end {
             switch self[position] {

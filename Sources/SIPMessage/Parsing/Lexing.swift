@@ -43,6 +43,7 @@ extension Span where Element == UInt8 {
     /// added after it.
     @inline(__always)
     func areQuotesClosed(_ index: Int, _ end: Int) -> Bool {
+        guard contains(ASCII.quote, index, end) else { return true }
         var index = find(ASCII.quote, index, end)
         while index < end {
             guard let next = skipQuoted(index, end) else { return false }
@@ -51,12 +52,23 @@ extension Span where Element == UInt8 {
         return true
     }
 
-    /// The position of the first `byte`; `end` when there is none.
+    /// The position of the first `byte`; `end` when there is none. For short ways: a byte at a time.
     @inline(__always)
     func find(_ byte: UInt8, _ index: Int, _ end: Int) -> Int {
         var index = index
         while index < end, self[index] != byte { index &+= 1 }
         return index
+    }
+
+    /// Whether `byte` is between `index` and `end`. For long ways: `memchr`.
+    @inline(__always)
+    func contains(_ byte: UInt8, _ index: Int, _ end: Int) -> Bool {
+        precondition(index >= 0 && index <= end && end <= count, "Span.contains: range outside the span")
+        // The search stays inside the range, which was checked.
+        return unsafe withUnsafeBufferPointer { pointer in
+            guard index < end, let base = pointer.baseAddress else { return false }
+            return unsafe memchr(base + index, Int32(byte), end &- index) != nil
+        }
     }
 
     /// The position of the first line feed at or after `index`; nil when there is none.

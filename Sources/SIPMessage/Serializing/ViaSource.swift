@@ -22,18 +22,20 @@ package struct ViaSource: Sendable {
 
     /// Appends `via` with `received` and `rport` filled in, what it said of them before left out.
     func append(_ via: Via, to writer: inout ByteWriter) {
-        let replaced = needsReceived(via)
+        let isReplaced = needsReceived(via)
+        let received = via.receivedParameter
+        let rport = isReplaced ? via.rportParameter : nil
         var cursor = via.range.lower
-        for parameter in [via.receivedParameter, via.rportParameter].compactMap({ $0 }).sorted(by: Self.order) {
-            guard replaced || parameter.name == via.receivedParameter?.name else { continue }
-            // The semicolon before the name, and any white space, go with the parameter.
-            var lower = parameter.name.lower
-            while lower > cursor, via.storage[Int(lower) - 1] != ASCII.semicolon { lower -= 1 }
-            writer.append(via.storage, ByteRange(lower: cursor, upper: max(cursor, lower - 1)))
-            cursor = parameter.whole.upper
+        // In the order in which they stand.
+        if let received, let rport, rport.name.lower < received.name.lower {
+            leaveOut(rport, of: via, &cursor, &writer)
+            leaveOut(received, of: via, &cursor, &writer)
+        } else {
+            if let received { leaveOut(received, of: via, &cursor, &writer) }
+            if let rport { leaveOut(rport, of: via, &cursor, &writer) }
         }
         writer.append(via.storage, ByteRange(lower: cursor, upper: via.range.upper))
-        guard replaced else { return }
+        guard isReplaced else { return }
         writer.append(";received=")
         writer.append(address)
         guard via.hasRport || forcesRport else { return }
@@ -41,8 +43,13 @@ package struct ViaSource: Sendable {
         writer.append(decimal: UInt64(port))
     }
 
-    private static func order(_ left: Parameter, _ right: Parameter) -> Bool {
-        left.name.lower < right.name.lower
+    /// Appends what stands before `parameter` and moves `cursor` behind it; its semicolon, and white space after
+    /// that, go with it.
+    private func leaveOut(_ parameter: Parameter, of via: Via, _ cursor: inout UInt32, _ writer: inout ByteWriter) {
+        var lower = parameter.name.lower
+        while lower > cursor, via.storage[Int(lower) - 1] != ASCII.semicolon { lower -= 1 }
+        writer.append(via.storage, ByteRange(lower: cursor, upper: max(cursor, lower - 1)))
+        cursor = parameter.whole.upper
     }
 }
 
