@@ -1,0 +1,13 @@
+import Modules
+import RouteLanguage
+import Testing
+
+/// Scripts of the stock kind against the real declarations of the core and of all modules.
+@Suite struct StockScriptTests {
+    @Test(arguments: ["residential.cfg", "capture.cfg"])
+    func stockScriptsAreAccepted(_ name: String) {
+        let directory = #filePath.split(separator: "/").dropLast(2).reduce("") { $0 + "/" + $1 } + "/Scripts/"
+        let analysis = ScriptAnalysis.analyse(path: directory + name, catalogue: ModuleLibrary.catalogue)
+        #expect(analysis.diagnostics.isEmpty, "\(analysis.render())")
+    }
+}
