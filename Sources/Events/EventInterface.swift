@@ -24,6 +24,8 @@ package final class EventInterface: Sendable {
         statistics.gauge(group: "evi", name: "subscriptions") { [weak state] in
             state?.contents.withLock { $0.table.subscriptions.count } ?? 0
         }
+        let consumer = state.consumer
+        statistics.gauge(group: "evi", name: "lost_records") { Int(clamping: consumer.losses.total) }
         statistics.gauge(group: "evi", name: "unreachable_subscribers") { [weak state] in
             state?.contents.withLock { contents in
                 contents.reports.values.count { $0.isUnreachable.load(ordering: .relaxed) }

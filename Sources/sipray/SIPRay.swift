@@ -20,5 +20,7 @@ struct SIPRay: ParsableCommand {
               sipray watch                              see what they say
             """,
         version: serverVersion,
-        subcommands: [ServeCommand.self, CheckCommand.self, DemoCommand.self, WatchCommand.self])
+        subcommands: [
+            ServeCommand.self, CheckCommand.self, DemoCommand.self, WatchCommand.self, MICommand.self,
+        ])
 }

@@ -23,17 +23,7 @@ struct WatchCommand: ParsableCommand {
               sipray watch --replay capture.jsonl              events that were recorded, one a line; - is stdin
             """)
 
-    @Option(
-        name: .customLong("mi"),
-        help: ArgumentHelp(
-            "The management interface: fifo:PATH, udp:HOST:PORT, unix:PATH or the path of a FIFO.",
-            valueName: "address"))
-    var management: String = "/tmp/opensips_fifo"
-
-    @Option(
-        name: .customLong("reply-dir"),
-        help: ArgumentHelp("Where the FIFO's replies go: the server's reply_dir.", valueName: "directory"))
-    var replyDirectory: String = "/tmp"
+    @OptionGroup var management: ManagementOptions
 
     @Option(
         help: ArgumentHelp(
@@ -92,7 +82,7 @@ struct WatchCommand: ParsableCommand {
             summarise(view, output)
             return
         }
-        let endpoint = try ManagementEndpoint.parse(management, replyDirectory: replyDirectory)
+        let endpoint = try management.endpoint
         let session = WatchSession(client: ManagementClient(endpoint), level: level, output: output)
         let chosen = try session.choose(process)
         var view = LiveView(options(processes: process.isEmpty ? nil : chosen.map(\.description), output))

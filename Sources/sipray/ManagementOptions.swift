@@ -1,0 +1,51 @@
+import ArgumentParser
+import Glibc
+import Management
+
+/// Where the server's management interface is: for every command that talks to a running server.
+struct ManagementOptions: ParsableArguments {
+    @Option(
+        name: .customLong("mi"),
+        help: ArgumentHelp(
+            """
+            The management interface: fifo:PATH, udp:HOST:PORT, unix:PATH or the path of a FIFO. Default: what \
+            SIPRAY_MI says, else /tmp/opensips_fifo.
+            """, valueName: "address"))
+    var management: String?
+
+    @Option(help: ArgumentHelp("As --mi fifo:PATH.", valueName: "path"))
+    var fifo: String?
+
+    @Option(help: ArgumentHelp("As --mi udp:HOST:PORT.", valueName: "host:port"))
+    var udp: String?
+
+    @Option(
+        name: [.customLong("socket"), .customLong("unix")], help: ArgumentHelp("As --mi unix:PATH.", valueName: "path"))
+    var socket: String?
+
+    @Option(
+        name: .customLong("reply-dir"),
+        help: ArgumentHelp("Where the FIFO's replies go: the server's reply_dir.", valueName: "directory"))
+    var replyDirectory: String = "/tmp"
+
+    func validate() throws {
+        let given = [management, fifo, udp, socket].compactMap { $0 }
+        guard given.count <= 1 else {
+            throw ValidationError("Give one of --mi, --fifo, --udp and --socket, not \(given.count).")
+        }
+        do throws(ManagementEndpoint.ParseError) {
+            _ = try endpoint
+        } catch {
+            throw ValidationError(error.description)
+        }
+    }
+
+    var endpoint: ManagementEndpoint {
+        get throws(ManagementEndpoint.ParseError) {
+            let address =
+                management ?? fifo.map { "fifo:" + $0 } ?? udp.map { "udp:" + $0 } ?? socket.map { "unix:" + $0 }
+                ?? getenv("SIPRAY_MI").map { String(cString: $0) } ?? "/tmp/opensips_fifo"
+            return try ManagementEndpoint.parse(address, replyDirectory: replyDirectory)
+        }
+    }
+}
