@@ -73,6 +73,7 @@ package final class ScriptRun {
     var startedNanoseconds = 0
     var slowest = SlowestActions()
     var trace: ScriptTrace?
+    var evaluationDepth = 0
     /// Values that modules keep for the length of a run.
     package var moduleState: [ObjectIdentifier: AnyObject] = [:]
 
