@@ -102,7 +102,7 @@ enum TestModule {
     static let declaration = ModuleDeclaration(
         "test",
         functions: [
-            FunctionDeclaration("note", [.string("text")]),
+            FunctionDeclaration("note", [.string("text", optional: true)]),
             FunctionDeclaration("code", [.integer("code")]),
             FunctionDeclaration("wait", [.string("text", optional: true)], hasAsyncForm: true, isSlow: true),
             FunctionDeclaration("wait_into", [.output("result")], hasAsyncForm: true, isSlow: true),
@@ -117,7 +117,7 @@ enum TestModule {
             "test",
             functions: [
                 "note": { call in
-                    recorder.note(call.string(0)?.string ?? "nil")
+                    recorder.note(call.string(0)?.string ?? "<null>")
                     return .yes
                 },
                 "code": { call in .done(Int32(call.integer(0) ?? -1)) },

@@ -13,10 +13,12 @@ struct Binder: Sendable {
     private(set) var functions: [String: HostFunction] = [:]
     private(set) var variables: [String: VariableDefinition] = [:]
     private(set) var transformations: [String: TransformationDefinition] = [:]
+    let flags: FlagNames
     /// Declarations of the functions that the script can call, core first.
     private(set) var declarations: [String: FunctionDeclaration] = [:]
 
-    init(catalogue: Catalogue, modules: [String], bindings: [ModuleBinding]) {
+    init(catalogue: Catalogue, modules: [String], bindings: [ModuleBinding], flags: FlagNames) {
+        self.flags = flags
         let named = [catalogue.core] + modules.compactMap { catalogue.module($0) }
         for module in named {
             for function in module.functions where declarations[function.name] == nil {
@@ -77,37 +79,20 @@ struct Binding {
         }
         var transformations: [BoundTransformation] = []
         for transformation in variable.transformations {
-            let name = transformation.family + "." + transformation.name
-            guard let definition = definition(of: transformation) else {
+            let name = transformation.family + "." + transformation.declaredName
+            guard let definition = binder.transformations[name] else {
                 problems.append("line \(variable.location.line): unknown transformation {\(name)}")
                 continue
             }
             var arguments = transformation.arguments.map { format($0) }
-            if let position = nameaddrPosition(transformation) {
-                arguments.append(BoundFormat(parts: [.literal(position)]))
+            if let position = transformation.position {
+                arguments.append(BoundFormat(parts: [.literal(ByteString(decimal: position))]))
             }
             transformations.append(BoundTransformation(definition: definition, arguments: arguments))
         }
         return BoundVariable(
             name: variable.name, location: variable.location, storage: storage, inner: inner, index: index,
             context: variable.context, transformations: transformations)
-    }
-
-    private func definition(of transformation: Transformation) -> TransformationDefinition? {
-        let name = transformation.family + "." + transformation.name
-        if let definition = binder.transformations[name] { return definition }
-        guard nameaddrPosition(transformation) != nil, let dot = transformation.name.firstIndex(of: ".") else {
-            return nil
-        }
-        return binder.transformations["nameaddr." + transformation.name[dot...].dropFirst()]
-    }
-
-    /// The number of `{nameaddr.N.name}`, which becomes the last argument.
-    private func nameaddrPosition(_ transformation: Transformation) -> ByteString? {
-        guard transformation.family == "nameaddr", let dot = transformation.name.firstIndex(of: "."),
-            Int(transformation.name[..<dot]) != nil
-        else { return nil }
-        return ByteString(String(transformation.name[..<dot]))
     }
 
     private mutating func storage(_ variable: Variable) -> (BoundVariable.Storage, BoundVariable.Inner)? {

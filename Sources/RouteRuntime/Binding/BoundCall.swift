@@ -41,6 +41,8 @@ struct BoundArgument: Sendable {
     var output: BoundVariable?
     var pattern: RegularExpression?
     var route: RouteHandle?
+    /// The bit of a constant flag name, for the functions that take one.
+    var flagMask: UInt32 = 0
 
     func value(in run: ScriptRun) -> Value {
         switch kind {

@@ -56,6 +56,11 @@ extension Binding {
             {
                 bound.route = program.routeIndex(kind, name).map { RouteHandle(index: $0) }
             }
+            if position == 0, let family = FlagFunctions.families[call.name], case .constant(let value) = bound.kind,
+                let name = value.text
+            {
+                bound.flagMask = binder.flags.mask(name, of: family)
+            }
             arguments.append(bound)
         }
         let site =

@@ -11,6 +11,12 @@ enum FlagFunctions {
             FunctionDeclaration($0, [.string("flag", isStatic: true), .integer("branch", optional: true)])
         }
 
+    /// Whose flags a function is about. The binder resolves constant names by it, so that a call takes no lock.
+    static let families: [String: FlagNames.Family] = [
+        "setflag": .message, "resetflag": .message, "isflagset": .message, "setbflag": .branch, "resetbflag": .branch,
+        "isbflagset": .branch,
+    ]
+
     private enum Act { case set, reset, test }
 
     static func functions(_ flags: FlagNames) -> [String: HostFunction] {
@@ -50,6 +56,7 @@ enum FlagFunctions {
     }
 
     private static func mask(_ call: borrowing Call, _ family: FlagNames.Family, _ flags: FlagNames) -> UInt32 {
+        if let known = call.site.arguments.first?.flagMask, known != 0 { return known }
         guard let name = call.string(0) else { return 0 }
         let mask = flags.mask(name, of: family)
         if mask == 0 { call.log(.error, "\(call.name)(): more than \(FlagNames.countMax) flags are in use") }

@@ -33,7 +33,7 @@ package final class ScriptEngine: @unchecked Sendable {
         self.configuration = configuration
         self.flags = flags
         self.files = files
-        binder = Binder(catalogue: catalogue, modules: modules, bindings: bindings)
+        binder = Binder(catalogue: catalogue, modules: modules, bindings: bindings, flags: flags)
         bound = try BoundProgram.bind(program, with: binder, files: { files.name(Int($0.file)) })
         let words = UnsafeMutablePointer<Int32>.allocate(capacity: program.code.count + 1)
         words.initialize(repeating: Opcode.exit.rawValue, count: program.code.count + 1)
