@@ -127,7 +127,9 @@ let package = Package(
             ]),
         .testTarget(
             name: "RouteRuntimeTests",
-            dependencies: ["RouteRuntime", "RouteLanguage", "SIPMessage", "Reactor", "Profiling", "Bytes"]),
+            dependencies: [
+                "RouteRuntime", "RouteLanguage", "SIPMessage", "Reactor", "Profiling", "Bytes", "AllocationCounting",
+            ]),
         .testTarget(name: "LocationTests", dependencies: ["Location", "SIPMessage", "Bytes"]),
         .testTarget(
             name: "ModulesTests",

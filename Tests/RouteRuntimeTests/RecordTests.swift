@@ -116,9 +116,28 @@ import Testing
         #expect(first.map(\.verb) == [.start, .enter, .enter, .exit, .exit, .end])
         try bench.inPass { try bench.harness.resume(3) }
         let second = bench.records()
-        #expect(second.contains { $0.verb == .start && $0.name == "next" && $0.type == 1 })
-        #expect(second.filter { $0.verb == .start }.count == second.filter { $0.verb == .end }.count)
-        #expect(second.filter { $0.verb == .enter }.count == second.filter { $0.verb == .exit }.count)
+        #expect(
+            second.map(Bench.line) == ["start next 1", "enter next 2 2", "exit next 2 1 =1", "end next 1 =1"])
+        #expect(second.first?.link == first.first?.session)
+    }
+
+    @Test func launchedFunctionsLeaveTheScriptAlone() throws {
+        let bench = try Bench(
+            """
+            route { launch(wait(), report); }
+            route[report] { note("$rc"); }
+            """)
+        try bench.inPass { try bench.harness.run() }
+        #expect(
+            bench.records().map(Bench.line) == [
+                "start <root> 1", "enter <root> 1 2", "enter wait 1 3", "exit wait 1 2 =0", "exit <root> 1 1 =1",
+                "end <root> 1 =1",
+            ])
+        try bench.inPass { try bench.harness.resume(3) }
+        #expect(
+            bench.records().map(Bench.line) == [
+                "start report 1", "enter report 2 2", "exit report 2 1 =1", "end report 1 =1",
+            ])
     }
 
     @Test func nobodyInterestedNoRecords() throws {

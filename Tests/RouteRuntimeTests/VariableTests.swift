@@ -110,7 +110,7 @@ import Testing
             ("$msg.flag(A) = 1; $msg.flag(B) = on; $msg.flag(A) = off;", "$mf", "B"),
             (
                 "setbflag(\"X\"); $branch.flag(Y) = 1;", "$bf|$branch.flag(X)|$branch.flag(Y)|$branch.flag(Z)",
-                "X Y|true|true|false"
+                "Y X|true|true|false"
             ),
             ("$socket_out = \"udp:11.11.11.11:5060\";", "$socket_out", "udp:127.0.0.1:5060"),
             ("$socket_out = \"udp:10.0.0.7:5080\";", "$socket_out(port) $socket_in(port)", "5080 5060"),
@@ -130,7 +130,7 @@ import Testing
     @Test func lengthIsThatOfTheMessage() throws {
         let context = Sample.context()
         let notes = try ScriptHarness.notes("note(\"$ml\"); note(\"$(mb{s.len})\");", on: context)
-        #expect(notes == ["\(context.message.buffer.count)", "\(context.message.buffer.count)"])
+        #expect(notes == ["\(context.message.wholeText.count)", "\(context.message.wholeText.count)"])
     }
 
     @Test func flagsAreBounded() throws {

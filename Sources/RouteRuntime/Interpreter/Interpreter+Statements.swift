@@ -173,7 +173,7 @@ extension ScriptRun {
     /// The script ends.
     func stop(code: Int32) -> Exit {
         while !frames.isEmpty { pop(status: code) }
-        probe.endScript(startSite, status: code)
+        endSession(status: code)
         checkThreshold()
         return .ended(ScriptResult(code: code, isDropped: isDropped))
     }

@@ -16,7 +16,8 @@ extension ScriptRun {
         isWaiting = false
         process.waitingCount -= 1
         pending = outcome
-        reopenChain()
+        // An async statement's records are over; its resume route begins a session of its own.
+        if case .async = pendingPurpose, parent == nil {} else { reopenChain() }
         _ = process.drive(self)
         if !process.launched.isEmpty { process.driveLaunched() }
     }
@@ -99,7 +100,7 @@ extension ScriptRun {
     private func leaveCall(_ code: Int32) {
         guard let call = pendingCall else { return }
         arguments.removeLast(min(arguments.count, call.arguments.count))
-        if let site = call.site { probe.exit(site, status: code) }
+        if hasOpenRecords, let site = call.site { probe.exit(site, status: code) }
         pendingCall = nil
     }
 
@@ -112,7 +113,7 @@ extension ScriptRun {
             return stop(code: -1)
         }
         while !frames.isEmpty { pop(status: code) }
-        probe.endScript(startSite, status: code)
+        endSession(status: code)
         resetVariables()
         stack.removeAll(keepingCapacity: true)
         returned.removeAll(keepingCapacity: true)
@@ -124,6 +125,8 @@ extension ScriptRun {
     private func beginSession(_ route: Int, parameterCount: Int) {
         startSite = bound.routes[route].startSite(kind)
         session = probe.startScript(startSite, continuing: session)
+        hasOpenRecords = true
+        startedNanoseconds = configuration.execThresholdMicroseconds > 0 ? Self.now() : 0
         push(route: route, returnTo: -1, parameterCount: parameterCount, site: bound.routes[route].enterSite)
         result = 1
     }
@@ -153,13 +156,21 @@ extension ScriptRun {
 
     // MARK: Records
 
+    /// Ends the session that is open, if one is.
+    func endSession(status: Int32) {
+        if hasOpenRecords { probe.endScript(startSite, status: status) }
+        hasOpenRecords = false
+    }
+
     /// The process turns to other work: every open record of this run and of those that wait for it is ended.
     private func closeChain() {
         var run: ScriptRun? = self
         while let next = run {
-            if let site = next.pendingCall?.site { next.probe.exit(site) }
-            for frame in next.frames.reversed() { next.probe.exit(frame.site) }
-            if !next.frames.isEmpty { next.probe.endScript(next.startSite) }
+            if next.hasOpenRecords {
+                if let site = next.pendingCall?.site { next.probe.exit(site) }
+                for frame in next.frames.reversed() { next.probe.exit(frame.site) }
+                next.endSession(status: 0)
+            }
             run = next.parent
         }
     }
@@ -177,10 +188,10 @@ extension ScriptRun {
 
     func reopenRecords() {
         startedNanoseconds = configuration.execThresholdMicroseconds > 0 ? Self.now() : 0
-        if !frames.isEmpty {
-            session = probe.startScript(startSite, continuing: session)
-            for frame in frames { probe.enter(frame.site) }
-        }
+        guard !frames.isEmpty else { return }
+        session = probe.startScript(startSite, continuing: session)
+        hasOpenRecords = true
+        for frame in frames { probe.enter(frame.site) }
         if let site = pendingCall?.site { probe.enter(site) }
     }
 }

@@ -70,6 +70,8 @@ package final class ScriptRun {
     // Records and bookkeeping.
     var session = SessionToken.none
     var startSite = Site.silent
+    /// Whether the run's session is open: not while it waits.
+    var hasOpenRecords = false
     var startedNanoseconds = 0
     var slowest = SlowestActions()
     var trace: ScriptTrace?
@@ -118,6 +120,7 @@ package final class ScriptRun {
         let bound = bound.routes[route.index]
         startSite = bound.startSite(kind)
         session = probe.startScript(startSite)
+        hasOpenRecords = true
         startedNanoseconds = configuration.execThresholdMicroseconds > 0 ? Self.now() : 0
         push(route: route.index, returnTo: -1, parameterCount: 0, site: bound.enterSite)
     }
@@ -137,7 +140,7 @@ package final class ScriptRun {
     /// Leaves the innermost route.
     func pop(status: Int32) {
         let frame = frames.removeLast()
-        probe.exit(frame.site, status: status)
+        if hasOpenRecords { probe.exit(frame.site, status: status) }
         slots.removeLast(slots.count - frame.slotBase)
         parameters.removeLast(parameters.count - frame.parameterBase)
         counter = frame.returnTo
@@ -160,6 +163,7 @@ package final class ScriptRun {
         parent = nil
         parentContinuation = nil
         session = .none
+        hasOpenRecords = false
         slowest.reset()
         trace = nil
         if !moduleState.isEmpty { moduleState.removeAll() }
