@@ -37,7 +37,7 @@ import Testing
         mutating func value() -> String {
             switch next(6) {
             case 0: "\(next(100))"
-            case 1: pick(["\"text\"", "\"sip:u@h:5060\"", "\"\"", "\"$var(a)x\"", "\"$var(\"", "'a,b;c=d'", "\"7\""])
+            case 1: pick(["\"text\"", "\"sip:u@h:5060\"", "\"\"", "\"$var(a)x\"", "'a,b;c=d'", "\"7\""])
             case 2: pick(["2147483647", "0", "-1"])
             default: variable()
             }

@@ -54,6 +54,26 @@ struct BoundArgument: Sendable {
     }
 }
 
+extension BoundArgument {
+    /// What is wrong with a value for this parameter; nil when it fits. Constants were checked with the script.
+    func mismatch(_ value: Value) -> String? {
+        guard let spec else { return nil }
+        switch kind {
+        case .omitted, .output, .constant: return nil
+        case .format, .variable: break
+        }
+        switch spec.kind {
+        case .variable, .inputVariable: return nil
+        case .integer:
+            if value.isNull { return spec.isOptional ? nil : "parameter \"\(spec.name)\" is NULL" }
+            guard value.integer == nil, value.text?.decimal() == nil else { return nil }
+            return "parameter \"\(spec.name)\" is no integer"
+        case .string, .stringOrInteger, .regularExpression, .routeName:
+            return value.isNull && !spec.isOptional ? "parameter \"\(spec.name)\" is NULL" : nil
+        }
+    }
+}
+
 /// `route(…)` at one place of the script.
 final class BoundRouteCall: Sendable {
     enum Target: Sendable {

@@ -9,6 +9,7 @@ final class BoundProgram: Sendable {
     let formats: [BoundFormat]
     let variables: [BoundVariable]
     let patterns: [RegularExpression]
+    let networks: [BoundNetwork]
     let calls: [BoundCall]
     let routeCalls: [BoundRouteCall]
     let asyncTimeouts: [BoundArgument?]
@@ -27,6 +28,7 @@ final class BoundProgram: Sendable {
         self.formats = formats
         self.variables = variables
         self.patterns = patterns
+        networks = program.networks.map { BoundNetwork($0) }
         self.calls = calls
         self.routeCalls = routeCalls
         self.asyncTimeouts = asyncTimeouts

@@ -30,6 +30,8 @@ final class BoundVariable: Sendable {
     let index: Index
     let context: Variable.ContextPrefix?
     let transformations: [BoundTransformation]
+    /// `$si` and nothing more.
+    let isSourceAddress: Bool
 
     init(
         name: String, location: SourceLocation, storage: Storage, inner: Inner, index: Index,
@@ -42,6 +44,7 @@ final class BoundVariable: Sendable {
         self.index = index
         self.context = context
         self.transformations = transformations
+        isSourceAddress = (name == "si" || name == "src_ip") && context == nil && transformations.isEmpty
     }
 
     /// The value as of now, transformed.
@@ -57,7 +60,11 @@ final class BoundVariable: Sendable {
 
     private func transform(_ value: Value, in run: ScriptRun) -> Value {
         var value = value
-        for transformation in transformations { value = transformation.apply(value, in: run) }
+        var index = 0
+        while index < transformations.count {
+            value = transformations[index].apply(value, in: run)
+            index += 1
+        }
         return value
     }
 

@@ -16,6 +16,8 @@ package final class MessageContext {
     // Where it came from.
     package let source: SocketAddress
     package let sourceTransport: ByteString
+    /// The source address without its port, as text.
+    package private(set) lazy var sourceText = ByteString(source.host)
     package let socketIn: ScriptSocket?
 
     // Where it goes.

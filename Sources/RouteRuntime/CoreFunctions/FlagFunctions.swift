@@ -56,7 +56,8 @@ enum FlagFunctions {
     }
 
     private static func mask(_ call: borrowing Call, _ family: FlagNames.Family, _ flags: FlagNames) -> UInt32 {
-        if let known = call.site.arguments.first?.flagMask, known != 0 { return known }
+        let known = call.site.arguments.isEmpty ? 0 : call.site.arguments[0].flagMask
+        if known != 0 { return known }
         guard let name = call.string(0) else { return 0 }
         let mask = flags.mask(name, of: family)
         if mask == 0 { call.log(.error, "\(call.name)(): more than \(FlagNames.countMax) flags are in use") }

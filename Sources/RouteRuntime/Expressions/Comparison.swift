@@ -1,4 +1,5 @@
 import Bytes
+import Reactor
 import RouteLanguage
 
 /// Truth as the interpreter's condition register holds it.
@@ -69,10 +70,13 @@ enum Comparison {
     }
 
     /// `value == net` or `!=`. Text that is no address lies in no net.
-    static func network(_ value: Value, _ network: IPNetwork, _ code: Int32) -> Int32 {
-        guard let text = value.text, let address = IPText.parse(text) else { return null(false, code) }
-        let isInside = network.contains(address)
-        return code == ComparisonOperator.equal.code ? Truth.of(isInside) : Truth.of(!isInside)
+    static func network(_ value: Value, _ network: BoundNetwork, _ code: Int32) -> Int32 {
+        guard let text = value.text, let address = IPText.address(text) else { return null(false, code) }
+        return self.network(address, network, code)
+    }
+
+    static func network(_ address: SocketAddress, _ network: BoundNetwork, _ code: Int32) -> Int32 {
+        Truth.of(network.contains(address) == (code == ComparisonOperator.equal.code))
     }
 
     /// `value =~ pattern` or `!~`.

@@ -75,7 +75,7 @@ extension ScriptRun {
         if trace != nil { traceCall(call) }
         let base = arguments.count
         guard evaluate(call) else {
-            arguments.removeLast(arguments.count - base)
+            arguments.shrink(to: base)
             (result, returnCode) = (-1, -1)
             counter += 2
             return nil
@@ -86,29 +86,18 @@ extension ScriptRun {
 
     /// Pushes a call's arguments. False when one that is needed has no fitting value; it was logged.
     private func evaluate(_ call: BoundCall) -> Bool {
-        for argument in call.arguments {
-            let value = argument.value(in: self)
+        // Index loops here and below: iterating over a copy of each element costs retains on the hot path.
+        var index = 0
+        while index < call.arguments.count {
+            let value = call.arguments[index].value(in: self)
             arguments.append(value)
-            guard let spec = argument.spec, let problem = mismatch(value, argument, spec) else { continue }
-            log(.error, "\(call.name)(): parameter \"\(spec.name)\" \(problem)", at: call.location)
-            return false
+            if let problem = call.arguments[index].mismatch(value) {
+                log(.error, "\(call.name)(): \(problem)", at: call.location)
+                return false
+            }
+            index += 1
         }
         return true
-    }
-
-    private func mismatch(_ value: Value, _ argument: BoundArgument, _ spec: ParameterSpec) -> String? {
-        switch argument.kind {
-        case .omitted, .output, .constant: return nil
-        case .format, .variable: break
-        }
-        switch spec.kind {
-        case .variable, .inputVariable: return nil
-        case .integer:
-            if value.isNull { return spec.isOptional ? nil : "is NULL" }
-            return value.integer == nil && value.text?.decimal() == nil ? "is no integer" : nil
-        case .string, .stringOrInteger, .regularExpression, .routeName:
-            return value.isNull && !spec.isOptional ? "is NULL" : nil
-        }
     }
 
     private func callRoute(_ call: BoundRouteCall) {
@@ -130,11 +119,13 @@ extension ScriptRun {
             counter += 2
             return
         }
-        for argument in call.arguments {
-            switch argument {
+        var index = 0
+        while index < call.arguments.count {
+            switch call.arguments[index] {
             case .constant(let value): parameters.append(value)
             case .variable(let variable): parameters.append(variable.read(in: self))
             }
+            index += 1
         }
         returned.removeAll(keepingCapacity: true)
         push(
@@ -156,8 +147,8 @@ extension ScriptRun {
             }
         hasFailed = false
         returned.removeAll(keepingCapacity: true)
-        returned.append(contentsOf: stack[(first + 1)...])
-        stack.removeLast(count)
+        for index in (first + 1)..<stack.count { returned.append(stack[index]) }
+        stack.shrink(to: first)
         return leaveRoute(code)
     }
 
@@ -216,17 +207,19 @@ extension ScriptRun {
     private func switchOver(_ table: BoundSwitch) {
         let value = table.subject.read(in: self)
         result = 1
-        for entry in table.entries {
+        var index = 0
+        while index < table.entries.count {
             let isMatch =
-                switch entry.constant {
+                switch table.entries[index].constant {
                 case .number(let number): value.integer == number
                 case .text(let text): value.isText && value.text?.equalsIgnoringCase(text) == true
                 case .null: value.isNull
                 }
             if isMatch {
-                counter = entry.target
+                counter = table.entries[index].target
                 return
             }
+            index += 1
         }
         counter = table.defaultTarget
     }

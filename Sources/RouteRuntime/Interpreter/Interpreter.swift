@@ -64,9 +64,7 @@ extension ScriptRun {
             )
         case .compareNull:
             decide(Comparison.null(bound.variables[Int(at[1])].read(in: self).isNull, at[2]), words: 3, at[2])
-        case .compareNetwork:
-            let value = bound.variables[Int(at[1])].read(in: self)
-            decide(Comparison.network(value, bound.program.networks[Int(at[3])], at[2]), words: 4, at[2])
+        case .compareNetwork: compareNetwork(bound.variables[Int(at[1])], at[2], bound.networks[Int(at[3])])
         case .matchPattern:
             let value = bound.variables[Int(at[1])].read(in: self)
             decide(Comparison.match(value, bound.patterns[Int(at[3])], at[2]), words: 4, at[2], value, "a string")
@@ -91,6 +89,15 @@ extension ScriptRun {
         if value.isNull { return Comparison.null(false, code) }
         warnKinds(code, Comparison.kindName(value), "an integer")
         return Truth.error
+    }
+
+    /// The source address needs no text to be compared.
+    private func compareNetwork(_ variable: BoundVariable, _ code: Int32, _ network: BoundNetwork) {
+        if variable.isSourceAddress {
+            decide(Comparison.network(context.source, network, code), words: 4, code)
+        } else {
+            decide(Comparison.network(variable.read(in: self), network, code), words: 4, code)
+        }
     }
 
     private func decide(_ truth: Int32, words: Int, _ code: Int32) {

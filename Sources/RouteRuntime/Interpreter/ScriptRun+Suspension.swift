@@ -99,7 +99,7 @@ extension ScriptRun {
 
     private func leaveCall(_ code: Int32) {
         guard let call = pendingCall else { return }
-        arguments.removeLast(min(arguments.count, call.arguments.count))
+        arguments.shrink(to: max(0, arguments.count - call.arguments.count))
         if hasOpenRecords, let site = call.site { probe.exit(site, status: code) }
         pendingCall = nil
     }

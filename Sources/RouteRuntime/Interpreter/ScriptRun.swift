@@ -141,8 +141,8 @@ package final class ScriptRun {
     func pop(status: Int32) {
         let frame = frames.removeLast()
         if hasOpenRecords { probe.exit(frame.site, status: status) }
-        slots.removeLast(slots.count - frame.slotBase)
-        parameters.removeLast(parameters.count - frame.parameterBase)
+        slots.shrink(to: frame.slotBase)
+        parameters.shrink(to: frame.parameterBase)
         counter = frame.returnTo
     }
 
@@ -212,5 +212,12 @@ package final class ScriptRun {
         guard level.rawValue <= process.logLevel ?? configuration.logLevel else { return }
         let place = place ?? location
         configuration.log(level, "\(process.engine.fileName(place)):\(place.line): \(message())")
+    }
+}
+
+extension ContiguousArray {
+    /// Drops elements from the end; never allocates, unlike `removeLast(_:)` without specialization.
+    mutating func shrink(to count: Int) {
+        while self.count > count { removeLast() }
     }
 }

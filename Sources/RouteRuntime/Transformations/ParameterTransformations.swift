@@ -62,10 +62,10 @@ enum NameAddressTransformations {
     static let all: [TransformationDefinition] = [
         part("name") { $0.displayName.trimmed().unquoted() },
         part("uri") { $0.uriText },
-        .text("nameaddr", "len") { text, call in
+        .text("nameaddr", "len", arguments: 0...1) { text, call in
             address(text, call, fixed: 0).map { .decimal($0.text.count) } ?? .null
         },
-        .text("nameaddr", "param", arguments: 1...1) { text, call in
+        .text("nameaddr", "param", arguments: 1...2) { text, call in
             guard let address = address(text, call, fixed: 1), let name = call.string(0) else { return .null }
             return Value(address.parameters.value(name))
         },
@@ -75,7 +75,7 @@ enum NameAddressTransformations {
     private static func part(
         _ name: String, _ read: @escaping @Sendable (NameAddress) -> ByteString?
     ) -> TransformationDefinition {
-        .text("nameaddr", name) { text, call in
+        .text("nameaddr", name, arguments: 0...1) { text, call in
             Value(address(text, call, fixed: 0).flatMap(read))
         }
     }

@@ -61,7 +61,7 @@ enum MessageVariables {
 
     private static let addresses: [VariableDefinition] =
         VariableDefinition.readOnly("si", "src_ip") { access in
-            .string(ByteString(access.context.source.host))
+            .string(access.context.sourceText)
         }
         + VariableDefinition.readOnly("sp") { .decimal(Int($0.context.source.port)) }
 
