@@ -220,6 +220,15 @@ struct AccTests {
         }
     }
 
+    @Test(arguments: [0, 1])
+    func cancelsAreToldWhenAsked(isOn: Int) throws {
+        let context = ModuleHarness.sample(
+            ModuleHarness.inDialog("CANCEL", lines: "").replacing(";tag=tt", with: ""))
+        let harness = try account(
+            "do_accounting(\"log\");", head: "modparam(\"acc\", \"report_cancels\", \(isOn))", on: context)
+        #expect(harness.recorder.logs.filter { $0.contains("method=CANCEL") }.count == isOn)
+    }
+
     @Test func unknownBackendsFailAtRunTime() throws {
         let notes = try ModuleHarness.notes(
             "if (!do_accounting(\"db\")) note(\"no\"); if (!do_accounting(\"log\", \"cdr\")) note(\"no\");")

@@ -1,6 +1,8 @@
 import Bytes
 import Foundation
+import Location
 import RouteRuntime
+import Synchronization
 import Testing
 
 @testable import Modules
@@ -218,6 +220,23 @@ struct RegistrarTests {
         _ = try reply(harness, "<sip:alice@10.1.2.3:5099>")
         try harness.run(ModuleHarness.sample())
         #expect(harness.notes == ["caller", "contact", "callid", "ip", "key", "v", "removed"])
+    }
+
+    @Test func eventsHaveTheFieldsOfThePeer() throws {
+        let recorder = ModuleHarness.Recorder()
+        let outlet = EventOutlet(isWanted: { $0.description == "E_UL_CONTACT_INSERT" }) { name, values in
+            let text = values.map { "\($0.name)=\($0.value.printed)" }.joined(separator: ",")
+            recorder.state.withLock { $0.events.append("\(name) \(text)") }
+        }
+        let domain = LocationStore(observer: .raising(outlet)).domain(named: "location")
+        var request = RegistrationRequest(aor: "alice", callID: "c", cseq: 7)
+        request.contacts = [ContactUpdate(uri: "sip:a@1.1.1.1", expiresSeconds: 60, q: 500)]
+        _ = domain.register(request, now: 100)
+        #expect(
+            recorder.events == [
+                "E_UL_CONTACT_INSERT domain=location,aor=alice,uri=sip:a@1.1.1.1,received=,path=,qval=5,user_agent=,"
+                    + "socket=,bflags=0,expires=160,callid=c,cseq=7,attr=,latency=0,shtag="
+            ])
     }
 
     @Test func modesWithADatabaseAreRefusedAtStart() {

@@ -64,6 +64,15 @@ final class AccModule: Sendable {
         guard message.isRequest else { return .no }
         if message.method == .cancel, !reportsCancels { return .yes }
         let state = state(context)
+        if message.method == .cancel {
+            // A CANCEL is answered hop by hop: nothing later tells of it.
+            let record = AccRecord(
+                .request, of: message, code: "200", reason: "OK", toTag: nil, timestamp: now(),
+                isUpstream: isUpstream(context))
+            let values = state.values.withLock { $0 }
+            for backend in backends { write(record, backend, values) }
+            return .yes
+        }
         let isNew = state.values.withLock { values in
             let wanted = flags.union(.answered)
             if backends.contains(.log) { values.log.formUnion(wanted) }

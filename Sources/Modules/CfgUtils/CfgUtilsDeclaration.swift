@@ -24,10 +24,13 @@ extension ModuleDeclaration {
         ],
         parameters: [
             ModuleParameterDeclaration("initial_probability", .any, default: .integer(10)),
-            .string("hash_file"),
+            ModuleParameterDeclaration(
+                "hash_file", .string, availability: .missing("the script is read once; compare files with sha256sum")),
             .integer("shv_hash_size", 64),
             .string("shvset"),
-            .string("varset"),
+            ModuleParameterDeclaration(
+                "varset", .string,
+                availability: .missing("$var begins as NULL in every run; set it in the route, or use $shv and shvset")),
             ModuleParameterDeclaration("lock_pool_size", .any, default: .integer(32)),
         ])
 

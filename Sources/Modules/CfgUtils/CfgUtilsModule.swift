@@ -11,8 +11,6 @@ package final class CfgUtilsModule: Sendable {
     package let chance: Chance
     package let shared = SharedVariables()
     let locks: ScriptLocks
-    /// `$var`s that every run of a route starts with (`varset`).
-    let presetVariables: [VariableSetting]
     private let now: @Sendable () -> Int
     private let schedules = Mutex<[ByteString: TimeSchedule]>([:])
 
@@ -31,12 +29,6 @@ package final class CfgUtilsModule: Sendable {
             guard let setting = VariableSetting(text) else { throw ModuleError.value("cfgutils", "shvset", text) }
             shared.set(setting.name, setting.value)
         }
-        var preset: [VariableSetting] = []
-        for text in parameters.texts("cfgutils", "varset") {
-            guard let setting = VariableSetting(text) else { throw ModuleError.value("cfgutils", "varset", text) }
-            preset.append(setting)
-        }
-        presetVariables = preset
     }
 
     var binding: ModuleBinding {

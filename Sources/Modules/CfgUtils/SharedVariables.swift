@@ -29,7 +29,7 @@ package final class SharedVariables: Sendable {
     }
 }
 
-/// `name=i:5` or `name=s:text`: what the parameters `shvset` and `varset` take.
+/// `name=i:5` or `name=s:text`: what the parameter `shvset` takes.
 struct VariableSetting {
     let name: ByteString
     let value: Value
