@@ -124,6 +124,7 @@ let package = Package(
             name: "SIPStackTests",
             dependencies: [
                 "SIPStack", "SIPTransaction", "SIPTransport", "SIPMessage", "Reactor", "Profiling", "Bytes",
+                "AllocationCounting",
             ]),
         .testTarget(
             name: "RouteRuntimeTests",

@@ -19,7 +19,6 @@ extension StackWorker {
         }
         var effects = Effects()
         transaction.lock.lock()
-        transaction.relaysUnderWay += 1
         for item in written {
             transaction.branches[item.index].request = item.bytes
             transaction.branches[item.index].destination = item.destination
@@ -28,15 +27,28 @@ extension StackWorker {
         for index in indexes where transaction.branches[index].request.isEmpty {
             _ = transaction.fork.fail(status: 503, branch: index)
             _ = transaction.branches[index].machine.transportFailed()
+            transaction.branches[index].sendFailed = true
         }
         start(transaction.fork.start(), transaction, &effects)
         transaction.settle(&effects)
         transaction.lock.unlock()
         perform(&effects, transaction)
-        return transaction.lock.withLock {
+        return finishRelay(transaction, from: indexes[0])
+    }
+
+    /// How it went: failed if every branch from the first on was refused by the network or the system at once.
+    private func finishRelay(_ transaction: Transaction, from first: Int) -> RelayOutcome {
+        var outcome = RelayOutcome.sent
+        var completes = false
+        step(transaction) { transaction, _ in
             transaction.relaysUnderWay -= 1
-            return transaction.fork.phase == .deciding || transaction.fork.pending.isEmpty ? .failed : .sent
+            let isRefused = transaction.branches[first...].allSatisfy(\.sendFailed)
+            if isRefused { outcome = .failed }
+            completes = transaction.isCompletionDue && !isRefused
+            transaction.isCompletionDue = false
         }
+        if completes { complete(transaction) }
+        return outcome
     }
 
     private func reserve(_ transaction: Transaction, _ outgoing: [OutgoingBranch]) -> ([Int], ByteString) {
@@ -57,6 +69,8 @@ extension StackWorker {
                     requestURI: branch.requestURI, user: branch.user))
             indexes.append(index)
         }
+        // Until `finishRelay` the transaction does not end, so the places stay.
+        if !indexes.isEmpty { transaction.relaysUnderWay += 1 }
         return (indexes, transaction.extraHeaders)
     }
 
@@ -108,6 +122,7 @@ extension StackWorker {
             transaction.branches[index].deadlines.apply(
                 retransmission: step.retransmission, lifetime: step.lifetime, now: now)
             failed = step.actions.contains(.transportFailed)
+            if failed { transaction.branches[index].sendFailed = true }
         }
         if failed { branchFailed(transaction, branch: index, status: 503) }
     }
@@ -118,7 +133,10 @@ extension StackWorker {
         step(transaction) { transaction, effects in
             let step = transaction.fork.fail(status: status, branch: index)
             effects.fork = step.actions
-            if transaction.relaysUnderWay > 0 { effects.fork.remove(.complete) }
+            if transaction.relaysUnderWay > 0, effects.fork.contains(.complete) {
+                effects.fork.remove(.complete)
+                transaction.isCompletionDue = true
+            }
             effects.cancelled = step.cancelled
             start(step.started, transaction, &effects)
         }
@@ -151,6 +169,7 @@ extension StackWorker {
         step(transaction) { transaction, effects in
             guard let bytes else {
                 _ = transaction.branches[new].machine.transportFailed()
+                transaction.branches[new].sendFailed = true
                 return
             }
             isWritten = true

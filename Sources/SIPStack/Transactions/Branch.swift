@@ -18,6 +18,8 @@ struct Branch {
     var edits: MessageEdits?
     /// How often the request went out.
     var sendings: UInt8 = 0
+    /// The network or the system refused it.
+    var sendFailed = false
     var deadlines = Deadlines()
     var cancel: CancelBranch?
     /// What the transaction user keeps for the branch.

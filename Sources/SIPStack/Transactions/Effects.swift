@@ -64,6 +64,8 @@ extension Transaction {
         if isServer, !server.isTerminated { return false }
         if !isServer, fork.phase != .answered { return false }
         for index in branches.indices {
+            // A branch that was never sent, and never will be, has nothing to wait for.
+            if branches[index].sendings == 0, fork.phase == .answered, relaysUnderWay == 0 { continue }
             guard branches[index].machine.isTerminated else { return false }
             if let cancel = branches[index].cancel, !cancel.machine.isTerminated { return false }
         }

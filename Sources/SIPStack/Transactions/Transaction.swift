@@ -59,6 +59,8 @@ package final class Transaction: @unchecked Sendable {
     var onLocalFinal: LocalCompletion?
     /// Calls of `relay` that have not returned: what fails meanwhile is theirs to report.
     var relaysUnderWay = 0
+    /// All branches ended while a relay was under way; it sees to the rest.
+    var isCompletionDue = false
     /// What the transaction user keeps.
     var userState: AnyObject?
     var observers: [AnswerObserver] = []

@@ -197,7 +197,6 @@ package struct ResponseContext: Sendable {
     // MARK: rules
 
     private mutating func cancelPending(where included: (Int) -> Bool) -> ForkStep {
-        guard isInvite else { return .nothing }
         var step = ForkStep.nothing
         for index in 0..<count where included(index) && !branches[index].isFinal {
             guard branches[index].marks.contains(.sent) else {
@@ -205,6 +204,7 @@ package struct ResponseContext: Sendable {
                 branches[index].marks.formUnion([.local, .replaced])
                 continue
             }
+            guard isInvite else { continue }
             branches[index].marks.insert(.cancelWanted)
             // RFC 3261 §9.1: no CANCEL before a provisional response; it is sent when one comes.
             guard branches[index].status >= 100, !branches[index].marks.contains(.cancelSent) else { continue }
