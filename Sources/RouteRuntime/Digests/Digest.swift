@@ -3,10 +3,10 @@ import Bytes
 /// The digests that script transformations name. Pure; sized for user names and nonces, not for files.
 ///
 /// Own code, not swift-crypto's: that has no SHA-224, and these few lines build in no time (docs/route-runtime.md).
-enum Digest {
+package enum Digest {
     typealias Function = @Sendable ([UInt8]) -> [UInt8]
 
-    @Sendable static func md5(_ message: [UInt8]) -> [UInt8] {
+    @Sendable package static func md5(_ message: [UInt8]) -> [UInt8] {
         var state: [UInt32] = [0x6745_2301, 0xEFCD_AB89, 0x98BA_DCFE, 0x1032_5476]
         let shifts: [[UInt32]] = [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]]
         let bytes = padded(message, block: 64, isBigEndian: false)

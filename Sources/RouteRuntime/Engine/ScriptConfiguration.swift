@@ -1,12 +1,11 @@
 package import Bytes
 package import Logging
+package import Reactor
 
 /// What the interpreter is told by global parameters and by the server. Fixed at start.
 package struct ScriptConfiguration: Sendable {
-    /// `log_level`: what `log()` and the interpreter's own messages must not exceed.
-    package var logLevel = 2
-    /// `xlog_level`
-    package var xlogLevel = 2
+    /// `log_level` and `xlog_level`, which management and scripts change while the server runs.
+    package var levels = LogLevels(level: 2)
     /// `xlog_print_level`: the level of an `xlog` that names none.
     package var xlogPrintLevel = 2
     /// `max_while_loops`

@@ -17,10 +17,6 @@ package final class ScriptProcess {
 
     package let engine: ScriptEngine
     package let process: ReactorProcess
-    /// `$log_level` of this process; nil: the global one.
-    package var logLevel: Int?
-    /// `$xlog_level` of this process; nil: the global one.
-    package var xlogLevel: Int?
     /// Runs that wait now.
     package internal(set) var waitingCount = 0
     /// Runs that `launch()` made and that can go on as soon as the present one lets go.
@@ -30,6 +26,21 @@ package final class ScriptProcess {
     package init(engine: ScriptEngine, process: ReactorProcess) {
         self.engine = engine
         self.process = process
+    }
+
+    /// What `log()` and the interpreter's own messages must not exceed on this process now: `$log_level`.
+    package var logLevel: Int { engine.configuration.levels.level(process: process.id) }
+
+    /// What `xlog` must not exceed on this process now: `$xlog_level`.
+    package var xlogLevel: Int { engine.configuration.levels.xlogLevel(process: process.id) }
+
+    /// Gives this process a level of its own; nil goes back to the server's.
+    func setLogLevel(_ level: ScriptLogLevel?) {
+        engine.configuration.levels.set(level?.rawValue, process: process.id)
+    }
+
+    func setXlogLevel(_ level: ScriptLogLevel?) {
+        engine.configuration.levels.setXlog(level?.rawValue, process: process.id)
     }
 
     /// Runs a top route until it ends or waits.

@@ -14,7 +14,7 @@ extension ScriptRun {
         case .variable(let index):
             level = ScriptLogLevel(levelValue: bound.variables[index].read(in: self)) ?? .error
         }
-        guard level.rawValue <= process.xlogLevel ?? configuration.xlogLevel else { return }
+        guard level.rawValue <= process.xlogLevel else { return }
         configuration.log(level, bound.formats[statement.format].text(in: self).trimmedEnd.string)
     }
 

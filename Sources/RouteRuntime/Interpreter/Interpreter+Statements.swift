@@ -30,7 +30,7 @@ extension ScriptRun {
         case .switchOver: switchOver(bound.switches[Int(at[1])])
         case .log:
             let level = ScriptLogLevel(clamping: Int(at[1]))
-            if level.rawValue <= process.logLevel ?? configuration.logLevel {
+            if level.rawValue <= process.logLevel {
                 configuration.log(level, bound.strings[Int(at[2])].trimmedEnd.string)
             }
             finish(words: 3)

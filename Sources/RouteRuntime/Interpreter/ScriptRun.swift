@@ -209,7 +209,7 @@ package final class ScriptRun {
 
     /// Logs about the statement that runs now, with the script's file and line, if the level is wanted.
     package func log(_ level: ScriptLogLevel, _ message: @autoclosure () -> String, at place: SourceLocation? = nil) {
-        guard level.rawValue <= process.logLevel ?? configuration.logLevel else { return }
+        guard level.rawValue <= process.logLevel else { return }
         let place = place ?? location
         configuration.log(level, "\(process.engine.fileName(place)):\(place.line): \(message())")
     }

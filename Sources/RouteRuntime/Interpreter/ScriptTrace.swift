@@ -11,7 +11,7 @@ struct ScriptTrace {
 extension ScriptRun {
     /// One line about a call that is about to be made.
     func traceCall(_ call: BoundCall) {
-        guard let trace, trace.level.rawValue <= process.xlogLevel ?? configuration.xlogLevel else { return }
+        guard let trace, trace.level.rawValue <= process.xlogLevel else { return }
         let info = trace.info.map { "[\($0)]" } ?? ""
         configuration.log(
             trace.level, "[line \(call.location.line)]\(info)[\(call.name)] -> (\(trace.format.text(in: self)))")

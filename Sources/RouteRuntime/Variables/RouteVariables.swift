@@ -67,29 +67,29 @@ enum RouteVariables {
 
     private static let levels: [VariableDefinition] =
         VariableDefinition.writable(
-            "log_level", read: { .decimal($0.process.logLevel ?? $0.run.configuration.logLevel) },
+            "log_level", read: { .decimal($0.process.logLevel) },
             write: { access, value, _ in
                 guard !value.isNull else {
-                    access.process.logLevel = nil
+                    access.process.setLogLevel(nil)
                     return true
                 }
                 guard let level = ScriptLogLevel(levelValue: value) else {
                     return access.refuse("\"\(value.printed)\" is no log level")
                 }
-                access.process.logLevel = level.rawValue
+                access.process.setLogLevel(level)
                 return true
             })
         + VariableDefinition.writable(
-            "xlog_level", read: { .decimal($0.process.xlogLevel ?? $0.run.configuration.xlogLevel) },
+            "xlog_level", read: { .decimal($0.process.xlogLevel) },
             write: { access, value, _ in
                 guard !value.isNull else {
-                    access.process.xlogLevel = nil
+                    access.process.setXlogLevel(nil)
                     return true
                 }
                 guard let level = ScriptLogLevel(levelValue: value) else {
                     return access.refuse("\"\(value.printed)\" is no log level")
                 }
-                access.process.xlogLevel = level.rawValue
+                access.process.setXlogLevel(level)
                 return true
             })
 

@@ -5,15 +5,16 @@ import SIPTransaction
 extension StackWorker {
     /// Sends a reply that is made here: `t_reply`. False when a final reply went out already, or the transaction is over.
     ///
-    /// A final reply cancels what is pending. `headers` are whole lines.
+    /// A final reply cancels what is pending. `headers` are whole lines. An empty `toTag` stands for the transaction's own.
     @discardableResult
     package func reply(
         _ transaction: Transaction, status: Int, reason: ByteString, headers: ByteString = .empty,
-        body: ByteString = .empty, contentType: ByteString = .empty
+        body: ByteString = .empty, contentType: ByteString = .empty, toTag: ByteString = .empty
     ) -> Bool {
         guard transaction.isServer, let request = transaction.originalRequest else { return false }
         let bytes = makeReply(
-            to: request, status: status, reason: reason, toTag: status == 100 ? .empty : transaction.localTag,
+            to: request, status: status, reason: reason,
+            toTag: status == 100 ? .empty : toTag.isEmpty ? transaction.localTag : toTag,
             source: transaction.source, forcesRport: transaction.forcesRport, headers: headers, body: body,
             contentType: contentType)
         let sent = respond(transaction, status: status, bytes: bytes, isLocal: true)

@@ -23,7 +23,7 @@ enum ScriptAssembly {
     static func make(
         script: Script, settings: GlobalSettings, options: StartOptions, plan: ListenerPlan, host: ScriptHost,
         environment: ModuleEnvironment, events: EventInterface, logger: Logger, statistics: Statistics,
-        levels: LogLevels
+        levels: LogLevels, log: @escaping @Sendable (ScriptLogLevel, String) -> Void
     ) throws(ConfigurationError) -> Parts {
         let catalogue = ModuleLibrary.catalogue
         let names = script.modules.map(\.name)
@@ -42,7 +42,8 @@ enum ScriptAssembly {
         do throws(ScriptBindingError) {
             engine = try ScriptEngine(
                 script: script, catalogue: catalogue, bindings: bindings, flags: environment.flags,
-                configuration: configuration(script, settings, options, events, logger, levels))
+                configuration: configuration(
+                    script, settings, options, events, logger, levels, statistics, log))
         } catch {
             throw ConfigurationError(error.description)
         }
@@ -58,21 +59,21 @@ enum ScriptAssembly {
 
     private static func configuration(
         _ script: Script, _ settings: GlobalSettings, _ options: StartOptions, _ events: EventInterface,
-        _ logger: Logger, _ levels: LogLevels
+        _ logger: Logger, _ levels: LogLevels, _ statistics: Statistics,
+        _ log: @escaping @Sendable (ScriptLogLevel, String) -> Void
     ) -> ScriptConfiguration {
-        var configuration = ScriptConfiguration { level, text in
-            logger.log(level: level.swiftLevel, "\(text)")
-        }
+        var configuration = ScriptConfiguration(log: log)
         let parameters = script.parameters
-        configuration.logLevel = settings.logLevel
-        configuration.xlogLevel = settings.xlogLevel
+        configuration.levels = levels
         configuration.xlogPrintLevel = settings.xlogPrintLevel
         configuration.whileLoopsMax = parameters.integer("max_while_loops") ?? 10_000
         configuration.assertsEnabled = parameters.boolean("enable_asserts")
         configuration.execThresholdMicroseconds = parameters.integer("exec_msg_threshold") ?? 0
         configuration.arguments = options.scriptArguments
         configuration.startSeconds = environmentSeconds()
+        let slowMessages = CoreStatistics.slowMessages(statistics)
         configuration.onThreshold = { report in
+            statistics.shared.add(slowMessages)
             logger.warning(
                 "threshold exceeded: msg processing took too long - \(report.microseconds) us, route \(report.routeName), call \(report.message.callID)"
             )

@@ -64,7 +64,9 @@ package final class ServerInstance {
         logSettings = LogSettings(
             levels: levels, enabled: settings.outputs, filters: settings.outputFilters, fixed: settings.logFixed)
         let relay = LogEventRelay()
-        logger = Self.makeLogger("core", logSettings, processes, settings.outputs.contains(.event) ? relay : nil)
+        let logHandler = Self.makeLogHandler(
+            "core", logSettings, processes, settings.outputs.contains(.event) ? relay : nil)
+        logger = Logger(label: "core") { _ in logHandler }
         events = EventInterface(profiler: profiler, statistics: statistics, logger: logger)
         for name in EventNames.core { events.publish(name) }
         if script.isLoaded("usrloc") { for name in EventNames.location { events.publish(name) } }
@@ -80,7 +82,8 @@ package final class ServerInstance {
             log: { [logger] level, text in logger.log(level: level.swiftLevel, "\(text)") })
         let parts = try ScriptAssembly.make(
             script: script, settings: settings, options: options, plan: plan, host: host, environment: environment,
-            events: events, logger: logger, statistics: statistics, levels: levels)
+            events: events, logger: logger, statistics: statistics, levels: levels,
+            log: { logHandler.write($0, $1) })
         engine = parts.engine
         stack = parts.stack
         resolver = parts.resolver
@@ -107,6 +110,8 @@ package final class ServerInstance {
             management = try ManagementServers(self)
             let timers = try makeTimerProcesses()
             try makeReceivers()
+            CoreStatistics.register(on: statistics, startedAt: startedAt)
+            sampleLoad(on: timers[0])
             profiler.start()
             events.start()
             try runStartupRoute()
@@ -180,6 +185,15 @@ package final class ServerInstance {
         return made
     }
 
+    /// Has the load of all processes, which are made by now, sampled once a second.
+    private func sampleLoad(on process: SIPProcess) {
+        let sampler = LoadSampler(table: processes)
+        sampler.register(on: statistics)
+        let reactor = process.process.reactor
+        let timer = reactor.every(milliseconds: 1000, label: ReactorSites.timer("load-sample")) { sampler.sample() }
+        reactor.atStop { timer.invalidate() }
+    }
+
     /// One process for each receiver of each listener.
     private func makeReceivers() throws(ConfigurationError) {
         let counters = UDPStatistics(statistics)
@@ -220,13 +234,12 @@ package final class ServerInstance {
         }
     }
 
-    private static func makeLogger(
+    private static func makeLogHandler(
         _ label: String, _ settings: LogSettings, _ processes: ProcessTable, _ relay: LogEventRelay?
-    ) -> Logger {
-        let handler = ServerLogHandler(
+    ) -> ServerLogHandler {
+        ServerLogHandler(
             label: label, settings: settings, processID: { pid in processes.all.first { $0.pid == pid }?.id },
             raise: relay.map { relay in { @Sendable in relay.raise($0, $1, $2) } })
-        return Logger(label: label) { _ in handler }
     }
 
     private static var architecture: String {

@@ -1,3 +1,4 @@
+import Bytes
 import Events
 import JSONRPC
 import Management
@@ -19,8 +20,17 @@ enum ServerCommands {
                 terminate: { ServerProgram.requestStop() }))
         EventCommands.register(in: &registry, server.events)
         registerOutputs(in: &registry, server.logSettings)
+        StateCommands.register(in: &registry, server.script)
         if server.script.isLoaded("usrloc") {
             LocationCommands.register(in: &registry, server.location, now: server.environment.now)
+        }
+        if server.script.isLoaded("tm") {
+            TransactionCommands.register(in: &registry, TMManagement(host: server.host))
+        }
+        if let module = server.environment.cfgutils {
+            ConfigurationUtilityCommands.register(
+                in: &registry, module, hashedFile: server.parameters.text("cfgutils", "hash_file")?.string,
+                logger: server.logger)
         }
         return registry
     }

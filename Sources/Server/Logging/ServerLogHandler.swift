@@ -51,6 +51,17 @@ package struct ServerLogHandler: LogHandler {
         }) {
             text += " \(key)=\(value)"
         }
+        write(level, pid, text)
+    }
+
+    /// Writes a line of the script, which has asked for the levels itself: `xlog` has one of its own.
+    func write(_ level: ScriptLogLevel, _ text: String) {
+        write(
+            level, Int(cplatform_thread_id()), settings.fixed.prefix.isEmpty ? text : "\(settings.fixed.prefix):\(text)"
+        )
+    }
+
+    private func write(_ level: ScriptLogLevel, _ pid: Int, _ text: String) {
         if settings.isWanted(level, .stderror) { writeError(level, pid, text) }
         if settings.isWanted(level, .syslog) { writeSyslog(level, pid, text) }
         if let raise, settings.isWanted(level, .event) { raise(level, pid, text) }
