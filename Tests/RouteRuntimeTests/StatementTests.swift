@@ -1,3 +1,4 @@
+import SIPMessage
 import Testing
 
 @testable import RouteRuntime
@@ -186,7 +187,7 @@ import Testing
         try harness.run()
         #expect(reports.count == 1)
         #expect(reports.first?.routeName == "<root>")
-        #expect(reports.first?.callID == "a84b4c76e66710@pc33")
+        #expect(reports.first?.message.callID == "a84b4c76e66710@pc33")
         #expect(reports.first?.slowest.count == 3)
         #expect(Set(reports.first?.slowest.map(\.name) ?? []) == ["note", "code"])
     }

@@ -33,10 +33,11 @@ enum FlagFunctions {
     private static func message(_ call: borrowing Call, _ act: Act, _ flags: FlagNames) -> Outcome {
         let mask = mask(call, .message, flags)
         guard mask != 0 else { return .no }
+        let context = call.context
         switch act {
-        case .set: call.context.messageFlags |= mask
-        case .reset: call.context.messageFlags &= ~mask
-        case .test: return Outcome(call.context.messageFlags & mask != 0)
+        case .set: context.messageFlags = context.messageFlags | mask
+        case .reset: context.messageFlags = context.messageFlags & ~mask
+        case .test: return Outcome(context.messageFlags & mask != 0)
         }
         return .yes
     }

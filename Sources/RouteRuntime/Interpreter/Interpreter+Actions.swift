@@ -19,9 +19,7 @@ extension ScriptRun {
     }
 
     /// The name of the top route.
-    var startedRouteName: String {
-        frames.first.map { bound.routes[$0.route].displayName } ?? bound.routes.first?.displayName ?? ""
-    }
+    var startedRouteName: String { bound.routes[topRoute].displayName }
 
     /// `assert`, of which the condition was evaluated.
     func assert(_ format: Int32) -> Exit? {

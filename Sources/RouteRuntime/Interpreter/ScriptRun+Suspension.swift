@@ -124,6 +124,7 @@ extension ScriptRun {
 
     private func beginSession(_ route: Int, parameterCount: Int) {
         startSite = bound.routes[route].startSite(kind)
+        topRoute = route
         session = probe.startScript(startSite, continuing: session)
         hasOpenRecords = true
         startedNanoseconds = configuration.execThresholdMicroseconds > 0 ? Self.now() : 0

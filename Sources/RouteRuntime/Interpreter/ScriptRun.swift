@@ -70,6 +70,8 @@ package final class ScriptRun {
     // Records and bookkeeping.
     var session = SessionToken.none
     var startSite = Site.silent
+    /// Index of the top route.
+    var topRoute = 0
     /// Whether the run's session is open: not while it waits.
     var hasOpenRecords = false
     var startedNanoseconds = 0
@@ -119,6 +121,7 @@ package final class ScriptRun {
     func begin(_ route: RouteHandle) {
         let bound = bound.routes[route.index]
         startSite = bound.startSite(kind)
+        topRoute = route.index
         session = probe.startScript(startSite)
         hasOpenRecords = true
         startedNanoseconds = configuration.execThresholdMicroseconds > 0 ? Self.now() : 0
