@@ -90,7 +90,8 @@ let package = Package(
         .executableTarget(
             name: "sipray",
             dependencies: [
-                "Server", "Demo", "Reactor", "Management", "JSONRPC", "ProfileAnalysis", "RouteLanguage", "Profiling", argumentParser,
+                "Server", "Demo", "Modules", "Reactor", "Management", "JSONRPC", "ProfileAnalysis", "RouteLanguage",
+                "Profiling", argumentParser,
                 logging,
             ],
             swiftSettings: settings),

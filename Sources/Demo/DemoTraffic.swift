@@ -43,7 +43,8 @@ package final class DemoTraffic {
         let numbers = (1...max(1, plan.users)).map { number in
             plan.busyEvery > 0 && number % plan.busyEvery == 0 ? "busy\(number)" : "user\(number)"
         }
-        registrant = Registrant(numbers: numbers)
+        // Busy calls go to the mailbox, which never is.
+        registrant = Registrant(numbers: numbers + ["mailbox"])
         registerSocket = try EndpointSocket(process: callers, host: plan.server)
         let calleeSocket = try EndpointSocket(process: callees, host: plan.server)
         calleeAddress = calleeSocket.address

@@ -1,16 +1,12 @@
 import CPlatform
 import Glibc
 import Logging
-import Modules
 import Reactor
-package import RouteLanguage
+import RouteLanguage
 import Synchronization
 
 /// `sipray serve` without its command line: from the script's path to the exit status.
 package enum ServerProgram {
-    /// What a script is checked against.
-    package static var catalogue: Catalogue { ModuleLibrary.catalogue }
-
     /// How long the processes may take to end before the program ends without them.
     static let stopSecondsMax: UInt32 = 4
 
@@ -19,7 +15,7 @@ package enum ServerProgram {
 
     /// Reads, checks and runs a script until a signal or `kill`. The exit status: 0, or 1 when it was refused.
     package static func run(_ options: StartOptions) -> Int32 {
-        let analysis = ScriptAnalysis.analyse(path: options.scriptPath, catalogue: catalogue)
+        let analysis = ScriptAnalysis.analyse(path: options.scriptPath, catalogue: .sipray)
         if !analysis.diagnostics.isEmpty { complain(analysis.render(colour: isatty(STDERR_FILENO) == 1)) }
         guard analysis.isAccepted else { return 1 }
         do throws(ConfigurationError) {

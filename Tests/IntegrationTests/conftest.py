@@ -209,7 +209,7 @@ def events():
 
 
 class Sipp:
-    """One sipp process on a scenario of sipp/."""
+    """One sipp process on a scenario of sipp/. `calls` None: until it is ended."""
 
     def __init__(self, directory, scenario, target=None, address="127.0.0.1", port=None, calls=1, rate=10,
                  arguments=(), timeout=60):
@@ -218,7 +218,7 @@ class Sipp:
         self.directory = pathlib.Path(directory)
         self.log = self.directory / ("%s-%d.log" % (scenario, self.port))
         command = ["sipp", "-sf", str(HERE / "sipp" / (scenario + ".xml")), "-i", address, "-p", str(self.port),
-                   "-m", str(calls), "-nostdin", "-timeout", str(timeout), "-timeout_error",
+                   *(["-m", str(calls)] if calls else []), "-nostdin", "-timeout", str(timeout), "-timeout_error",
                    "-trace_err", "-error_file", str(self.log) + ".err", *arguments]
         if target:
             command += ["-r", str(rate), target]

@@ -1,5 +1,6 @@
 """What the profiling records of real traffic say: balanced, unique, right parents, right lines, the seed's sequence."""
 import json
+import socket
 
 import pytest
 
@@ -120,13 +121,15 @@ def test_management_requests_show_at_level_2(spine, events):
 
 
 def test_timer_jobs_show_at_level_3_by_name(spine, sipp, events):
-    server = spine()
-    server.subscribe(events, "E_PROFILING_PROC")
-    server.mi("core:profiling_proc", level=3)
-    callee = sipp("uas_call", port=server.ports["UAS_PORT"], calls=1)
-    sipp("uac_call", target(server), calls=1, arguments=["-s", "dead"]).finish()
-    callee.finish()
-    events.settle()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        server = spine(DEAD_PORT=silent.getsockname()[1])
+        server.subscribe(events, "E_PROFILING_PROC")
+        server.mi("core:profiling_proc", level=3)
+        callee = sipp("uas_call", port=server.ports["UAS_PORT"], calls=1)
+        sipp("uac_call", target(server), calls=1, arguments=["-s", "dead"]).finish()
+        callee.finish()
+        events.settle()
     jobs = [g for g in sessions(events.all()).values() if any(r["name"] == "timer_job" for r in g)]
     assert jobs
     for group in jobs:

@@ -30,7 +30,7 @@ extension StackWorker {
             transaction.branches[index].sendFailed = true
         }
         start(transaction.fork.start(), transaction, &effects)
-        transaction.settle(&effects)
+        transaction.settle(&effects, by: self)
         transaction.lock.unlock()
         perform(&effects, transaction)
         return finishRelay(transaction, from: indexes[0])

@@ -12,6 +12,8 @@ struct Effects {
 
     /// To the upstream client.
     var reply: [UInt8]?
+    /// The performing process became the one that sends replies, until they have left.
+    var beginsReplying = false
     var first: Datagram?
     var more: [Datagram] = []
     /// Branches whose CANCEL must be built and sent.
@@ -42,8 +44,10 @@ extension Transaction {
         return soonest
     }
 
-    /// To be called last, with `lock` held: arms the timer if a deadline came nearer, and sees whether all is over.
-    func settle(_ effects: inout Effects) {
+    /// To be called last, with `lock` held: puts a reply in its place, arms the timer if a deadline came nearer, and sees
+    /// whether all is over.
+    func settle(_ effects: inout Effects, by worker: StackWorker) {
+        if effects.reply != nil { order(&effects, by: worker) }
         guard !isOver else { return }
         if isFinished {
             isOver = true
@@ -56,6 +60,19 @@ extension Transaction {
             armedDeadline = next
             generation &+= 1
             effects.armed = (next, generation)
+        }
+    }
+
+    /// Replies go upstream in the order of the steps that made them, also when two processes made them at once: while
+    /// what one process sent has not left its batch, replies of others wait for that process. With `lock` held.
+    private func order(_ effects: inout Effects, by worker: StackWorker) {
+        guard let reply = effects.reply else { return }
+        if replySender >= 0, replySender != worker.id {
+            repliesWaiting.append(reply)
+            effects.reply = nil
+        } else if replySender < 0 {
+            replySender = worker.id
+            effects.beginsReplying = true
         }
     }
 

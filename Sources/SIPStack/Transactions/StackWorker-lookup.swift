@@ -79,7 +79,7 @@ extension StackWorker {
         let step = transaction.server.start(
             trying: saysTrying ? configuration.trying : .never, transaction.settings)
         transaction.apply(step, &effects, now: now)
-        transaction.settle(&effects)
+        transaction.settle(&effects, by: self)
         transaction.lock.unlock()
         perform(&effects, transaction)
         return .created(transaction)
@@ -102,7 +102,7 @@ extension StackWorker {
         transaction.lock.lock()
         let step = transaction.server.acknowledge(transaction.settings)
         transaction.apply(step, &effects, now: now)
-        transaction.settle(&effects)
+        transaction.settle(&effects, by: self)
         transaction.lock.unlock()
         perform(&effects, transaction)
         return !step.actions.contains(.deliver)
@@ -149,7 +149,7 @@ extension StackWorker {
         var effects = Effects()
         transaction.lock.lock()
         if !transaction.isOver { body(transaction, &effects) }
-        transaction.settle(&effects)
+        transaction.settle(&effects, by: self)
         transaction.lock.unlock()
         perform(&effects, transaction)
     }

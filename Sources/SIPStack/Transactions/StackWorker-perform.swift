@@ -6,6 +6,7 @@ extension StackWorker {
     /// Does what a step left to do. No lock is held.
     func perform(_ effects: inout Effects, _ transaction: Transaction) {
         if let reply = effects.reply { _ = port.send(reply, transaction.replyDestination) }
+        if effects.beginsReplying { noteReplying(transaction) }
         if let first = effects.first {
             send(first, transaction)
             for datagram in effects.more { send(datagram, transaction) }
@@ -71,7 +72,7 @@ extension StackWorker {
                 fireCancel(transaction, index, timer, &effects, now)
             }
         }
-        transaction.settle(&effects)
+        transaction.settle(&effects, by: self)
         transaction.lock.unlock()
         perform(&effects, transaction)
     }

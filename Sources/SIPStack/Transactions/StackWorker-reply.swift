@@ -52,7 +52,7 @@ extension StackWorker {
         }
         let wasSent = effects.reply != nil
         let observers = answered ? transaction.takeObservers() : nil
-        transaction.settle(&effects)
+        transaction.settle(&effects, by: self)
         transaction.lock.unlock()
         perform(&effects, transaction)
         if answered {

@@ -38,6 +38,10 @@ package final class Transaction: @unchecked Sendable {
     var settings: TransactionSettings
     var request: Message?
     var server: ServerMachine
+    /// The worker whose replies have not left its batch yet, -1 when there is none.
+    var replySender = -1
+    /// Replies of other workers, to be sent after those.
+    var repliesWaiting: [[UInt8]] = []
     var lastReply: [UInt8] = []
     var lastStatus = 0
     /// The last reply was made here, not received.

@@ -20,6 +20,9 @@ package final class StackWorker: @unchecked Sendable {
     let port: WorkerPort
     var timers = TimerQueue()
     private var armedAt = Int.max
+    /// Transactions with replies in this process's batch, and the list that is worked off.
+    var replying: ContiguousArray<Transaction> = []
+    var replyingInUse: ContiguousArray<Transaction> = []
     /// Numbers what is made here: Call-IDs, tags.
     private var made: UInt64 = 0
 

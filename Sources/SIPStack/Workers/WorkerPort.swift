@@ -18,6 +18,10 @@ package struct WorkerPort {
             -> Void
     /// The answer when no question has to be asked: an address literal or a cache hit.
     package var immediate: (_ query: ResolveQuery) -> Destination?
+    /// Lets what was sent leave now. Only where sending is batched.
+    package var flush: () -> Void = {}
+    /// Calls a target at the end of the pass, where sending is batched; nil where a datagram leaves at once.
+    package var atEndOfPass: ((any PassEndTarget) -> Void)?
 
     package init(
         now: @escaping () -> Int, arm: @escaping (Int) -> Void,
@@ -56,5 +60,7 @@ extension WorkerPort {
             socket: { address, transport in transport == .udp ? udp.socket(for: address) : nil },
             resolve: { query, completion in _ = resolver.resolve(query, on: process, completion: completion) },
             immediate: { resolver.immediate($0) })
+        flush = { udp.flush() }
+        atEndOfPass = { [unowned reactor] in reactor.atEndOfPass($0) }
     }
 }

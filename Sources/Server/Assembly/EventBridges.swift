@@ -1,44 +1,10 @@
 import Bytes
 import Events
 import JSONRPC
-import Location
 import Logging
 import Modules
 import RouteRuntime
 import Synchronization
-
-/// Location changes as `E_UL_*` events.
-enum LocationEvents {
-    static func observer(_ events: EventInterface) -> LocationObserver {
-        LocationObserver(
-            isInterested: {
-                EventNames.location.contains { name in events.event(named: name).map { events.isWanted($0) } ?? false }
-            },
-            notify: { change in
-                guard let event = events.event(named: change.kind.name.description) else { return }
-                events.raise(event, .named(parameters(change)))
-            })
-    }
-
-    private static func parameters(_ change: LocationEvent) -> JSONObject {
-        var object: JSONObject = ["domain": .string(change.domain.string), "aor": .string(change.aor.string)]
-        guard let binding = change.binding else { return object }
-        object.append("uri", .string(binding.contact.string))
-        object.append("received", .string(binding.received.string))
-        object.append("path", .string(binding.path.string))
-        object.append("qval", .integer(max(0, binding.q) / 100))
-        object.append("user_agent", .string(binding.userAgent.string))
-        object.append("socket", .string(binding.socket.string))
-        object.append("bflags", .integer(Int(binding.branchFlags)))
-        object.append("expires", .integer(binding.expires))
-        object.append("callid", .string(binding.callID.string))
-        object.append("cseq", .integer(binding.cseq))
-        object.append("attr", .string(binding.attributes.string))
-        object.append("latency", .integer(0))
-        object.append("shtag", "")
-        return object
-    }
-}
 
 extension EventOutlet {
     /// Events that modules raise go to the event interface; each is published when it is raised first.

@@ -53,7 +53,7 @@ package final class ServerInstance {
         settings = try GlobalSettings(script: script, options: options)
         let configured = try options.sockets.map { text throws(ConfigurationError) in
             try ListenerConfiguration.parse(text)
-        }
+        }.flatMap(\.self)
         plan = try ListenerPlan(
             configured.isEmpty ? ListenerConfiguration.listeners(of: script) : configured, settings: settings,
             script: script)
@@ -72,13 +72,14 @@ package final class ServerInstance {
         if script.isLoaded("usrloc") { for name in EventNames.location { events.publish(name) } }
         if settings.outputs.contains(.event) { relay.connect(events) }
         parameters = ModuleParameters(script.moduleParameters)
-        location = LocationStore(observer: LocationEvents.observer(events))
+        let outlet = EventOutlet.to(events)
+        location = LocationStore(observer: .raising(outlet))
         let flags = FlagNames()
         host = ScriptHost(scriptSockets: plan.scriptSockets, flags: flags)
         environment = ModuleEnvironment(
             parameters: parameters,
             addresses: LocalAddresses(sockets: host.scriptSockets, aliases: script.aliases), flags: flags,
-            location: location, statistics: statistics, events: .to(events), now: { time(nil) },
+            location: location, statistics: statistics, events: outlet, now: { time(nil) },
             log: { [logger] level, text in logger.log(level: level.swiftLevel, "\(text)") })
         let parts = try ScriptAssembly.make(
             script: script, settings: settings, options: options, plan: plan, host: host, environment: environment,

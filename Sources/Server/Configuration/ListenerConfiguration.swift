@@ -29,59 +29,29 @@ package struct ListenerConfiguration: Sendable {
 extension ListenerConfiguration {
     /// One for each port of each socket of the script.
     package static func listeners(of script: Script) -> [ListenerConfiguration] {
-        script.sockets.flatMap { socket in
-            let ports = socket.ports.isEmpty ? [portDefault(socket.transport)] : socket.ports
-            return ports.map { port in
-                ListenerConfiguration(
-                    transport: socket.transport, host: socket.host, hostKind: socket.hostKind, port: port,
-                    options: socket.options, location: socket.location)
-            }
+        script.sockets.flatMap { listeners(of: $0, location: $0.location) }
+    }
+
+    private static func listeners(
+        of socket: SocketDefinition, location: SourceLocation?
+    ) -> [ListenerConfiguration] {
+        let ports = socket.ports.isEmpty ? [portDefault(socket.transport)] : socket.ports
+        return ports.map { port in
+            ListenerConfiguration(
+                transport: socket.transport, host: socket.host, hostKind: socket.hostKind, port: port,
+                options: socket.options, location: location)
         }
     }
 
-    /// Reads `[proto:]host[:port]` as `-l` takes it.
-    package static func parse(_ text: String) throws(ConfigurationError) -> ListenerConfiguration {
-        func refuse(_ why: String) -> ConfigurationError {
-            ConfigurationError(
-                "-l \(text): \(why)", hint: "write it as proto:address[:port], for example -l udp:127.0.0.1:5060")
+    /// Reads a socket as `-l` takes it: `[proto:]host[:port]`, one listener for each of its ports.
+    package static func parse(_ text: String) throws(ConfigurationError) -> [ListenerConfiguration] {
+        let isNamed = ["udp:", "tcp:", "tls:", "ws:", "wss:", "sctp:"].contains { text.hasPrefix($0) }
+        switch SocketDefinition.parse(isNamed ? text : "udp:\(text)") {
+        case .success(let socket): return listeners(of: socket, location: nil)
+        case .failure(let error):
+            throw ConfigurationError(
+                "-l \(text): \(error.message)",
+                hint: error.hint ?? "write it as proto:address[:port], for example -l udp:127.0.0.1:5060")
         }
-        var rest = Substring(text)
-        var transport = "udp"
-        if let colon = rest.firstIndex(of: ":"),
-            ["udp", "tcp", "tls", "ws", "wss", "sctp"].contains(rest[..<colon].lowercased())
-        {
-            transport = rest[..<colon].lowercased()
-            rest = rest[rest.index(after: colon)...]
-        }
-        var host = rest
-        var port = portDefault(transport)
-        var hostKind = SocketDefinition.HostKind.name
-        if rest.first == "[" {
-            guard let close = rest.firstIndex(of: "]") else { throw refuse("the bracket is not closed") }
-            host = rest[rest.index(after: rest.startIndex)..<close]
-            hostKind = .ipv6
-            rest = rest[rest.index(after: close)...]
-        } else {
-            let end = rest.firstIndex(of: ":") ?? rest.endIndex
-            host = rest[..<end]
-            rest = rest[end...]
-            if host == "*" {
-                hostKind = .any
-            } else if host.allSatisfy({ $0.isNumber || $0 == "." }) {
-                hostKind = .ipv4
-            }
-        }
-        if rest.first == ":" {
-            guard let number = UInt16(rest.dropFirst()), number > 0 else {
-                throw refuse("'\(rest.dropFirst())' is not a port")
-            }
-            port = number
-        } else if !rest.isEmpty {
-            throw refuse("'\(rest)' was not expected")
-        }
-        guard !host.isEmpty else { throw refuse("the address is missing") }
-        return ListenerConfiguration(
-            transport: transport, host: String(host), hostKind: hostKind, port: port, options: SocketOptions(),
-            location: nil)
     }
 }

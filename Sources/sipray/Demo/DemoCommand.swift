@@ -1,9 +1,5 @@
 import ArgumentParser
-import Demo
-import Glibc
-import Management
-import ProfileAnalysis
-import Reactor
+import Modules
 
 /// `sipray demo`: a server, registrations, calls, and the live X-ray of it, with nothing to install or configure.
 struct DemoCommand: ParsableCommand {
@@ -57,9 +53,7 @@ struct DemoCommand: ParsableCommand {
 
     func run() throws {
         if showScript {
-            print(
-                DemoScript.text(
-                    socket: "127.0.0.1:5060", management: "udp:127.0.0.1:8090", workers: workers), terminator: "")
+            Output().write([ResidentialScript.text(udpWorkers: workers)])
             return
         }
         Interruption.install()

@@ -1,6 +1,7 @@
 import Demo
 import Glibc
 import Management
+import Modules
 import ProfileAnalysis
 import Reactor
 
@@ -34,8 +35,8 @@ final class DemoRun {
     }
 
     func run() throws {
-        let server = try DemoServer { [workers] socket, management in
-            DemoScript.text(socket: socket, management: management, workers: workers)
+        let server = try DemoServer { [workers] socket, fifo in
+            ResidentialScript.text(sockets: [socket], udpWorkers: workers, fifoName: fifo)
         }
         defer { server.stop() }
         let client = ManagementClient(server.management, timeoutMilliseconds: 500)
@@ -52,7 +53,7 @@ final class DemoRun {
         let socket = try EventSocket(nil, for: server.management)
         defer { socket.close() }
         say("profiling  core:profiling_proc level=\(level), events to \(socket.address)")
-        say("calls      \(calls) at \(rateText) a second, every tenth called number is busy\n")
+        say("calls      \(calls) at \(rateText) a second, every tenth called number is busy and goes to the mailbox\n")
         var view = LiveView(
             LiveView.Options(isColoured: style.isColoured, utcOffsetSeconds: Output.utcOffsetSeconds()))
         do {
@@ -64,7 +65,7 @@ final class DemoRun {
         }
         session.end()
         report(traffic, view)
-        if traffic.counts.failed > traffic.counts.refused[486, default: 0] {
+        if traffic.counts.failed > 0, !Interruption.isRequested {
             throw Failure(description: "\(traffic.counts.failed) of \(calls) calls failed")
         }
     }
@@ -75,7 +76,9 @@ final class DemoRun {
 
     private func waitUntilUp(_ server: DemoServer, _ client: ManagementClient) throws {
         for _ in 0..<100 {
-            guard server.isRunning else { throw Failure(description: "the server ended while it started") }
+            guard server.isRunning else {
+                throw Failure(description: "the server ended while it started:\n\(server.log)")
+            }
             if (try? client.call("version")) != nil { return }
             usleep(20_000)
         }

@@ -13,20 +13,24 @@ final class DemoServer {
         let description: String
     }
 
-    /// Starts it. `script` makes the text from the SIP socket and the management socket.
-    init(script: (_ socket: String, _ management: String) -> String) throws {
+    /// Starts it. `script` makes the text from the SIP socket and the path of the management FIFO.
+    init(script: (_ socket: String, _ fifo: String) -> String) throws {
         var template = Array("/tmp/sipray-demo-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw Failure(description: "/tmp: \(String(cString: strerror(errno)))") }
         directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        let (sip, managementPort) = (try DemoServer.freePort(), try DemoServer.freePort())
-        guard let address = SocketAddress(host: "127.0.0.1", port: sip) else {
-            throw Failure(description: "127.0.0.1 is no address")
-        }
-        self.address = address
-        management = .udp(host: "127.0.0.1", port: managementPort)
-        let text = script(address.description, "udp:127.0.0.1:\(managementPort)")
-        try DemoServer.write(text, to: "\(directory)/demo.cfg")
-        pid = try DemoServer.spawn("\(directory)/demo.cfg")
+        address = SocketAddress(127, 0, 0, 1, port: try DemoServer.freePort())
+        management = .fifo(path: "\(directory)/fifo", replyDirectory: "/tmp")
+        try DemoServer.write(script("udp:\(address)", "\(directory)/fifo"), to: "\(directory)/demo.cfg")
+        pid = try DemoServer.spawn(in: directory)
+    }
+
+    /// The last lines that the server logged: for when it does not start.
+    var log: String {
+        guard let file = fopen("\(directory)/log", "r") else { return "" }
+        defer { fclose(file) }
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        let count = fread(&bytes, 1, bytes.count, file)
+        return String(decoding: bytes[..<count], as: UTF8.self)
     }
 
     /// True until the child has ended.
@@ -40,7 +44,7 @@ final class DemoServer {
         kill(pid, SIGTERM)
         var status: Int32 = 0
         waitpid(pid, &status, 0)
-        unlink("\(directory)/demo.cfg")
+        for name in ["demo.cfg", "log", "fifo"] { unlink("\(directory)/\(name)") }
         rmdir(directory)
     }
 
@@ -70,12 +74,24 @@ final class DemoServer {
         }
     }
 
-    private static func spawn(_ script: String) throws -> pid_t {
+    /// The child's directory is the demo's, so that records name the script `demo.cfg`; it logs into a file there.
+    private static func spawn(in directory: String) throws -> pid_t {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(
+            &actions, STDERR_FILENO, "\(directory)/log", O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        let here = open(".", O_RDONLY | O_CLOEXEC)
+        defer { close(here) }
+        guard chdir(directory) == 0 else {
+            throw Failure(description: "\(directory): \(String(cString: strerror(errno)))")
+        }
+        defer { fchdir(here) }
         var pid: pid_t = 0
         var arguments: [UnsafeMutablePointer<CChar>?] =
-            ["sipray", "serve", script].map { (text: String) in strdup(text) } + [nil]
+            ["sipray", "serve", "demo.cfg"].map { (text: String) in strdup(text) } + [nil]
         defer { for argument in arguments { free(argument) } }
-        let code = posix_spawn(&pid, "/proc/self/exe", nil, nil, &arguments, environ)
+        let code = posix_spawn(&pid, "/proc/self/exe", &actions, nil, &arguments, environ)
         guard code == 0 else {
             throw Failure(description: "the server does not start: \(String(cString: strerror(code)))")
         }
