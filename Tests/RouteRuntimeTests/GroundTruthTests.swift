@@ -89,7 +89,7 @@ import Testing
     }
 
     @Test func kindErrorsWarnWithFileAndLine() throws {
-        let harness = try ScriptHarness("$var(s) = \"abc\";\nif ($var(s) == 5) note(\"then\");") { $0.logLevel = 2 }
+        let harness = try ScriptHarness("$var(s) = \"abc\";\nif ($var(s) == 5) note(\"then\");")
         try harness.run()
         #expect(harness.recorder.logs.contains { $0.contains("test.cfg:3:") && $0.contains("invalid == operation") })
     }
