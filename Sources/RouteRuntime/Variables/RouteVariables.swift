@@ -34,8 +34,10 @@ enum RouteVariables {
         guard access.token >= 0 else {
             return events.first { $0.name == (access.inner ?? .empty) }?.value ?? .null
         }
-        guard let frame = access.run.frames.last else { return .null }
-        if access.run.frames.count == 1, frame.parameterCount == 0, !events.isEmpty {
+        let depth = access.run.frames.count
+        guard depth > 0 else { return .null }
+        let frame = access.run.frames[depth - 1]
+        if depth == 1, frame.parameterCount == 0, !events.isEmpty {
             return events.indices.contains(access.token - 1) ? events[access.token - 1].value : .null
         }
         guard (1...max(1, frame.parameterCount)).contains(access.token), frame.parameterCount > 0 else { return .null }
