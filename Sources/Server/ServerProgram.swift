@@ -15,28 +15,54 @@ package enum ServerProgram {
 
     /// Reads, checks and runs a script until a signal or `kill`. The exit status: 0, or 1 when it was refused.
     package static func run(_ options: StartOptions) -> Int32 {
-        let analysis = ScriptAnalysis.analyse(path: options.scriptPath, catalogue: .sipray)
-        if !analysis.diagnostics.isEmpty { complain(analysis.render(colour: isatty(STDERR_FILENO) == 1)) }
-        guard analysis.isAccepted else { return 1 }
+        guard let script = accept(options) else { return 1 }
         do throws(ConfigurationError) {
-            let server = try ServerInstance(script: analysis.script, options: options)
-            try Surroundings.apply(server.settings, options, logger: server.logger)
+            let server = try ServerInstance(script: script, options: options)
+            let pidFile = options.pidFile.map { PIDFile(path: $0) }
+            try Surroundings.apply(server.settings, logger: server.logger)
             let signals = try SignalWatch(on: server.attendant)
-            try server.start()
+            // Before the start: management may ask for the end as soon as it is there.
             attendant.withLock { $0 = server.attendant }
+            defer { attendant.withLock { $0 = nil } }
+            try server.start()
+            do throws(ConfigurationError) {
+                try pidFile?.write()
+            } catch {
+                server.stop()
+                throw error
+            }
             server.attendant.reactor.run()
-            attendant.withLock { $0 = nil }
             server.logger.notice("ending")
             alarm(stopSecondsMax)
             server.stop()
             alarm(0)
             signals.close()
-            Surroundings.withdraw(options)
+            pidFile?.remove()
             return 0
         } catch {
             complain("sipray serve: \(error)")
             return 1
         }
+    }
+
+    /// Checks all that can be checked without opening anything (`-c`). The exit status: 0, or 1 when it would be refused.
+    package static func check(_ options: StartOptions) -> Int32 {
+        guard let script = accept(options) else { return 1 }
+        do throws(ConfigurationError) {
+            _ = try ServerInstance(script: script, options: options)
+            complain("\(script.fileName): the script is good")
+            return 0
+        } catch {
+            complain("sipray serve: \(error)")
+            return 1
+        }
+    }
+
+    /// Reads the script and tells what is wrong with it; nil when it is refused.
+    private static func accept(_ options: StartOptions) -> Script? {
+        let analysis = ScriptAnalysis.analyse(path: options.scriptPath, catalogue: .sipray)
+        if !analysis.diagnostics.isEmpty { complain(analysis.render(colour: isatty(STDERR_FILENO) == 1)) }
+        return analysis.isAccepted ? analysis.script : nil
     }
 
     /// Makes `run` return soon. Any thread; harmless when nothing runs.

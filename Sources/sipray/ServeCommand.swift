@@ -101,7 +101,7 @@ struct ServeCommand: ParsableCommand {
         }
         if workers != nil { options.notes.append("-n is taken and does nothing: set udp_workers in the script") }
         if tcpWorkers != nil { options.notes.append("-N is taken and does nothing: there are no connections yet") }
-        let status = ServerProgram.run(options)
+        let status = check || checkAll ? ServerProgram.check(options) : ServerProgram.run(options)
         if status != 0 { throw ExitCode(status) }
     }
 }

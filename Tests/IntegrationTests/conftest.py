@@ -93,12 +93,13 @@ class Server:
 
     def __init__(self, directory, template, arguments=(), wait=True, **values):
         self.directory = pathlib.Path(directory)
+        umask = values.pop("umask", -1)
         self.address = values.pop("address", "127.0.0.1")
         self.port = values.pop("port", None) or free_port(self.address)
         self.mi_port = free_port()
         self.fifo = str(self.directory / "fifo")
         values = dict(ADDRESS=self.address, PORT=self.port, MI_PORT=self.mi_port, FIFO=self.fifo,
-                      DIR=str(self.directory), **{"WORKERS": 2, **values})
+                      DIR=str(self.directory), **{"WORKERS": 2, "EXTRA": "", "ROUTE": "", **values})
         text = (HERE / "cfg" / template).read_text() if "\n" not in template else template
         for key, value in values.items():
             text = text.replace("@%s@" % key, str(value))
@@ -107,7 +108,8 @@ class Server:
         self.log_path = self.directory / "log"
         self.log = open(self.log_path, "wb")
         self.process = subprocess.Popen([SIPRAY, "serve", str(self.cfg), *arguments], stdout=self.log,
-                                        stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=self.directory)
+                                        stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=self.directory,
+                                        umask=umask)
         self.identifier = 0
         if wait:
             wait_for(self._ready, "the server to answer on its management socket\n" + self.tail())

@@ -14,6 +14,9 @@ package struct FileAccess: Hashable, Sendable {
         self.group = group
     }
 
+    /// Whether user and group are known on this machine.
+    package func check() throws(ManagementSetupError) { _ = try ids() }
+
     /// Owner and group as numbers; `uid_t.max` where nothing is to be changed.
     func ids() throws(ManagementSetupError) -> (user: uid_t, group: gid_t) {
         var ids = (user: uid_t.max, group: gid_t.max)

@@ -30,6 +30,7 @@ package final class ServerInstance {
     let options: StartOptions
     let settings: GlobalSettings
     let plan: ListenerPlan
+    let managementPlan: ManagementPlan
     let statistics: Statistics
     let logSettings: LogSettings
     let location: LocationStore
@@ -72,6 +73,7 @@ package final class ServerInstance {
         if script.isLoaded("usrloc") { for name in EventNames.location { events.publish(name) } }
         if settings.outputs.contains(.event) { relay.connect(events) }
         parameters = ModuleParameters(script.moduleParameters)
+        managementPlan = try ManagementPlan(script, parameters)
         let outlet = EventOutlet.to(events)
         location = LocationStore(observer: .raising(outlet))
         let flags = FlagNames()
@@ -108,7 +110,7 @@ package final class ServerInstance {
                 )
             }
             UDPStatistics.registerGauges(statistics, listeners: listeners)
-            management = try ManagementServers(self)
+            management = try ManagementServers(self, managementPlan)
             let timers = try makeTimerProcesses()
             try makeReceivers()
             CoreStatistics.register(on: statistics, startedAt: startedAt)
