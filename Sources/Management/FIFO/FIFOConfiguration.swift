@@ -8,7 +8,7 @@ package struct FIFOConfiguration: Hashable, Sendable {
     package var replyDirectory: String
     /// Bytes of a request.
     package var requestBytesMax = 1 << 20
-    /// Replies that wait for their clients to read; one more is dropped.
+    /// Replies that wait for their clients to read; with one more the oldest is dropped.
     package var repliesWaitingMax = 64
     /// How long a client may take to open its reply FIFO and read it.
     package var replyMilliseconds = 5_000

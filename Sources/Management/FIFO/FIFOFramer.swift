@@ -11,8 +11,8 @@ enum FIFOFrame: Hashable {
 /// Cuts the byte stream of the FIFO into requests `:NAME:{json}`. Pure and bounded.
 ///
 /// Nothing but JSON's own brackets says where a request ends. So a request that some client wrote by half would swallow
-/// what others write after it. It is given up when a piece arrives that begins like a request, or when it was waited
-/// for long enough (``abandon()``); what was swallowed is looked for and carried out.
+/// what others write after it. It is given up when a piece or a line begins like a request (no line of JSON does), or when
+/// it was waited for long enough (``abandon()``); what was swallowed is looked for and carried out.
 struct FIFOFramer {
     /// Bytes of a reply name.
     static let nameBytesMax = 200
@@ -42,9 +42,15 @@ struct FIFOFramer {
         return frames()
     }
 
-    /// Gives up what is incomplete; gives it as a bad frame, and requests found after it.
+    /// Gives up what is incomplete; gives it as a bad frame, and requests found after it. Only what stands last may wait
+    /// once more.
     mutating func abandon() -> [FIFOFrame] {
         giveUp(.incomplete)
+        while step() {}
+        while Self.firstRequest(in: buffer, from: 1) != nil {
+            giveUp(.incomplete)
+            while step() {}
+        }
         return frames()
     }
 
@@ -73,16 +79,26 @@ struct FIFOFramer {
         while start < buffer.count, Self.isBlank(buffer[start]) { start += 1 }
         guard start < buffer.count else { return false }
         guard buffer[start] == UInt8(ascii: "{") || buffer[start] == UInt8(ascii: "[") else {
+            if Self.startsRequest(buffer, at: start) { return giveUp(header, before: start) }
             let end = buffer[start...].firstIndex(of: UInt8(ascii: "\n")) ?? buffer.count
             take(header, start..<end)
             return true
         }
-        guard let end = scanEnd(from: start) else {
+        switch scanEnd(from: start) {
+        case .end(let end): take(header, start..<end)
+        case .nextRequest(let next): return giveUp(header, before: next)
+        case .more:
             guard buffer.count > requestBytesMax else { return false }
             giveUp(.tooLong)
-            return true
         }
-        take(header, start..<end)
+        return true
+    }
+
+    /// Gives up the request in front, because another one begins at `next`.
+    private mutating func giveUp(_ name: Range<Int>, before next: Int) -> Bool {
+        ready.append(.bad(replyName: Array(buffer[name]), .incomplete))
+        buffer.removeFirst(next)
+        scan = Scan()
         return true
     }
 
@@ -129,12 +145,23 @@ struct FIFOFramer {
         if count > 0 { buffer.removeFirst(count) }
     }
 
-    /// The index after the bracket that closes the one at `start`.
-    private mutating func scanEnd(from start: Int) -> Int? {
+    private enum ScanResult {
+        /// The index after the bracket that closes the first one.
+        case end(Int)
+        /// A line begins another request.
+        case nextRequest(Int)
+        case more
+    }
+
+    /// Looks for the bracket that closes the one at `start`.
+    private mutating func scanEnd(from start: Int) -> ScanResult {
         if scan.offset == 0 { scan.offset = start }
         while scan.offset < buffer.count {
             let byte = buffer[scan.offset]
             scan.offset += 1
+            if byte == UInt8(ascii: "\n"), Self.startsRequest(buffer, at: scan.offset) {
+                return .nextRequest(scan.offset)
+            }
             if scan.isEscaped {
                 scan.isEscaped = false
             } else if scan.isInString {
@@ -146,10 +173,10 @@ struct FIFOFramer {
                 scan.depth += 1
             } else if byte == UInt8(ascii: "}") || byte == UInt8(ascii: "]") {
                 scan.depth -= 1
-                if scan.depth == 0 { return scan.offset }
+                if scan.depth == 0 { return .end(scan.offset) }
             }
         }
-        return nil
+        return .more
     }
 
     private static func isBlank(_ byte: UInt8) -> Bool {

@@ -60,7 +60,8 @@ final class FIFOReply {
         start()
     }
 
-    func cancel() { finish("the server ends") }
+    /// Gives it up.
+    func cancel(_ reason: String) { finish(reason) }
 
     private func write() {
         while written < bytes.count {

@@ -22,7 +22,8 @@ package final class FIFOServer: @unchecked Sendable {
     private var registration: Registration?
     private var restTimer: Timer?
     private var checkTimer: Timer?
-    private var replies: [ObjectIdentifier: FIFOReply] = [:]
+    /// Those that wait for their clients, the oldest first.
+    private var replies: [FIFOReply] = []
     private var chunk = [UInt8](repeating: 0, count: 65536)
 
     private static let restSite = ReactorSites.timer("mi_fifo rest")
@@ -56,10 +57,10 @@ package final class FIFOServer: @unchecked Sendable {
         restTimer?.cancel()
         // Who asked for the end (`kill`) is given a moment to fetch the answer.
         for _ in 0..<Self.lastTries where !replies.isEmpty {
-            for reply in replies.values { reply.retry() }
+            for reply in replies { reply.retry() }
             usleep(UInt32(Self.lastTryMicroseconds))
         }
-        for reply in replies.values { reply.cancel() }
+        for reply in replies { reply.cancel("the server ends") }
         registration?.remove()
         if let identity, identity.isSameFile(as: FileIdentity(path: configuration.path)) { unlink(configuration.path) }
         if descriptor >= 0 { close(descriptor) }
@@ -187,18 +188,20 @@ package final class FIFOServer: @unchecked Sendable {
 
     private func send(_ reply: RPCReply, to name: [UInt8]) {
         guard !name.isEmpty else { return }
-        guard replies.count < configuration.repliesWaitingMax else {
-            return logger.warning("management reply dropped: \(replies.count) wait for their clients")
-        }
         let path = configuration.replyDirectory + "/" + String(decoding: name, as: UTF8.self)
         let fifo = FIFOReply(
             path: path, bytes: reply.serialized(), reactor: process.reactor,
             milliseconds: configuration.replyMilliseconds
         ) { [weak self] fifo, reason in
-            self?.replies[ObjectIdentifier(fifo)] = nil
+            self?.replies.removeAll { $0 === fifo }
             if let reason { self?.logger.warning("management reply to \(path) dropped: \(reason)") }
         }
-        replies[ObjectIdentifier(fifo)] = fifo
+        replies.append(fifo)
         fifo.start()
+        // Most clients wait for their answer already. Who let others pile up loses the oldest, so that no client can keep
+        // the answers of the rest away.
+        if replies.count > configuration.repliesWaitingMax {
+            replies.first?.cancel("\(configuration.repliesWaitingMax) replies wait for their clients")
+        }
     }
 }
