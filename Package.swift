@@ -4,12 +4,19 @@
 import PackageDescription
 
 /// Settings of every Swift target: Swift 6 language mode comes with the tools version.
-let settings: [SwiftSetting] = [
+let librarySettings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .treatAllWarnings(as: .error),
 ]
+
+/// The server's own targets: release builds optimise over targets and leave out the dynamic exclusivity checks, which debug
+/// builds, and so the tests, make. Not for the products that others depend on.
+let settings =
+    librarySettings + [
+        .unsafeFlags(["-enforce-exclusivity=unchecked", "-cross-module-optimization"], .when(configuration: .release))
+    ]
 
 /// Targets that read hostile or untrusted text use no unsafe construct that is not marked as such.
 let strictSettings = settings + [.strictMemorySafety()]
@@ -36,7 +43,7 @@ let package = Package(
         .systemLibrary(name: "CAres", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
         .target(name: "Bytes", swiftSettings: settings),
         // F1
-        .target(name: "Profiling", dependencies: ["CPlatform"], swiftSettings: settings),
+        .target(name: "Profiling", dependencies: ["CPlatform"], swiftSettings: librarySettings),
         .target(name: "SIPMessage", dependencies: ["Bytes"], swiftSettings: strictSettings),
         .target(name: "RouteLanguage", dependencies: ["Bytes"], swiftSettings: strictSettings),
         .target(name: "JSONRPC", swiftSettings: strictSettings),
@@ -44,7 +51,7 @@ let package = Package(
         .target(name: "Reactor", dependencies: ["Profiling", "CPlatform"], swiftSettings: settings),
         .target(name: "SIPTransaction", dependencies: ["SIPMessage", "Bytes"], swiftSettings: strictSettings),
         .target(name: "ProfileAnalysis", dependencies: ["Profiling", "JSONRPC"], swiftSettings: settings),
-        .target(name: "ProfilingTracing", dependencies: ["Profiling", tracing], swiftSettings: settings),
+        .target(name: "ProfilingTracing", dependencies: ["Profiling", tracing], swiftSettings: librarySettings),
         // F3
         .target(
             name: "SIPTransport",

@@ -141,7 +141,7 @@ def one_run(kind, options, directory):
         def load(calls, local):
             name = {"call": "uac_call"}.get(options.scenario, options.scenario)
             return subprocess.run(["sipp", "-sf", str(SCENARIOS / (name + ".xml")), "-i", "127.0.0.1", "-p", str(local),
-                                   "-m", str(calls), "-r", str(options.rate), "-l", "20000", "-s", "callee", "-nostdin",
+                                   "-m", str(calls), "-r", str(options.rate), "-l", "9000", "-s", "callee", "-nostdin",
                                    "-timeout", "120", "127.0.0.1:%d" % port], **quiet).returncode
 
         if options.scenario == "call":
