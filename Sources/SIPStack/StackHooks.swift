@@ -69,8 +69,9 @@ package struct StackHooks: Sendable {
     /// Jobs before the request hook; false ends the request's processing. Only when there are some does
     /// `request_pre_script` show among the records.
     package var preScript: [@Sendable (InboundRequest, StackWorker) -> Bool] = []
-    /// A request that could not be read; it was answered or dropped already.
-    package var badMessage: (@Sendable (MessageError, SocketAddress, ListenSocket, StackWorker) -> Void)?
+    /// A request whose first line could be read but not the rest (`MessageError.partial`). True: it was seen to; false: the
+    /// stack answers what can be answered.
+    package var badRequest: (@Sendable (MessageError, InboundRequest, StackWorker) -> Bool)?
 
     package init(request: @escaping @Sendable (InboundRequest, StackWorker) -> Void) {
         self.request = request

@@ -59,6 +59,7 @@ final class TMHarness: @unchecked Sendable {
         var core = CoreHost()
         core.forward = host.forwardFunction
         core.send = host.sendFunction
+        CoreFunctions.connect(&core, host: host, filter: DestinationFilter(analysis.script.blacklists))
         let addresses = environment.addresses
         core.isMyself = { addresses.contains(host: $0, port: $1, transport: $2) }
         let bindings =

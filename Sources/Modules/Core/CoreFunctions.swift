@@ -19,23 +19,14 @@ package enum CoreFunctions {
             else { return false }
             return bond.members.contains { addresses.socket(described: ByteString($0)) == socket }
         }
-        let names = blacklists.map { ByteString($0.name) }
-        core.blacklist = { name in names.firstIndex(of: name) }
-        core.isBlacklisted = { list, call in isBlacklisted(blacklists[list], call) }
+        connect(&core, host: host, filter: DestinationFilter(blacklists))
     }
 
-    /// Whether address, port and transport of a `check_blacklist_rule()` match a rule.
-    private static func isBlacklisted(_ list: DestinationBlacklist, _ call: borrowing Call) -> Bool {
-        guard let address = call.string(1).flatMap({ IPText.parse($0) }) else { return false }
-        let port = call.integer(2) ?? 0
-        let transport = call.string(3)
-        for rule in list.rules {
-            let isMatch =
-                rule.network.contains(address)
-                && (rule.port == 0 || port == 0 || Int(rule.port) == port)
-                && (rule.transport.map { name in transport?.equalsIgnoringCase(ByteString(name)) ?? true } ?? true)
-            if isMatch != rule.isNegated { return true }
-        }
-        return false
+    /// Puts the blacklists to work: for the functions about them, and for everything that sends requests.
+    package static func connect(_ core: inout CoreHost, host: ScriptHost, filter: DestinationFilter) {
+        host.filter = filter
+        core.blacklist = { filter.index(of: $0) }
+        core.defaultBlacklists = filter.defaults
+        core.isBlacklisted = { list, call in filter.contains(list, call) }
     }
 }

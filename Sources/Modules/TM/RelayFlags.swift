@@ -12,7 +12,7 @@ struct RelayFlags: OptionSet {
     static let noFailover = RelayFlags(rawValue: 0x04)
     /// A CANCEL's Reason is passed on.
     static let passReason = RelayFlags(rawValue: 0x08)
-    /// RFC 3841 no-cancel: accepted, the branches of an answered call are cancelled all the same.
+    /// The caller's `no-cancel` is followed: an answered call leaves its other branches ringing (RFC 3841 §9.1).
     static let allowNoCancel = RelayFlags(rawValue: 0x10)
 
     init(rawValue: Int) { self.rawValue = rawValue }
@@ -53,5 +53,6 @@ enum RelayCode {
     static let badMessage: Int32 = -2
     static let noDestination: Int32 = -3
     static let badDestination: Int32 = -4
+    static let filtered: Int32 = -5
     static let sendFailed: Int32 = -6
 }

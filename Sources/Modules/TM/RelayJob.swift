@@ -24,6 +24,13 @@ final class RelayJob {
     private var contexts: [MessageContext] = []
     private var outgoing: [OutgoingBranch] = []
     private var failure: Int32 = RelayCode.noDestination
+    /// The branches come from outside of the transaction's own routes (`t_inject_branches`).
+    var injection: Injection?
+
+    struct Injection {
+        /// No others will follow.
+        let isLast: Bool
+    }
 
     init(
         host: ScriptHost, worker: StackWorker, run: ScriptRun, state: TMState, transaction: Transaction,
@@ -98,8 +105,14 @@ final class RelayJob {
 
     private func take(_ result: Result<[Destination], NextHopError>, _ branch: MessageContext) {
         next += 1
-        guard case .success(let destinations) = result, !destinations.isEmpty else {
+        guard case .success(let found) = result, !found.isEmpty else {
             failure = RelayCode.badDestination
+            return
+        }
+        let isFiltered = found.contains { host.isBlocked($0, branch) }
+        let destinations = isFiltered ? found.filter { !host.isBlocked($0, branch) } : found
+        guard !destinations.isEmpty else {
+            failure = RelayCode.filtered
             return
         }
         // Known only now: what modules add when a request leaves, such as Record-Route, names the listener.
@@ -124,7 +137,10 @@ final class RelayJob {
     }
 
     private func send() -> Outcome {
-        guard !outgoing.isEmpty else { return fail(failure) }
+        guard !outgoing.isEmpty else {
+            if let injection { worker.noteInjected(transaction, count: 0, isLast: injection.isLast) }
+            return fail(failure)
+        }
         let values = state.values
         if values.request == nil { state.update { $0.request = snapshot() } }
         state.update { $0.messageFlags = context.messageFlags }
@@ -135,10 +151,17 @@ final class RelayJob {
         if let seconds = values.finalInviteTimeout {
             transaction.finalInviteResponseTimeout = UInt32(clamping: seconds * 1_000)
         }
-        if values.waitsForBranches { transaction.waitForBranches() }
+        if let count = values.awaitedBranches, injection == nil { transaction.waitForBranches(count: count) }
         context.branches.removeAll()
-        switch worker.relay(transaction, outgoing) {
+        let outcome = worker.relay(transaction, outgoing)
+        if let injection {
+            worker.noteInjected(transaction, count: outgoing.count, isLast: injection.isLast)
+        }
+        switch outcome {
         case .sent: return .yes
+        case .loop:
+            if answersFailure { worker.reply(transaction, status: 482, reason: "Loop Detected") }
+            return .done(RelayCode.error)
         case .noBranch: return fail(RelayCode.noDestination)
         case .failed: return fail(RelayCode.sendFailed)
         }

@@ -75,11 +75,15 @@ extension ScriptHost {
     ) -> Outcome {
         var answer: Outcome?
         var isAsking = true
-        worker.locate(query) { result in
+        worker.locate(query) { [self] result in
             let outcome: Outcome
             switch result {
             case .success(let destinations):
-                outcome = destinations.first.map { body($0) ? .yes : .done(RelayCode.sendFailed) } ?? .no
+                if let first = destinations.first(where: { !isBlocked($0, run.context) }) {
+                    outcome = body(first) ? .yes : .done(RelayCode.sendFailed)
+                } else {
+                    outcome = .done(destinations.isEmpty ? -1 : RelayCode.filtered)
+                }
             case .failure:
                 outcome = .done(RelayCode.badDestination)
             }

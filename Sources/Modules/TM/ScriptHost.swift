@@ -21,6 +21,8 @@ package final class ScriptHost: @unchecked Sendable {
     package let scriptSockets: [ScriptSocket]
     package let flags: FlagNames
     package var parameters = TMParameters()
+    /// The script's blacklists.
+    package var filter = DestinationFilter()
     private(set) var engine: ScriptEngine?
     private var requestRoute: RouteHandle?
     private var replyRoute: RouteHandle?
@@ -103,6 +105,7 @@ package final class ScriptHost: @unchecked Sendable {
         hooks.failure = { [self] transaction, best, worker, next in
             runFailure(transaction, best.branch, worker, next)
         }
+        hooks.badRequest = { [self] error, request, worker in runError(error, request, worker) }
         hooks.showsAllReplies = hasReplyRoute
         if hasLocalRoute {
             hooks.localRequest = { [self] message, transaction, worker, next in
@@ -191,6 +194,7 @@ package final class ScriptHost: @unchecked Sendable {
         target.destinationURI = nil
         target.path = nil
         let context = request.copyForBranch(target, index: winner ?? 0)
+        context.moduleState[ObjectIdentifier(FailureTarget.self)] = FailureTarget(target.uri)
         context.messageFlags = values.messageFlags
         context.reply = view?.response
         context.transaction = state
@@ -198,6 +202,18 @@ package final class ScriptHost: @unchecked Sendable {
             state.update { $0.messageFlags = context.messageFlags }
             next()
         }
+    }
+
+    /// The script's `error_route` for a request that could not be read; false when there is none, so that the stack answers.
+    private func runError(_ error: MessageError, _ request: InboundRequest, _ worker: StackWorker) -> Bool {
+        guard let errorRoute, let script = script(worker) else { return false }
+        let context = context(of: request, worker)
+        let reply = error.reply
+        context.error = ScriptError(
+            errorClass: 1, level: 1, info: ByteString(error.description), replyCode: reply?.status ?? 400,
+            replyReason: ByteString(reply?.reason ?? "Bad Request"))
+        script.run(TopRoute(errorRoute, as: .error, on: context)) { _ in }
+        return true
     }
 
     private func runLocal(
@@ -215,6 +231,25 @@ package final class ScriptHost: @unchecked Sendable {
         script.run(TopRoute(localRoute, as: .local, on: context)) { result in
             next(result.isDropped ? nil : context.edits)
         }
+    }
+}
+
+/// The request URI that a failure route began with: that of the branch that failed.
+final class FailureTarget {
+    let uri: ByteString
+    init(_ uri: ByteString) { self.uri = uri }
+}
+
+extension MessageContext {
+    /// What `t_relay()` sends to. In a failure route that added branches but left the request URI, which is that of the branch
+    /// that has just failed, these branches alone.
+    var relayBranches: [ScriptBranch] {
+        if !branches.isEmpty, let failed = moduleState[ObjectIdentifier(FailureTarget.self)] as? FailureTarget,
+            failed.uri == requestURI, destinationURI == nil
+        {
+            return branches
+        }
+        return allBranches
     }
 }
 

@@ -42,8 +42,9 @@ package struct TMModule: Sendable {
             },
             "t_inject_branches": { call in inject(call) },
             "t_wait_for_new_branches": { call in
-                call.context.makeTMState().update { $0.waitsForBranches = true }
-                call.context.tmTransaction?.waitForBranches()
+                let count = max(0, call.integer(0) ?? 0)
+                call.context.makeTMState().update { $0.awaitedBranches = count }
+                call.context.tmTransaction?.waitForBranches(count: count)
                 return .yes
             },
             "t_wait_no_more_branches": { call in
@@ -157,7 +158,7 @@ package struct TMModule: Sendable {
             default: break
             }
         }
-        return relayStateful(call, worker, flags, proxy, branches: call.context.allBranches)
+        return relayStateful(call, worker, flags, proxy, branches: call.context.relayBranches)
     }
 
     private func relayStateful(
@@ -169,6 +170,9 @@ package struct TMModule: Sendable {
             return outcome
         case .transaction(let transaction, let isNew):
             if flags.contains(.noFailover) { transaction.disableFailover() }
+            if flags.contains(.allowNoCancel), call.context.message.asksForNoCancel {
+                transaction.keepBranchesOnSuccess()
+            }
             return RelayJob(
                 host: host, worker: worker, run: call.run, state: call.context.makeTMState(),
                 transaction: transaction, answersFailure: isNew && !flags.contains(.noAutoReply), proxy: proxy,
@@ -200,42 +204,6 @@ package struct TMModule: Sendable {
         }
         worker.cancel(transaction, with: request, reason: reason)
         return .yes
-    }
-
-    private func replicate(_ call: borrowing Call) -> Outcome {
-        guard let worker = host.worker(call.process), let request = host.inbound(call.context),
-            let uri = call.string(0), call.context.message.method != .ack, call.context.message.method != .cancel
-        else { return .no }
-        var branches = [ScriptBranch(uri: uri)]
-        branches += call.context.branches
-        var sent = false
-        for branch in branches {
-            guard let destination = worker.locateNow(branch.destinationURI ?? branch.uri) else {
-                call.log(.error, "t_replicate: \(branch.uri) is no address that can be sent to at once")
-                continue
-            }
-            let outcome = worker.replicate(
-                request, edits: call.context.edits, requestURI: branch.uri, to: destination)
-            sent = outcome || sent
-        }
-        return Outcome(sent)
-    }
-
-    private func inject(_ call: borrowing Call) -> Outcome {
-        guard let worker = host.worker(call.process), let state = call.context.tmState,
-            let transaction = state.transaction
-        else { return .no }
-        guard call.string(0) == "msg" else {
-            call.log(.error, "t_inject_branches: SIPRay takes branches from \"msg\" only; it has no event_routing")
-            return .no
-        }
-        let flags = call.string(1)?.string ?? ""
-        if flags.contains("c") { worker.cancel(transaction, branches: BranchSet(rawValue: .max)) }
-        if flags.contains("l") { worker.stopWaitingForBranches(transaction) }
-        return RelayJob(
-            host: host, worker: worker, run: call.run, state: state, transaction: transaction, answersFailure: false,
-            proxy: nil, branches: call.context.allBranches
-        ).start()
     }
 
     // MARK: arming

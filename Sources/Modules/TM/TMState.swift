@@ -18,7 +18,8 @@ package final class TMState: @unchecked Sendable {
         var finalTimeout: Int?
         var finalInviteTimeout: Int?
         var cancelReason = ByteString.empty
-        var waitsForBranches = false
+        /// `t_wait_for_new_branches()` was called: for how many, 0 for any number.
+        var awaitedBranches: Int?
         /// Those who asked before there was a transaction.
         var followers: [TransactionFollower] = []
         /// The request with the script's changes, as it stood when it was relayed first.

@@ -88,24 +88,21 @@ enum BranchFunctions {
 
     // MARK: Serial forking
 
-    /// Where serialized branches wait: one value per branch, the next first, in text form.
-    private static let waiting: ByteString = "_serial_branches"
-
-    /// Turns parallel branches into serial ones: highest q first.
+    /// Turns parallel branches into serial ones: highest q first. They wait with the AVPs, so the transaction keeps them.
     @Sendable private static func serialize(_ call: borrowing Call) -> Outcome {
         let context = call.context
-        let avps = context.avps
-        if (call.integer(0) ?? 0) != 0 { avps.replaceAll(waiting, with: nil) }
-        guard !context.branches.isEmpty else { return .yes }
-        var all = [Branches.own(context)] + context.branches
-        if (call.integer(1) ?? 0) == 0 {
-            // Stable: branches of one q keep their order.
-            all = all.enumerated().sorted { left, right in
-                left.element.q != right.element.q
-                    ? left.element.q > right.element.q : left.offset < right.offset
-            }.map(\.element)
+        var all: [ScriptBranch] = []
+        if !context.branches.isEmpty {
+            all = [Branches.own(context)] + context.branches
+            if (call.integer(1) ?? 0) == 0 {
+                // Stable: branches of one q keep their order.
+                all = all.enumerated().sorted { left, right in
+                    left.element.q != right.element.q
+                        ? left.element.q > right.element.q : left.offset < right.offset
+                }.map(\.element)
+            }
         }
-        for branch in all { avps.append(waiting, .string(SerializedBranch.write(branch))) }
+        context.avps.serialize(all, clearing: (call.integer(0) ?? 0) != 0)
         context.branches.removeAll()
         return .yes
     }
@@ -113,40 +110,14 @@ enum BranchFunctions {
     /// Takes all waiting branches of the highest q. 1: more are waiting; 2: these were the last.
     @Sendable private static func next(_ call: borrowing Call) -> Outcome {
         let context = call.context
-        guard let first = take(context) else { return .no }
-        let isFailure = call.kind == .failure
-        if isFailure {
-            context.branches.removeAll()
-            guard Branches.append(first, to: context) else { return .no }
+        let (branches, hasMore) = context.avps.takeSerialBranches()
+        guard let first = branches.first else { return .no }
+        if call.kind == .failure {
+            context.branches = branches
         } else {
             Branches.setOwn(first, in: context)
+            context.branches += branches.dropFirst().prefix(ScriptBranch.countMax - 1 - context.branches.count)
         }
-        while let peek = context.avps.value(waiting)?.text.flatMap({ SerializedBranch.read($0) }), peek.q == first.q {
-            guard let branch = take(context), Branches.append(branch, to: context) else { break }
-        }
-        return .done(context.avps.value(waiting) == nil ? 2 : 1)
-    }
-
-    private static func take(_ context: MessageContext) -> ScriptBranch? {
-        context.avps.remove(waiting)?.text.flatMap { SerializedBranch.read($0) }
-    }
-}
-
-/// A branch in one text, so that it can wait in an AVP: fields between line feeds, which none of them can hold.
-enum SerializedBranch {
-    static func write(_ branch: ScriptBranch) -> ByteString {
-        ByteString.joined(
-            [
-                ByteString(decimal: branch.q), ByteString(decimal: Int(branch.flags)), branch.uri,
-                branch.destinationURI ?? .empty, branch.path ?? .empty, branch.received ?? .empty,
-            ], "\n")
-    }
-
-    static func read(_ text: ByteString) -> ScriptBranch? {
-        let fields = text.split(at: ASCII.lineFeed)
-        guard fields.count == 6, let q = fields[0].decimal(), let flags = fields[1].decimal() else { return nil }
-        return ScriptBranch(
-            uri: fields[2], destinationURI: fields[3].nonEmpty, path: fields[4].nonEmpty, q: q,
-            flags: UInt32(truncatingIfNeeded: flags), received: fields[5].nonEmpty)
+        return .done(hasMore ? 1 : 2)
     }
 }

@@ -14,6 +14,8 @@ package struct CoreHost: Sendable {
     package var isInBond: @Sendable (_ socket: ByteString, _ bond: ByteString) -> Bool
     /// The index of a `dst_blacklist`, nil when there is none of that name.
     package var blacklist: @Sendable (ByteString) -> Int?
+    /// Lists that are in use before a script chose any, one bit each.
+    package var defaultBlacklists: UInt64 = 0
     /// Whether an address lies in a blacklist.
     package var isBlacklisted: @Sendable (_ list: Int, _ call: borrowing Call) -> Bool
     /// Raises an event of the script: `raise_event()`.

@@ -93,7 +93,7 @@ enum SendingFunctions {
             call.log(.error, "\(call.name)(): there is no blacklist \"\(call.string(0)?.string ?? "")\"")
             return .no
         }
-        call.context.blacklists = change(call.context.blacklists ?? 0, 1 << UInt64(list))
+        call.context.blacklists = change(call.context.blacklists ?? host.defaultBlacklists, 1 << UInt64(list))
         return .yes
     }
 

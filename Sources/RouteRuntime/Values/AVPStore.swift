@@ -16,6 +16,8 @@ package final class AVPStore: Sendable {
 
     /// Oldest first, so that the newest value of a name is the last entry of that name.
     private let entries = Mutex<[Entry]>([])
+    /// What `serialize_branches()` left for `next_branches()`, the next first.
+    private let serialBranches = Mutex<[ScriptBranch]>([])
 
     package init() {}
 
@@ -88,6 +90,24 @@ package final class AVPStore: Sendable {
         entries.withLock { entries in
             guard let position = Self.position(of: name, at: index, in: entries) else { return nil }
             return entries.remove(at: position).value
+        }
+    }
+
+    /// Adds branches behind those that wait for `next_branches()`. `clearing` forgets those first.
+    package func serialize(_ branches: [ScriptBranch], clearing: Bool) {
+        serialBranches.withLock { waiting in
+            if clearing { waiting.removeAll() }
+            waiting.append(contentsOf: branches.prefix(max(0, Self.valueCountMax - waiting.count)))
+        }
+    }
+
+    /// Takes out the branches of one q that are next, and says whether others wait behind them.
+    package func takeSerialBranches() -> (next: [ScriptBranch], hasMore: Bool) {
+        serialBranches.withLock { waiting in
+            guard let first = waiting.first else { return ([], false) }
+            let next = waiting.prefix { $0.q == first.q }.prefix(ScriptBranch.countMax - 1)
+            waiting.removeFirst(next.count)
+            return (Array(next), !waiting.isEmpty)
         }
     }
 

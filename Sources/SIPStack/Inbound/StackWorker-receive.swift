@@ -35,11 +35,12 @@ extension StackWorker {
         } else {
             count(counters.requestsFailed)
         }
-        if let reply = error.reply, let partial = error.partial {
-            let request = InboundRequest(message: partial, source: source, socket: socket)
+        guard let partial = error.partial, partial.isRequest else { return }
+        let request = InboundRequest(message: partial, source: source, socket: socket)
+        if error.isBehindFirstLine, let hook = stack.hooks.badRequest, hook(error, request, self) { return }
+        if let reply = error.reply {
             replyStateless(request, status: reply.status, reason: ByteString(reply.reason))
         }
-        stack.hooks.badMessage?(error, source, socket, self)
     }
 
     private func receiveRequest(_ request: InboundRequest) {
@@ -93,5 +94,15 @@ extension StackWorker {
             let transaction = stack.table.find(place: id.place, serial: id.serial)
         else { return }
         transportFailed(transaction, branch: Int(id.index))
+    }
+}
+
+extension MessageError {
+    /// The first line was read, so that it is known to be a request's.
+    fileprivate var isBehindFirstLine: Bool {
+        switch kind {
+        case .keepAlive, .notSIP, .version, .requestLine, .statusLine, .startLineTooLong: false
+        default: true
+        }
     }
 }

@@ -1,6 +1,6 @@
 package import Bytes
 import Reactor
-package import SIPMessage
+import SIPMessage
 import SIPTransaction
 package import SIPTransport
 
@@ -82,8 +82,9 @@ extension StackWorker {
     /// Sends a copy of a request elsewhere, with state but without a way back: what it is answered with ends here
     /// (`t_replicate`). False when nothing could be sent.
     package func replicate(
-        _ request: InboundRequest, edits: MessageEdits, requestURI: ByteString, to destination: Destination
+        _ request: InboundRequest, _ branch: OutgoingBranch, usesFailover: Bool = true
     ) -> Bool {
+        guard let destination = branch.destinations.first else { return false }
         let transaction = Transaction(
             key: .none, hash: Int(truncatingIfNeeded: makeUnique() & UInt64(Int.max)), request: request.message,
             isServer: false, source: request.source,
@@ -92,7 +93,7 @@ extension StackWorker {
             isReliable: destination.transport.isReliable, localTag: .empty, configuration: configuration)
         guard stack.table.insertLocal(transaction) else { return false }
         count(counters.clientTransactions)
-        let branch = OutgoingBranch(requestURI: requestURI, destinations: [destination], edits: edits)
+        if !usesFailover { transaction.disableFailover() }
         if relay(transaction, [branch]) == .sent { return true }
         finishLocal(transaction, nil, status: 477)
         return false

@@ -38,4 +38,6 @@ package enum RelayOutcome: Sendable, Equatable {
     case noBranch
     /// None could be sent.
     case failed
+    /// The request was forked here before, with the same target: forking it again would multiply it (RFC 5393 §4.2).
+    case loop
 }

@@ -9,12 +9,20 @@ extension StackWorker {
     /// Places are taken under the lock, the requests written without it, then all is started under it again.
     package func relay(_ transaction: Transaction, _ outgoing: [OutgoingBranch]) -> RelayOutcome {
         guard let request = transaction.originalRequest else { return .noBranch }
+        var loop: UInt64?
+        if outgoing.count > 1, transaction.isServer {
+            let mark = loopMark(of: request)
+            if wasForkedHere(request, mark: mark) { return .loop }
+            loop = mark
+        }
         let (indexes, headers) = reserve(transaction, outgoing)
         guard !indexes.isEmpty else { return .noBranch }
         var written: [(index: Int, bytes: [UInt8], destination: Destination)] = []
         written.reserveCapacity(indexes.count)
         for (index, branch) in zip(indexes, outgoing) {
-            guard let bytes = write(request, transaction, branch, index: index, headers: headers) else { continue }
+            guard let bytes = write(request, transaction, branch, index: index, headers: headers, loop: loop) else {
+                continue
+            }
             written.append((index, bytes.bytes, bytes.destination))
         }
         var effects = Effects()
@@ -75,7 +83,8 @@ extension StackWorker {
     }
 
     private func write(
-        _ request: Message, _ transaction: Transaction, _ branch: OutgoingBranch, index: Int, headers: ByteString
+        _ request: Message, _ transaction: Transaction, _ branch: OutgoingBranch, index: Int, headers: ByteString,
+        loop: UInt64?
     ) -> (bytes: [UInt8], destination: Destination)? {
         var destination = branch.destinations[0]
         guard
@@ -83,7 +92,7 @@ extension StackWorker {
                 ?? port.socket(destination.address, destination.transport)
         else { return nil }
         destination.socket = socket
-        let id = branchID(transaction, index)
+        let id = branchID(transaction, index, loop: loop)
         let bytes = makeRequest(
             request, edits: branch.edits, requestURI: branch.requestURI,
             source: transaction.isServer ? transaction.source : nil, forcesRport: transaction.forcesRport,
@@ -96,10 +105,10 @@ extension StackWorker {
         return (bytes, destination)
     }
 
-    func branchID(_ transaction: Transaction, _ index: Int) -> BranchID {
+    func branchID(_ transaction: Transaction, _ index: Int, loop: UInt64? = nil) -> BranchID {
         BranchID(
             boot: stack.boot, place: transaction.place, serial: transaction.serial,
-            index: UInt8(truncatingIfNeeded: index))
+            index: UInt8(truncatingIfNeeded: index), loop: loop)
     }
 
     /// Starts branches. With the transaction's lock held.

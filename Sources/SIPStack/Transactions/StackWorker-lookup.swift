@@ -144,6 +144,15 @@ extension StackWorker {
         }
     }
 
+    /// Branches were added from outside (`t_inject_branches`): a wait for them may be over.
+    package func noteInjected(_ transaction: Transaction, count: Int, isLast: Bool) {
+        step(transaction) { transaction, effects in
+            let step = transaction.fork.noteInjected(count, isLast: isLast)
+            effects.fork = step.actions
+            effects.cancelled = step.cancelled
+        }
+    }
+
     /// Steps under the lock, then does what is due.
     func step(_ transaction: Transaction, _ body: (Transaction, inout Effects) -> Void) {
         var effects = Effects()

@@ -44,7 +44,7 @@ extension StackWorker {
             if status >= 200 {
                 answered = true
                 transaction.orphanDeadline = .max
-                let finish = transaction.fork.finish()
+                let finish = transaction.fork.finish(isSuccess: status < 300)
                 effects.cancelled.formUnion(finish.cancelled)
             }
         } else if step.actions.contains(.sendOnce) {

@@ -175,7 +175,17 @@ package final class Transaction: @unchecked Sendable {
     package func disableFailover() { lock.withLock { usesFailover = false } }
 
     /// The transaction does not end before `stopWaitingForBranches`, even if all its branches fail.
-    package func waitForBranches() { lock.withLock { fork.isHeldOpen = true } }
+    ///
+    /// - Parameter count: branches after whose injection the wait ends; 0: it ends with `fr_inv_timeout` only.
+    package func waitForBranches(count: Int = 0) {
+        lock.withLock {
+            fork.isHeldOpen = true
+            fork.awaitedCount = UInt8(clamping: count)
+        }
+    }
+
+    /// A 2xx from one branch leaves the others ringing (RFC 3841 §9.1).
+    package func keepBranchesOnSuccess() { lock.withLock { fork.keepsOthers = true } }
 }
 
 /// A branch as the transaction user sees it.

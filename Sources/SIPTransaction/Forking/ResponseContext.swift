@@ -44,6 +44,10 @@ package struct ResponseContext: Sendable {
     package private(set) var isBlocked = false
     /// The context does not complete before `release`, although all branches are done (`t_wait_for_new_branches`).
     package var isHeldOpen = false
+    /// Branches that may still be injected before the wait ends; 0: any number.
+    package var awaitedCount: UInt8 = 0
+    /// A 2xx leaves the other branches ringing (RFC 3841 §9.1, `no-cancel`).
+    package var keepsOthers = false
     private let isInvite: Bool
     private let blocksOn6xx: Bool
     private var branches = InlineArray<32, Branch>(repeating: Branch())
@@ -155,7 +159,7 @@ package struct ResponseContext: Sendable {
         phase = .answered
         var step = ForkStep(.forward)
         if isInvite {
-            step = cancelPending(where: { _ in true })
+            if !keepsOthers { step = cancelPending(where: { _ in true }) }
             step.actions.insert(.forward)
         }
         return step
@@ -188,9 +192,21 @@ package struct ResponseContext: Sendable {
         return phase == .collecting ? completeIfDone() : .nothing
     }
 
+    /// Branches were injected from outside: ends the wait if these were the last that it was for.
+    package mutating func noteInjected(_ count: Int, isLast: Bool) -> ForkStep {
+        guard isHeldOpen else { return .nothing }
+        let awaited = Int(awaitedCount)
+        if isLast || (awaited > 0 && count >= awaited) { return release() }
+        if awaited > 0 { awaitedCount = UInt8(awaited - count) }
+        return .nothing
+    }
+
     /// The final response was sent: nothing but a 2xx to an INVITE is forwarded from now on.
-    package mutating func finish() -> ForkStep {
+    ///
+    /// - Parameter isSuccess: it was a 2xx; `keepsOthers` then leaves the rest alone.
+    package mutating func finish(isSuccess: Bool = false) -> ForkStep {
         phase = .answered
+        if isSuccess, keepsOthers { return .nothing }
         return cancelPending(where: { _ in true })
     }
 
