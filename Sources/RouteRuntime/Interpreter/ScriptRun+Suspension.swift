@@ -31,9 +31,23 @@ extension ScriptRun {
         let threshold = configuration.execThresholdMicroseconds
         let started = threshold > 0 ? Self.now() : 0
         let outcome = call.function(Call(run: self, site: call, base: base))
-        if threshold > 0 { slowest.note(Int32(call.index), microseconds: (Self.now() - started) / 1000) }
+        if threshold > 0 { noteTime(of: call, since: started, outcome) }
         isInHost = false
         return apply(outcome)
+    }
+
+    /// Notes how long a function took: now, or when it is done if the script waits for it. What `async` waits for is not
+    /// time of the message.
+    private func noteTime(of call: BoundCall, since started: Int, _ outcome: Outcome) {
+        if case .statement = pendingPurpose {
+            switch outcome {
+            case .suspended, .run:
+                pendingNanoseconds = started
+                return
+            default: break
+            }
+        }
+        slowest.note(Int32(call.index), microseconds: (Self.now() - started) / 1000)
     }
 
     /// Deals with what the pending function says.
@@ -101,6 +115,10 @@ extension ScriptRun {
         guard let call = pendingCall else { return }
         arguments.shrink(to: max(0, arguments.count - call.arguments.count))
         if hasOpenRecords, let site = call.site { probe.exit(site, status: code) }
+        if pendingNanoseconds > 0 {
+            slowest.note(Int32(call.index), microseconds: (Self.now() - pendingNanoseconds) / 1000)
+            pendingNanoseconds = 0
+        }
         pendingCall = nil
     }
 
@@ -188,7 +206,7 @@ extension ScriptRun {
     }
 
     func reopenRecords() {
-        startedNanoseconds = configuration.execThresholdMicroseconds > 0 ? Self.now() : 0
+        if startedNanoseconds == 0, configuration.execThresholdMicroseconds > 0 { startedNanoseconds = Self.now() }
         guard !frames.isEmpty else { return }
         session = probe.startScript(startSite, continuing: session)
         hasOpenRecords = true

@@ -74,7 +74,10 @@ package final class ScriptRun {
     var topRoute = 0
     /// Whether the run's session is open: not while it waits.
     var hasOpenRecords = false
+    /// When the script began, or its last resume route; waiting counts. 0 while `exec_msg_threshold` is off.
     var startedNanoseconds = 0
+    /// When the function that the script waits for was called.
+    var pendingNanoseconds = 0
     var slowest = SlowestActions()
     var trace: ScriptTrace?
     var evaluationDepth = 0
@@ -168,6 +171,8 @@ package final class ScriptRun {
         session = .none
         hasOpenRecords = false
         slowest.reset()
+        startedNanoseconds = 0
+        pendingNanoseconds = 0
         trace = nil
         if !moduleState.isEmpty { moduleState.removeAll() }
     }

@@ -26,8 +26,17 @@ enum CoreBinding {
                 return false
             }
         }
+        publishEvents(of: script, events)
         host.bindReplies(environment.replies)
         return core
+    }
+
+    /// Makes the events that the script raises by a constant name known, so that they can be subscribed to beforehand.
+    private static func publishEvents(of script: Script, _ events: EventInterface) {
+        for call in Compiler.compile(script.routes).calls where call.name == "raise_event" {
+            guard case .string(let name)? = call.arguments.first??.kind, let constant = name.constant else { continue }
+            events.publish(String(decoding: constant, as: UTF8.self))
+        }
     }
 
     /// All named: an object; else a list.
