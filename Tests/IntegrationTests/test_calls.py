@@ -98,7 +98,7 @@ def test_the_failure_route_takes_over_from_a_dead_destination(spine, sipp, kind)
 
 def test_loss_and_retransmissions(spine, sipp):
     server = spine()
-    sipp("uas_call", port=server.ports["UAS_PORT"], calls=None, arguments=["-lost", "5"])
+    sipp("uas_lossy", port=server.ports["UAS_PORT"], calls=None, arguments=["-lost", "5"])
     sipp("uac_call", target(server), calls=40, rate=20, arguments=["-s", "callee", "-lost", "5"]).finish()
     no_transactions_left(server)
 
