@@ -381,3 +381,34 @@ def test_level_changes_under_traffic_never_split_a_session(start, sipp, events):
     assert not set(sessions(process)) & set(sessions(script))
     parents = {g[0]["parent"] for g in sessions(script).values() if "parent" in g[0]}
     assert parents and parents <= set(sessions(process)), "a parent that was told is there as a whole"
+
+
+def test_subscribing_under_traffic_begins_with_whole_sessions(start, sipp, events):
+    server = start("spine.cfg", UAS_PORT=free_port(), BUSY_PORT=free_port(), DEAD_PORT=free_port(), WORKERS=2)
+    server.mi("core:profiling_proc", level=3)
+    other = Events()  # one that listens all the time
+    server.subscribe(other, "E_PROFILING_PROC", "E_PROFILING_SCRIPT")
+    client = sipp("options", "%s:%d" % (server.address, server.port), calls=1500, rate=1000)
+    rounds = 0
+    while client.process.poll() is None or rounds < 20:
+        for name in ("E_PROFILING_PROC", "E_PROFILING_SCRIPT"):
+            server.mi("evi:subscribe", event=name, socket=events.name)
+        count = len(events.raw)
+        wait_for(lambda: len(events.raw) > count + 50 or client.process.poll() is not None, "records")
+        for name in ("E_PROFILING_PROC", "E_PROFILING_SCRIPT"):
+            server.mi("evi:unsubscribe", event=name, socket=events.name)
+        rounds += 1
+    client.finish()
+    server.mi("core:profiling_proc", level=0)
+    other.settle()
+    assert len(sessions(other.all("E_PROFILING_SCRIPT"))) == 1500 and sessions(other.all("E_PROFILING_PROC"))
+    other.close()
+    events.settle()
+    groups = {}
+    for record in events.all():
+        groups.setdefault(record["session"], []).append(record)
+    # What was going on when the subscription ended has no end, but nothing is without a beginning.
+    assert len(groups) > 100
+    whole = [r for group in groups.values() if group[-1]["verb"] == "end" for r in group]
+    assert len(sessions(whole)) > 0.8 * len(groups)
+    assert all(group[0]["verb"] == "start" and group[0]["depth"] == 1 for group in groups.values())

@@ -43,7 +43,7 @@ final class EventSender {
             let event = record.producer == .script ? state.scriptEvent : state.processEvent
             guard wantedEvents.contains(event.index) else { continue }
             batch.formatter.append(record)
-            finish(event, now)
+            finish(event, session: record.session, isStart: record.verb == .start, now)
         }
         for raised in state.takeRaised() where wantedEvents.contains(raised.event.index) {
             batch.formatter.append(name: names[raised.event.index], raised.parameters)
@@ -53,8 +53,8 @@ final class EventSender {
         followHealth(now)
     }
 
-    private func finish(_ event: EventID, _ now: Int) {
-        if !batch.finish(event) { state.counters.add(state.counters.lostTooLong) }
+    private func finish(_ event: EventID, session: UInt64 = 0, isStart: Bool = false, _ now: Int) {
+        if !batch.finish(event, session: session, isStart: isStart) { state.counters.add(state.counters.lostTooLong) }
         if batch.isFull { flush(now) }
     }
 
@@ -82,7 +82,7 @@ final class EventSender {
                 ?? SubscriberLink(
                     socket: socket, report: report, counters: state.counters,
                     pendingBytesMax: state.limits.pendingBytesMax)
-            link.events = Set(subscriptions.lazy.filter { $0.socket == socket }.map(\.event.index))
+            link.follow(subscriptions.lazy.filter { $0.socket == socket }.map(\.event.index))
             if report.isFresh.exchange(false, ordering: .relaxed) { link.makeFresh() }
             links[socket] = link
         }

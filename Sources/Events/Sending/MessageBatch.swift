@@ -6,6 +6,9 @@ struct MessageBatch {
     struct Entry: BitwiseCopyable {
         var event: EventID
         var slice: sipray_slice
+        /// The session of a record; 0 for other events.
+        var session: UInt64
+        var isStart: Bool
     }
 
     var formatter = EventFormatter()
@@ -20,7 +23,7 @@ struct MessageBatch {
     var bytes: [UInt8] { formatter.writer.bytes }
 
     /// Ends the event that was just written to ``formatter``. One that is too long is taken back: `false`.
-    mutating func finish(_ event: EventID) -> Bool {
+    mutating func finish(_ event: EventID, session: UInt64 = 0, isStart: Bool = false) -> Bool {
         let start = entries.last?.slice.range.upperBound ?? 0
         guard formatter.count - start <= EventLimits.eventBytesMax else {
             formatter.truncate(to: start)
@@ -29,7 +32,8 @@ struct MessageBatch {
         entries.append(
             Entry(
                 event: event,
-                slice: sipray_slice(start: UInt32(start), length: UInt32(formatter.count - start))))
+                slice: sipray_slice(start: UInt32(start), length: UInt32(formatter.count - start)),
+                session: session, isStart: isStart))
         return true
     }
 

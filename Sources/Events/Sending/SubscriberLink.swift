@@ -8,8 +8,8 @@ import Synchronization
 final class SubscriberLink {
     let socket: EventSocket
     let report: SubscriberReport
-    /// The events it is subscribed to, by index.
-    var events: Set<Int> = []
+    /// The events it is subscribed to, by index, with what it may have of each.
+    private var events: [Int: SessionGate] = [:]
     private(set) var health = SubscriberHealth()
     private(set) var descriptor: Int32 = -1
     private var pending: PendingEvents
@@ -24,13 +24,20 @@ final class SubscriberLink {
 
     deinit { close() }
 
+    /// Subscribes it to these events and no others.
+    func follow(_ indexes: some Sequence<Int>) {
+        events = Dictionary(indexes.map { ($0, events[$0] ?? SessionGate()) }) { first, _ in first }
+    }
+
     /// Whether events wait until the socket takes more.
     var isWaiting: Bool { !pending.isEmpty && descriptor >= 0 }
 
     /// Sends what the subscriber wants of a batch. Never waits: what does not fit waits in a bounded queue, what the
     /// subscriber refuses is lost and counted.
     func send(_ batch: borrowing MessageBatch, now: Int) {
-        let slices = batch.entries.filter { events.contains($0.event.index) }.map(\.slice)
+        let slices = batch.entries.filter { entry in
+            events[entry.event.index]?.admits(session: entry.session, isStart: entry.isStart) ?? false
+        }.map(\.slice)
         guard !slices.isEmpty else { return }
         guard prepare(now: now) else { return lose(slices.count, counters.lostUnreachable) }
         if !pending.isEmpty { return keep(batch.bytes, slices[...]) }
