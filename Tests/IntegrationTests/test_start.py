@@ -118,6 +118,7 @@ class Waiting:
     (dict(top="route[a] { route(missing); }"), (8, 18), ["missing"]),
     (dict(top="udp_workers=0"), (8, 13), ["udp_workers", "1 to"]),
     (dict(top="socket=tcp:127.0.0.1:5060"), (8, 1), ["tcp"]),
+    (dict(top="socket=udp:127.0.0.1:0"), (8, 1), ["port 0"]),
     (dict(top='modparam("mi_datagram", "no_such", 1)'), (8, 25), ["no_such"]),
 ])
 def test_a_bad_script_is_refused_before_a_socket_is_opened(tmp_path, part, place, words):

@@ -30,6 +30,10 @@ struct ListenerPlan {
                     listener, "SIPRay does not listen on \(listener.transport) yet", script,
                     hint: "udp is the transport of this version")
             }
+            guard listener.port != 0 else {
+                throw Self.error(
+                    listener, "port 0 can't be listened on", script, hint: "leave the port out for the usual one")
+            }
             let request = ListenRequest(
                 transport: transport, host: listener.host, port: listener.port,
                 advertisedHost: listener.options.advertisedHost ?? settings.advertisedAddress,
