@@ -20,7 +20,7 @@ struct MICommand: ParsableCommand {
               sipray mi core:profiling_proc level=2                 every process
               sipray mi core:profiling_proc id=3 level=0            one process
               sipray mi --udp 127.0.0.1:8080 statistics:get tm: core:
-              sipray mi evi:subscribe event=E_PROFILING_SCRIPT socket=udp:127.0.0.1:9000 expire=60
+              sipray mi evi:subscribe E_PROFILING_SCRIPT udp:127.0.0.1:9000 60
               sipray mi usrloc:show_contact --json '{"table_name":"location","aor":"alice"}'
               sipray mi which                                       all commands
               SIPRAY_MI=unix:/run/sipray/mi.sock sipray mi uptime

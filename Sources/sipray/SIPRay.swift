@@ -12,12 +12,12 @@ struct SIPRay: ParsableCommand {
             doing.
 
             EXAMPLES
-              sipray demo                               a server, two endpoints and calls, with the live X-ray
-              sipray check opensips.cfg                 every mistake of a script as file:line:column
-              sipray serve opensips.cfg                 run it
-              sipray mi ps                              the processes of the running server
-              sipray mi core:profiling_proc level=1     make them speak
-              sipray watch                              see what they say
+              sipray demo                            calls on this machine, X-rayed
+              sipray check opensips.cfg              every mistake of a script
+              sipray serve opensips.cfg              run it
+              sipray mi ps                           its processes
+              sipray mi core:profiling_proc level=1  make them speak
+              sipray watch                           see what they say
             """,
         version: serverVersion,
         subcommands: [

@@ -17,9 +17,11 @@ struct ServeCommand: ParsableCommand {
             EXAMPLES
               sipray serve opensips.cfg
               sipray serve -f opensips.cfg -F
-              sipray serve opensips.cfg -l udp:127.0.0.1:5060 -l udp:[::1]:5060    other sockets than the script's
-              sipray serve -C -f opensips.cfg                                      only check it
-              sipray serve opensips.cfg -P /run/sipray.pid -o site=berlin          $argv(site) is berlin
+              sipray serve -C -f opensips.cfg             only check it
+              sipray serve opensips.cfg -P /run/sipray.pid -o site=berlin
+
+              Other sockets than the script's:
+              sipray serve opensips.cfg -l udp:127.0.0.1:5060 -l udp:[::1]:5060
             """)
 
     @Argument(help: "The route script; - reads standard input.")

@@ -16,11 +16,11 @@ struct WatchCommand: ParsableCommand {
             the time went. The server must have an event transport (event_datagram).
 
             EXAMPLES
-              sipray watch                                     through the FIFO /tmp/opensips_fifo
+              sipray watch                                     through the FIFO
               sipray watch --mi udp:127.0.0.1:8080 --level 3   timer jobs too
               sipray watch --process 'SIP receiver' --min-duration 20ms
               sipray watch --json | jq .                       one object per session
-              sipray watch --replay capture.jsonl              events that were recorded, one a line; - is stdin
+              sipray watch --replay capture.jsonl              recorded events; - is stdin
             """)
 
     @OptionGroup var management: ManagementOptions
