@@ -17,6 +17,8 @@ package final class ModuleEnvironment {
     package let now: @Sendable () -> Int
     /// A line for the log, at the server's level.
     package let log: @Sendable (ScriptLogLevel, String) -> Void
+    /// A line that stands in the log as it is, such as an accounting record; at the server's level too.
+    package let print: @Sendable (ScriptLogLevel, String) -> Void
     package let events: EventOutlet
     /// `cfgutils`, when the script loads it: for its management commands.
     package internal(set) var cfgutils: CfgUtilsModule?
@@ -26,7 +28,8 @@ package final class ModuleEnvironment {
     package init(
         parameters: ModuleParameters, addresses: LocalAddresses, flags: FlagNames, location: LocationStore,
         statistics: Statistics, events: EventOutlet = .none, now: @escaping @Sendable () -> Int,
-        log: @escaping @Sendable (ScriptLogLevel, String) -> Void
+        log: @escaping @Sendable (ScriptLogLevel, String) -> Void,
+        print: (@Sendable (ScriptLogLevel, String) -> Void)? = nil
     ) {
         self.parameters = parameters
         self.addresses = addresses
@@ -36,6 +39,7 @@ package final class ModuleEnvironment {
         self.events = events
         self.now = now
         self.log = log
+        self.print = print ?? log
     }
 
     /// Asks for `body` to be called every `milliseconds` on the timer process. `name` is the timer job's name in records.

@@ -12,8 +12,8 @@ package enum ModuleLibrary {
         .protoUDP, .miFIFO, .miDatagram, .eventDatagram, .eventRoute,
     ]
 
-    /// Core and all modules: what a script is checked against.
-    package static var catalogue: Catalogue { .withCore(modules: declarations) }
+    /// Core and all modules, also those of the peer that are missing: what a script is checked against.
+    package static var catalogue: Catalogue { .withCore(modules: declarations + PeerModules.declarations) }
 
     /// Binds the modules in `names`, in this order, but for the core and `tm`.
     /// - Throws: the first parameter that a module cannot work with.

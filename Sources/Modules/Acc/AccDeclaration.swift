@@ -7,10 +7,18 @@ extension ModuleDeclaration {
         functions: [
             FunctionDeclaration(
                 "do_accounting",
-                [.string("type"), .string("flags", optional: true), .string("table", optional: true)],
+                [
+                    .string("type").following(ScriptWords.accountingBackends),
+                    .string("flags", optional: true).following(ScriptWords.accountingFlags),
+                    .string("table", optional: true),
+                ],
                 routes: .ofRequests),
             FunctionDeclaration(
-                "drop_accounting", [.string("type", optional: true), .string("flags", optional: true)],
+                "drop_accounting",
+                [
+                    .string("type", optional: true).following(ScriptWords.accountingBackends),
+                    .string("flags", optional: true).following(ScriptWords.accountingFlags),
+                ],
                 routes: .ofRequests),
             FunctionDeclaration("acc_log_request", [.string("comment")], routes: .ofRequests),
             FunctionDeclaration("acc_evi_request", [.string("comment")], routes: .ofRequests),
@@ -32,7 +40,8 @@ extension ModuleDeclaration {
             VariableDeclaration("acc_current_leg"),
         ],
         parameters: [
-            .integer("early_media", 0),
+            .integer("early_media", 0).following(
+                ScriptWords.only("0", otherwise: "provisional replies are not accounted; use 0")),
             .integer("report_cancels", 0),
             .integer("detect_direction", 0),
             .string("extra_fields"),

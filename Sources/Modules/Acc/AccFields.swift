@@ -3,7 +3,11 @@ import Bytes
 /// The fields that a script adds to accounting records: `extra_fields` and `leg_fields`.
 struct AccFields: Sendable {
     /// A backend of records.
-    enum Backend: Sendable, Equatable { case log, event }
+    enum Backend: Sendable, Equatable {
+        case log, event
+        /// Of the peer, not here: the script may set the values, nothing writes them.
+        case missing
+    }
 
     struct Field: Sendable {
         let backend: Backend
@@ -16,6 +20,8 @@ struct AccFields: Sendable {
     /// What scripts call the values.
     private(set) var tags: [ByteString] = []
     private(set) var fields: [Field] = []
+    /// Backends that the definitions name and SIPRay does not have.
+    private(set) var missing: [String] = []
 
     /// Reads definitions such as `log: a -> name; b`. One without a backend is for events.
     init(_ definitions: [ByteString], parameter: String) throws(ModuleError) {
@@ -26,6 +32,9 @@ struct AccFields: Sendable {
                 let word = definition.prefix(colon).trimmed()
                 if word.equalsIgnoringCase("log") {
                     backend = .log
+                } else if word.equalsIgnoringCase("db") || word.equalsIgnoringCase("aaa") {
+                    backend = .missing
+                    missing.append("\(word)")
                 } else if !word.equalsIgnoringCase("evi") {
                     throw ModuleError(
                         "modparam(\"acc\", \"\(parameter)\"): SIPRay has no backend \"\(word)\"; use log or evi")

@@ -12,13 +12,16 @@ final class AccModule: Sendable {
     private let detectsDirection: Bool
     private let level: ScriptLogLevel
     private let now: @Sendable () -> Int
-    private let log: @Sendable (ScriptLogLevel, String) -> Void
+    private let print: @Sendable (ScriptLogLevel, String) -> Void
     private let events: EventOutlet
 
     init(_ environment: ModuleEnvironment) throws(ModuleError) {
         let parameters = environment.parameters
         extra = try AccFields(parameters.texts("acc", "extra_fields"), parameter: "extra_fields")
         legs = try AccFields(parameters.texts("acc", "leg_fields"), parameter: "leg_fields")
+        for word in extra.missing + legs.missing {
+            environment.log(.warning, "acc: there is no backend \"\(word)\" yet; its fields are not written")
+        }
         reportsCancels = parameters.isOn("acc", "report_cancels")
         detectsDirection = parameters.isOn("acc", "detect_direction")
         guard !parameters.isOn("acc", "early_media") else {
@@ -26,7 +29,7 @@ final class AccModule: Sendable {
         }
         level = ScriptLogLevel(rawValue: parameters.integer("acc", "log_level") ?? 2) ?? .notice
         now = environment.now
-        log = environment.log
+        print = environment.print
         events = environment.events
     }
 
@@ -103,6 +106,9 @@ final class AccModule: Sendable {
                 backends.append(.log)
             } else if word.equalsIgnoringCase("evi") {
                 backends.append(.event)
+            } else if word.equalsIgnoringCase("db") || word.equalsIgnoringCase("aaa") {
+                // The checker has warned of it: the other backends are accounted to all the same.
+                continue
             } else {
                 call.log(.error, "\(call.name): SIPRay has no accounting to \"\(word)\"; use log or evi")
                 return nil
@@ -119,6 +125,8 @@ final class AccModule: Sendable {
                 flags.insert(.missed)
             } else if word.equalsIgnoringCase("failed") {
                 flags.insert(.failed)
+            } else if word.equalsIgnoringCase("cdr") {
+                continue
             } else {
                 call.log(.error, "\(call.name): SIPRay has no accounting flag \"\(word)\"; use missed or failed")
                 return nil
@@ -186,7 +194,8 @@ final class AccModule: Sendable {
         }
         switch backend {
         case .log:
-            log(level, record.line.string)
+            print(level, record.line.string)
+        case .missing: break
         case .event:
             let isPositive = (record.code.decimal() ?? 999) < 300
             let name: StaticString = isPositive ? "E_ACC_EVENT" : "E_ACC_MISSED_EVENT"

@@ -12,7 +12,8 @@ extension ModuleDeclaration {
                 routes: recordingRoutes),
             FunctionDeclaration("add_rr_param", [.string("parameter")], routes: recordingRoutes),
             FunctionDeclaration("check_route_param", [.regularExpression("pattern")], routes: [.request]),
-            FunctionDeclaration("is_direction", [.string("direction")], routes: [.request]),
+            FunctionDeclaration(
+                "is_direction", [.string("direction").following(ScriptWords.directions)], routes: [.request]),
         ],
         variables: [VariableDeclaration("rr_params")],
         parameters: [

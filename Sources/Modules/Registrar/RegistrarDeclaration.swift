@@ -12,8 +12,8 @@ extension ModuleDeclaration {
         FunctionDeclaration(
             "save",
             [
-                table, .string("flags", optional: true), .string("aor", optional: true),
-                .string("ownership_tag", optional: true),
+                table, .string("flags", optional: true).following(ScriptWords.saveFlags),
+                .string("aor", optional: true), .string("ownership_tag", optional: true),
             ],
             routes: [.request, .onreply], isSlow: true),
         FunctionDeclaration(
@@ -26,7 +26,11 @@ extension ModuleDeclaration {
         FunctionDeclaration(
             "remove_ip_port", [.string("ip"), .integer("port"), table, .string("aor", optional: true)]),
         FunctionDeclaration(
-            "lookup", [table, .string("flags", optional: true), .string("aor", optional: true)],
+            "lookup",
+            [
+                table, .string("flags", optional: true).following(ScriptWords.lookupFlags),
+                .string("aor", optional: true),
+            ],
             routes: [.request, .failure, .onreply, .branch], isSlow: true),
         FunctionDeclaration("is_registered", [table, .string("aor", optional: true)], routes: anyMessage),
         FunctionDeclaration(

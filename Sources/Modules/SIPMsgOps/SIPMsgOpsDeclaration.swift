@@ -14,14 +14,18 @@ extension ModuleDeclaration {
             "append_urihf", [.string("prefix"), .string("suffix")], routes: [.request, .failure, .branch]),
         FunctionDeclaration("is_present_hf", [.string("hf_name")], routes: .ofMessages),
         FunctionDeclaration("append_time", routes: .ofRequests),
-        FunctionDeclaration("is_method", [.string("name")], routes: .ofMessages),
+        FunctionDeclaration("is_method", [.string("name").following(ScriptWords.methods)], routes: .ofMessages),
         FunctionDeclaration("remove_hf", [.string("hname")], routes: .ofMessages),
         FunctionDeclaration("remove_hf_re", [.regularExpression("pattern")], routes: .ofMessages),
         FunctionDeclaration("remove_hf_glob", [.string("pattern")], routes: .ofMessages),
         FunctionDeclaration("has_totag", routes: .ofMessages),
         FunctionDeclaration("is_privacy", [.string("privacy_type")], routes: .ofMessages),
         FunctionDeclaration(
-            "sipmsg_validate", [.string("flags", optional: true), .output("reason", optional: true)],
+            "sipmsg_validate",
+            [
+                .string("flags", optional: true).following(ScriptWords.validationFlags),
+                .output("reason", optional: true),
+            ],
             routes: .ofMessages),
         FunctionDeclaration("change_reply_status", [.integer("code"), .string("reason")], routes: [.onreply]),
         FunctionDeclaration("list_hdr_has_option", [.string("hdr_name"), .string("option")], routes: .ofMessages),
@@ -45,7 +49,8 @@ extension ModuleDeclaration {
     private static let bodyFunctions = [
         FunctionDeclaration("has_body_part", [.string("mime", optional: true)], routes: .ofMessages),
         FunctionDeclaration(
-            "remove_body_part", [.string("mime", optional: true), .string("revert", optional: true)],
+            "remove_body_part",
+            [.string("mime", optional: true), .string("revert", optional: true).following(ScriptWords.revert)],
             routes: .ofMessages),
         FunctionDeclaration(
             "add_body_part", [.string("body"), .string("mime"), .string("headers", optional: true)],

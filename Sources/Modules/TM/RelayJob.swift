@@ -203,6 +203,8 @@ extension MessageEdits {
         writer.append("\r\n")
         if let field = message.first(.route) {
             insert(line: writer.finishText(), before: field)
+        } else if let field = message.all(.via).last {
+            insert(line: writer.finishText(), after: field)
         } else {
             append(line: writer.finishText(), to: message)
         }

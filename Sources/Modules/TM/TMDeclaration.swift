@@ -9,7 +9,11 @@ extension ModuleDeclaration {
 
     private static let tmFunctions: [FunctionDeclaration] = [
         FunctionDeclaration(
-            "t_relay", [.stringOrInteger("flags", optional: true), .string("outbound_proxy", optional: true)],
+            "t_relay",
+            [
+                .stringOrInteger("flags", optional: true).following(ScriptWords.relayFlags),
+                .string("outbound_proxy", optional: true),
+            ],
             routes: [.request, .failure], isSlow: true),
         FunctionDeclaration("t_reply", [.integer("code"), .string("reason")], routes: [.request, .failure]),
         FunctionDeclaration(
@@ -17,9 +21,12 @@ extension ModuleDeclaration {
         FunctionDeclaration("t_newtran", routes: [.request]),
         FunctionDeclaration("t_check_trans", routes: [.request, .branch]),
         FunctionDeclaration("t_check_status", [.regularExpression("status")], routes: allButError),
-        FunctionDeclaration("t_local_replied", [.string("which")], routes: allButError),
+        FunctionDeclaration(
+            "t_local_replied", [.string("which").following(ScriptWords.repliedBy)], routes: allButError),
         FunctionDeclaration("t_was_cancelled", routes: [.failure, .onreply]),
-        FunctionDeclaration("t_cancel_branch", [.string("flags", optional: true)], routes: [.onreply]),
+        FunctionDeclaration(
+            "t_cancel_branch", [.string("flags", optional: true).following(ScriptWords.cancelFlags)], routes: [.onreply]
+        ),
         FunctionDeclaration(
             "t_new_request",
             [
@@ -36,8 +43,11 @@ extension ModuleDeclaration {
         FunctionDeclaration("t_add_hdrs", [.string("sip_hdrs")], routes: allButError),
         FunctionDeclaration("t_add_cancel_reason", [.string("reason_hdr")], routes: [.request]),
         FunctionDeclaration(
-            "t_replicate", [.string("uri"), .stringOrInteger("flags", optional: true)], routes: [.request],
-            isSlow: true),
+            "t_replicate",
+            [
+                .string("uri"),
+                .stringOrInteger("flags", optional: true).following(ScriptWords.replicateFlags),
+            ], routes: [.request], isSlow: true),
         FunctionDeclaration(
             "t_write_req", [.string("info"), .string("fifo")], routes: [.request, .failure, .branch],
             availability: .missing("use raise_event() or xlog() to tell another program about a request")),

@@ -14,11 +14,14 @@ extension ModuleDeclaration {
             function("replace_all", [.regularExpression("re"), .string("txt")]),
             function("replace_body_all", [.regularExpression("re"), .string("txt")]),
             function("replace_body_atonce", [.regularExpression("re"), .string("txt")]),
-            function("subst", [.string("expression")]),
-            function("subst_uri", [.string("expression")]),
-            function("subst_user", [.string("expression")]),
-            function("subst_body", [.string("expression")]),
+            function("subst", [substitution]),
+            function("subst_uri", [substitution]),
+            function("subst_user", [substitution]),
+            function("subst_body", [substitution]),
         ])
+
+    /// `/re/replacement/flags`
+    private static var substitution: ParameterSpec { ParameterSpec("expression", .substitution) }
 
     private static func function(_ name: String, _ parameters: [ParameterSpec]) -> FunctionDeclaration {
         FunctionDeclaration(name, parameters, routes: .ofMessages)

@@ -22,10 +22,10 @@ extension ModuleDeclaration {
         .integer("use_domain", 1),
         .integer("desc_time_order", 0),
         .integer("timer_interval", 60),
-        .string("working_mode_preset", "single-instance-no-db"),
-        .string("cluster_mode", "none"),
-        .string("restart_persistency", "none"),
-        .string("sql_write_mode", "none"),
+        .string("working_mode_preset", "single-instance-no-db").following(memoryOnly("single-instance-no-db")),
+        .string("cluster_mode", "none").following(memoryOnly("none")),
+        .string("restart_persistency", "none").following(memoryOnly("none")),
+        .string("sql_write_mode", "none").following(memoryOnly("none")),
         .integer("matching_mode", 0),
         .integer("cseq_delay", 20),
         .integer("hash_size", 9),
@@ -42,9 +42,9 @@ extension ModuleDeclaration {
             ("received_column", "received"), ("socket_column", "socket"), ("path_column", "path"),
             ("sip_instance_column", "sip_instance"), ("kv_store_column", "kv_store"), ("attr_column", "attr"),
         ].map { .string($0.0, $0.1) } + [
-            .string("db_url"),
-            .string("cachedb_url"),
-            .integer("db_mode", 0),
+            missing("db_url", .string, "there is no database yet; contacts live in memory"),
+            missing("cachedb_url", .string, "there is no database yet; contacts live in memory"),
+            .integer("db_mode", 0).following(memoryOnly("0")),
             .integer("max_contact_delete", 10),
             .integer("regen_broken_contactid", 0),
         ]
@@ -62,6 +62,10 @@ extension ModuleDeclaration {
         .integer("latency_event_min_us_delta", 0),
         missing("contact_refresh_timer", .integer, "push notifications (RFC 8599) are not supported; remove it"),
     ]
+
+    private static func memoryOnly(_ word: String) -> ConstantRule {
+        ScriptWords.only(word, otherwise: "contacts live in memory only, there is no database yet: use \"\(word)\"")
+    }
 
     private static func missing(
         _ name: String, _ type: ModuleParameterDeclaration.ValueType, _ reason: String

@@ -13,6 +13,8 @@ struct Checker {
     var routeNames: [RouteKind: Set<String>] = [:]
     /// Modules that the script asks for and does not get: what is unknown may be theirs.
     var refusedModules: [String] = []
+    /// Whether some text of the script is expanded later by `{s.eval}`.
+    let usesEvaluation: Bool
     /// Of the route that is being checked.
     var kind: RouteKind = .request
 
@@ -24,6 +26,7 @@ struct Checker {
         self.files = files
         self.limits = limits
         self.diagnostics = diagnostics
+        usesEvaluation = files.files.contains { $0.bytes.contains(text: "{s.eval") }
     }
 
     mutating func check() -> Script {
@@ -144,5 +147,18 @@ struct Checker {
             ?? Suggestions.closest(to: name, in: routeNames[kind, default: []].sorted()).map { "did you mean `\($0)`?" }
             ?? "write `\(kind.keyword)[\(name)] { … }`"
         diagnostics.error("missing-route", at: location, "there is no `\(kind.keyword)[\(name)]`", hint: hint)
+    }
+}
+
+extension [UInt8] {
+    fileprivate func contains(text: StaticString) -> Bool {
+        let wanted = Array("\(text)".utf8)
+        guard count >= wanted.count, let first = wanted.first else { return false }
+        var index = startIndex
+        while let found = self[index...].firstIndex(of: first) {
+            if self[found...].starts(with: wanted) { return true }
+            index = found + 1
+        }
+        return false
     }
 }

@@ -44,7 +44,7 @@ extension Checker {
     private mutating func checkAsync(_ call: FunctionCall, word: String, _ location: SourceLocation) {
         check(call)
         if let (_, declaration) = functions[call.name], !declaration.hasAsyncForm {
-            let able = functions.values.filter(\.declaration.hasAsyncForm).map(\.declaration.name).sorted()
+            let able = functions.values.filter { $0.declaration.hasAsyncForm && $0.declaration.availability == .available }.map(\.declaration.name).sorted()
             diagnostics.error(
                 "no-async-form", at: call.location, "`\(call.name)` has no asynchronous form",
                 hint: able.isEmpty ? "call it without `\(word)`" : "these have one: \(able.joined(separator: ", "))")
@@ -102,11 +102,11 @@ extension Checker {
         let hint: String?
         if let owner = owners.first {
             if case .missing(let reason) = owner.availability {
-                hint = "it belongs to module \(owner.name), which SIPRay does not have: \(reason)"
+                hint = "it belongs to module \(owner.name), which SIPRay does not have yet: \(reason)"
             } else {
                 hint = "maybe a loadmodule is missing: `loadmodule \"\(owner.name).so\"`"
             }
-        } else if let habit = KamailioHabits.functions[call.name] {
+        } else if let habit = OldHabits.functions[call.name] {
             hint = habit
         } else if let close = Suggestions.closest(to: call.name, in: functions.keys.sorted()) {
             hint = "did you mean `\(close)`?"
@@ -156,7 +156,7 @@ extension Checker {
             return
         }
         switch spec.kind {
-        case .string, .regularExpression, .routeName: checkText(argument, spec, function)
+        case .string, .regularExpression, .substitution, .routeName: checkText(argument, spec, function)
         case .integer:
             if case .string(let format) = argument.kind {
                 let isNumeric = format.constant.map { Int(String(decoding: $0, as: UTF8.self)) != nil } ?? false
@@ -169,7 +169,9 @@ extension Checker {
                 return
             }
             checkVariables(argument)
-        case .stringOrInteger: checkVariables(argument)
+        case .stringOrInteger:
+            checkVariables(argument)
+            if case .string(let format) = argument.kind { checkRule(format, spec, function) }
         case .variable: checkOutput(argument, spec, function)
         case .inputVariable:
             if case .variable(let variable) = argument.kind { return check(variable) }
@@ -185,12 +187,22 @@ extension Checker {
                 "string or variable expected for argument \(spec.name) of `\(function)`", hint: "write \"\(number)\"")
         case .variable(let variable): check(variable)
         case .string(let format):
+            checkRule(format, spec, function)
             if spec.isStatic { return checkStaticRoute(format, spec) }
             // A pattern may hold `$` as an anchor.
             if spec.kind == .regularExpression, !format.hasKnownVariable(variables) { return }
+            if spec.kind == .substitution {
+                for case .variable(let variable) in format.parts { check(variable) }
+                return
+            }
             check(format)
             checkStaticRoute(format, spec)
         }
+    }
+
+    private mutating func checkRule(_ format: FormatString, _ spec: ParameterSpec, _ function: String) {
+        guard let rule = spec.rule, let constant = format.constant else { return }
+        check(constant, rule, "argument \(spec.name) of `\(function)`", at: format.location)
     }
 
     private mutating func checkStaticRoute(_ format: FormatString, _ spec: ParameterSpec) {

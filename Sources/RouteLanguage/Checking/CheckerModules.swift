@@ -37,7 +37,7 @@ extension Checker {
         }
         if case .missing(let reason) = module.availability {
             diagnostics.error(
-                "missing-module", at: load.location, "SIPRay does not have module `\(load.name)`: \(reason)")
+                "missing-module", at: load.location, "SIPRay does not have module `\(load.name)` yet: \(reason)")
             return nil
         }
         return module
@@ -65,9 +65,10 @@ extension Checker {
                 diagnostics.error(
                     "unknown-modparam", at: assignment.nameLocation,
                     "module `\(module.name)` has no parameter `\(assignment.name)`",
-                    hint: Suggestions.closest(to: assignment.name, in: module.parameters.map(\.name)).map {
-                        "did you mean `\($0)`?"
-                    })
+                    hint: OldHabits.moduleParameters["\(module.name):\(assignment.name)"]
+                        ?? Suggestions.closest(to: assignment.name, in: module.parameters.map(\.name)).map {
+                            "did you mean `\($0)`?"
+                        })
                 continue
             }
             if case .missing(let reason) = parameter.availability {
@@ -82,6 +83,11 @@ extension Checker {
                     "parameter `\(assignment.name)` of module `\(module.name)` is \(wanted)",
                     hint: parameter.type == .integer ? "leave the quotes out" : "put it in quotes")
                 continue
+            }
+            if let rule = parameter.rule {
+                check(
+                    assignment.value.text, rule, "parameter \(assignment.name) of module \(module.name)",
+                    at: assignment.valueLocation)
             }
             script.moduleParameters.append(
                 ModuleParameterValue(
@@ -120,6 +126,8 @@ extension Checker {
         let hint: String?
         if later {
             hint = "write `modparam` after the `loadmodule`"
+        } else if case .missing(let reason)? = known?.availability {
+            hint = "SIPRay does not have module `\(known?.name ?? pattern)` yet: \(reason)"
         } else if let known {
             hint = "write `loadmodule \"\(known.name).so\"` before it"
         } else {
@@ -148,5 +156,15 @@ enum ModulePattern {
         }
         defer { unsafe regfree(&expression) }
         return unsafe regexec(&expression, name, 0, nil, 0) == 0
+    }
+}
+
+extension ConstantValue {
+    /// As it would be written, without quotes.
+    fileprivate var text: [UInt8] {
+        switch self {
+        case .integer(let number): Array(String(number).utf8)
+        case .string(let bytes): bytes
+        }
     }
 }

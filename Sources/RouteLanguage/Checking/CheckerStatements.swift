@@ -97,12 +97,48 @@ extension Checker {
         case .comparison(let left, let comparison, let right): checkComparison(left, comparison, right)
         case .arithmetic(let first, let rest): checkArithmetic(first, rest, expression.location)
         case .number, .null, .network: break
-        case .string(let format): check(format)
+        case .string(let format): checkLiteral(format)
         case .variable(let variable): check(variable)
         case .command(let command): check(command)
         case .assignment(let assignment): check(assignment)
         case .block(let body): check(body)
         }
+    }
+
+    /// A string of an expression is taken as it is written. It may be a format for `{s.eval}`: that one is not doubted.
+    private mutating func checkLiteral(_ format: FormatString) {
+        guard !usesEvaluation else { return }
+        for case .variable(let variable) in format.parts {
+            guard let (_, declaration) = variables[variable.name], declaration.availability == .available else {
+                continue
+            }
+            diagnostics.warn(
+                "literal-string", at: variable.location,
+                "the string is taken as it is: `$\(variable.name)` is not expanded here",
+                hint: "put texts and variables together with `+`: `\(Self.concatenation(of: format))`")
+            return
+        }
+    }
+
+    /// `"sip:" + $rU + "@x"` of `"sip:$rU@x"`.
+    private static func concatenation(of format: FormatString) -> String {
+        var pieces: [String] = []
+        for part in format.parts {
+            switch part {
+            case .literal(let bytes): pieces.append("\"" + String(decoding: bytes, as: UTF8.self) + "\"")
+            case .variable(let variable): pieces.append(shortForm(of: variable))
+            }
+        }
+        if case .variable? = format.parts.first, pieces.count > 1 { pieces.insert("\"\"", at: 0) }
+        let text = pieces.joined(separator: " + ")
+        return text.utf8.count <= 120 ? text : "\"…\" + $x + \"…\""
+    }
+
+    private static func shortForm(of variable: Variable) -> String {
+        guard variable.context == nil, variable.index == nil, variable.transformations.isEmpty else {
+            return "$(\(variable.name)…)"
+        }
+        return "$" + variable.name + (variable.inner.map { "(" + String(decoding: $0.raw, as: UTF8.self) + ")" } ?? "")
     }
 
     private mutating func checkComparison(_ left: Variable, _ comparison: ComparisonOperator, _ right: Expression) {

@@ -64,7 +64,7 @@ extension Checker {
         let hint: String
         if let owner {
             if case .missing(let reason) = owner.availability {
-                hint = "it belongs to module \(owner.name), which SIPRay does not have: \(reason)"
+                hint = "it belongs to module \(owner.name), which SIPRay does not have yet: \(reason)"
             } else {
                 hint = "maybe a loadmodule is missing: `loadmodule \"\(owner.name).so\"`"
             }

@@ -43,6 +43,8 @@ package struct ParameterSpec: Hashable, Sendable {
         case variable
         /// A POSIX extended pattern; a constant one is compiled at start.
         case regularExpression
+        /// A string in which `$` may be the anchor of a pattern: `/re/replacement/flags`.
+        case substitution
         /// The name of a route of that kind; a constant one must exist.
         case routeName(RouteKind)
         /// A variable of any kind, unquoted, only read.
@@ -54,12 +56,23 @@ package struct ParameterSpec: Hashable, Sendable {
     package var isOptional: Bool
     /// No variables: a constant.
     package var isStatic: Bool
+    /// What a constant text may say, nil for anything.
+    package var rule: ConstantRule?
 
-    package init(_ name: String, _ kind: Kind, isOptional: Bool = false, isStatic: Bool = false) {
+    package init(
+        _ name: String, _ kind: Kind, isOptional: Bool = false, isStatic: Bool = false, rule: ConstantRule? = nil
+    ) {
         self.name = name
         self.kind = kind
         self.isOptional = isOptional
         self.isStatic = isStatic
+        self.rule = rule
+    }
+
+    package func following(_ rule: ConstantRule) -> ParameterSpec {
+        var spec = self
+        spec.rule = rule
+        return spec
     }
 
     package static func string(_ name: String, optional: Bool = false, isStatic: Bool = false) -> ParameterSpec {

@@ -11,15 +11,24 @@ package struct ModuleParameterDeclaration: Sendable {
     /// nil: none, not set.
     package var defaultValue: ConstantValue?
     package var availability: Availability
+    /// What a value may say, nil for anything. Numbers are judged by their digits.
+    package var rule: ConstantRule?
 
     package init(
         _ name: String, _ type: ValueType, default defaultValue: ConstantValue? = nil,
-        availability: Availability = .available
+        availability: Availability = .available, rule: ConstantRule? = nil
     ) {
         self.name = name
         self.type = type
         self.defaultValue = defaultValue
         self.availability = availability
+        self.rule = rule
+    }
+
+    package func following(_ rule: ConstantRule) -> ModuleParameterDeclaration {
+        var declaration = self
+        declaration.rule = rule
+        return declaration
     }
 
     package static func integer(_ name: String, _ defaultValue: Int? = nil) -> ModuleParameterDeclaration {

@@ -125,7 +125,7 @@ struct Lexer {
         var end = start + 2
         while byte(end).isWordByte { end += 1 }
         let word = String(decoding: source.bytes[(start + 2)..<end], as: UTF8.self)
-        guard KamailioHabits.directives.contains(word) else { return }
+        guard OldHabits.directives.contains(word) else { return }
         diagnostics.warn(
             "kamailio-directive", at: source.location(start..<end),
             "`#!\(word)` is a directive of Kamailio; here it is a comment and does nothing",

@@ -53,6 +53,17 @@ extension Parser {
                     "bad-include", at: start.location, "`\(name)` needs a line of its own with a quoted file name",
                     hint: "write `\(name) \"file.cfg\"` and nothing else on that line")
             }
+            if let habit = OldHabits.conditionWords[name],
+                isSymbol("==") || isSymbol("!=") || isSymbol("=~")
+                    || isSymbol("!~") || isSymbol("<") || isSymbol(">") || isSymbol("<=") || isSymbol(">=")
+            {
+                throw fail(
+                    "old-condition", at: start.location, "`\(name)` is not a variable",
+                    hint: "\(habit) (`\(name)` is gone since OpenSIPS 3)")
+            }
+            if case .string = kind, ["loadmodule", "include_file"].contains(name) == false {
+                throw expected("`(` after `\(name)`", hint: "arguments stand in parentheses: `\(name)(…)`")
+            }
             throw expected(
                 "`(` after `\(name)`", hint: "a statement is a call, an assignment, if, while, for, switch, or a block")
         }

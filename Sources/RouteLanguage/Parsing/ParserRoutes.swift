@@ -22,6 +22,14 @@ extension Parser {
                 }
                 interval = seconds
             }
+            if kind == .event, isSymbol(","), case .identifier(let mode) = peek().kind,
+                ["sync", "async"].contains(mode)
+            {
+                throw fail(
+                    "event-mode", at: peek().location, "an event route has no `\(mode)` any more",
+                    hint: "write `event_route[\(name ?? "EVENT")]`: it runs by itself, not within what raised the event"
+                )
+            }
             try expect("]", "after the name of the route")
         }
         try checkNaming(kind, name, start, nameLocation)

@@ -50,6 +50,11 @@ extension Parser {
         }
         advance()
         advance()
+        if token.startsLine {
+            throw fail(
+                "socket-address", at: transportToken.location, "`\(transport):` needs an address on the same line",
+                hint: "write `socket = \(transport):127.0.0.1:5060`")
+        }
         let (host, hostKind) = try parseHost()
         var ports: [UInt16] = []
         if takeSymbol(":") {

@@ -81,7 +81,7 @@ extension Parser {
         guard let declaration = GlobalParameterTable.byName[name] else {
             throw fail(
                 "unknown-parameter", at: start.location, "unknown global parameter `\(name)`",
-                hint: KamailioHabits.removedParameters[name].map { "\($0) (`\(name)` is gone since OpenSIPS 3)" }
+                hint: OldHabits.removedParameters[name].map { "\($0) (`\(name)` is gone since OpenSIPS 3)" }
                     ?? Suggestions.closest(to: name, in: GlobalParameterTable.byName.keys.sorted()).map {
                         "did you mean `\($0)`?"
                     })
@@ -122,7 +122,7 @@ extension Parser {
         return fail(
             "syntax", at: start.location, "unexpected `\(name)` outside routes",
             hint: Suggestions.closest(to: name, in: candidates.sorted()).map { "did you mean `\($0)`?" }
-                ?? KamailioHabits.removedParameters[name])
+                ?? OldHabits.removedParameters[name])
     }
 
     private mutating func parseGlobalValue(_ declaration: GlobalParameterDeclaration) throws(ParseFailure)

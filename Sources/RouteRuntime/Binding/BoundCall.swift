@@ -68,7 +68,7 @@ extension BoundArgument {
             if value.isNull { return spec.isOptional ? nil : "parameter \"\(spec.name)\" is NULL" }
             guard value.integer == nil, value.text?.decimal() == nil else { return nil }
             return "parameter \"\(spec.name)\" is no integer"
-        case .string, .stringOrInteger, .regularExpression, .routeName:
+        case .string, .stringOrInteger, .regularExpression, .substitution, .routeName:
             return value.isNull && !spec.isOptional ? "parameter \"\(spec.name)\" is NULL" : nil
         }
     }

@@ -3,7 +3,7 @@ import RouteLanguage
 
 /// Functions about the script itself: printing, time, events, tracing.
 enum ScriptFunctions {
-    private static let cache = "load and use a module for it; SIPRay has no cachedb engine yet"
+    private static let cache = "there is no cachedb engine yet: keep values in $shv(name) of cfgutils"
 
     static let declarations: [FunctionDeclaration] =
         [

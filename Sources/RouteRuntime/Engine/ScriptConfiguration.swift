@@ -30,8 +30,10 @@ package struct ScriptConfiguration: Sendable {
     /// `$var`s that every run begins with, instead of NULL (`varset` of cfgutils).
     package var presetVariables: [(name: ByteString, value: Value)] = []
 
-    /// Where log lines go. They arrive already filtered.
+    /// Where lines about the script go. They arrive already filtered.
     package var log: @Sendable (ScriptLogLevel, String) -> Void
+    /// Where the script's own lines go (`xlog`, `xdbg`, `log`, traces), already filtered.
+    package var output: @Sendable (ScriptLogLevel, String) -> Void
     /// An `assert` failed and `abort_on_assert` is set: the server is to stop.
     package var abort: (@Sendable () -> Void)?
     /// A run took longer than `execThresholdMicroseconds`.
@@ -39,6 +41,7 @@ package struct ScriptConfiguration: Sendable {
 
     package init(log: @escaping @Sendable (ScriptLogLevel, String) -> Void) {
         self.log = log
+        self.output = log
     }
 
     /// The lines go to a logger at their level. The logger must let all levels pass; filtering is done here.

@@ -15,7 +15,7 @@ extension ScriptRun {
             level = ScriptLogLevel(levelValue: bound.variables[index].read(in: self)) ?? .error
         }
         guard level.rawValue <= process.xlogLevel else { return }
-        configuration.log(level, bound.formats[statement.format].text(in: self).trimmedEnd.string)
+        configuration.output(level, bound.formats[statement.format].text(in: self).trimmedEnd.string)
     }
 
     /// The name of the top route.

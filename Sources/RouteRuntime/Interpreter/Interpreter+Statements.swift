@@ -31,7 +31,7 @@ extension ScriptRun {
         case .log:
             let level = ScriptLogLevel(clamping: Int(at[1]))
             if level.rawValue <= process.logLevel {
-                configuration.log(level, bound.strings[Int(at[2])].trimmedEnd.string)
+                configuration.output(level, bound.strings[Int(at[2])].trimmedEnd.string)
             }
             finish(words: 3)
         case .xlog:

@@ -13,7 +13,7 @@ extension ScriptRun {
     func traceCall(_ call: BoundCall) {
         guard let trace, trace.level.rawValue <= process.xlogLevel else { return }
         let info = trace.info.map { "[\($0)]" } ?? ""
-        configuration.log(
+        configuration.output(
             trace.level, "[line \(call.location.line)]\(info)[\(call.name)] -> (\(trace.format.text(in: self)))")
     }
 }

@@ -23,7 +23,7 @@ enum ScriptAssembly {
     static func make(
         script: Script, settings: GlobalSettings, options: StartOptions, plan: ListenerPlan, host: ScriptHost,
         environment: ModuleEnvironment, events: EventInterface, logger: Logger, statistics: Statistics,
-        levels: LogLevels, log: @escaping @Sendable (ScriptLogLevel, String) -> Void
+        levels: LogLevels, logHandler: ServerLogHandler
     ) throws(ConfigurationError) -> Parts {
         let catalogue = ModuleLibrary.catalogue
         let names = script.modules.map(\.name)
@@ -43,7 +43,7 @@ enum ScriptAssembly {
             engine = try ScriptEngine(
                 script: script, catalogue: catalogue, bindings: bindings, flags: environment.flags,
                 configuration: configuration(
-                    script, settings, options, events, logger, levels, statistics, log))
+                    script, settings, options, events, logger, levels, statistics, logHandler))
         } catch {
             throw ConfigurationError(error.description)
         }
@@ -60,9 +60,10 @@ enum ScriptAssembly {
     private static func configuration(
         _ script: Script, _ settings: GlobalSettings, _ options: StartOptions, _ events: EventInterface,
         _ logger: Logger, _ levels: LogLevels, _ statistics: Statistics,
-        _ log: @escaping @Sendable (ScriptLogLevel, String) -> Void
+        _ logHandler: ServerLogHandler
     ) -> ScriptConfiguration {
-        var configuration = ScriptConfiguration(log: log)
+        var configuration = ScriptConfiguration(log: { logHandler.write($0, $1) })
+        configuration.output = { logHandler.print($0, $1) }
         let parameters = script.parameters
         configuration.levels = levels
         configuration.xlogPrintLevel = settings.xlogPrintLevel

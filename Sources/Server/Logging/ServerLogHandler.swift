@@ -4,7 +4,8 @@ package import Logging
 import Reactor
 package import RouteRuntime
 
-/// Writes log lines as the peer does: `Nov 23 05:15:59 [25233] NOTICE:core: text`, one system call a line.
+/// Writes log lines as the peer does: `Nov 23 05:15:59 [25233] NOTICE:core: text`, one system call a line. What a script
+/// prints itself stands without level and label: `Nov 23 05:15:59 [25233] text`.
 ///
 /// The bracket holds the kernel task id of the process that speaks.
 package struct ServerLogHandler: LogHandler {
@@ -61,17 +62,30 @@ package struct ServerLogHandler: LogHandler {
         )
     }
 
-    private func write(_ level: ScriptLogLevel, _ pid: Int, _ text: String) {
-        if settings.isWanted(level, .stderror) { writeError(level, pid, text) }
-        if settings.isWanted(level, .syslog) { writeSyslog(level, pid, text) }
+    /// Writes what the script prints: `xlog`, `log`, accounting.
+    func print(_ level: ScriptLogLevel, _ text: String) {
+        write(
+            level, Int(cplatform_thread_id()),
+            settings.fixed.prefix.isEmpty ? text : "\(settings.fixed.prefix):\(text)", isBare: true)
+    }
+
+    /// The same for who has not looked at the level of the process.
+    func printIfWanted(_ level: ScriptLogLevel, _ text: String) {
+        let pid = Int(cplatform_thread_id())
+        if level.rawValue <= settings.levels.level(process: processID(pid)) { print(level, text) }
+    }
+
+    private func write(_ level: ScriptLogLevel, _ pid: Int, _ text: String, isBare: Bool = false) {
+        if settings.isWanted(level, .stderror) { writeError(level, pid, text, isBare) }
+        if settings.isWanted(level, .syslog) { writeSyslog(level, pid, text, isBare) }
         if let raise, settings.isWanted(level, .event) { raise(level, pid, text) }
     }
 
-    private func writeError(_ level: ScriptLogLevel, _ pid: Int, _ text: String) {
+    private func writeError(_ level: ScriptLogLevel, _ pid: Int, _ text: String, _ isBare: Bool) {
         let stamp = Self.stamp()
         let line =
             switch settings.fixed.stderrorFormat {
-            case .plainText: "\(stamp) [\(pid)] \(level.name):\(label): \(text)"
+            case .plainText: "\(stamp) [\(pid)] \(isBare ? "" : "\(level.name):\(label): ")\(text)"
             case .json, .jsonCEE: json(settings.fixed.stderrorFormat, level, pid, text, stamp)
             }
         var bytes = Array(line.utf8.prefix(Self.lineBytesMax))
@@ -80,10 +94,10 @@ package struct ServerLogHandler: LogHandler {
         _ = bytes.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 
-    private func writeSyslog(_ level: ScriptLogLevel, _ pid: Int, _ text: String) {
+    private func writeSyslog(_ level: ScriptLogLevel, _ pid: Int, _ text: String, _ isBare: Bool) {
         let line =
             switch settings.fixed.syslogFormat {
-            case .plainText: "\(level.name):\(label): \(text)"
+            case .plainText: isBare ? text : "\(level.name):\(label): \(text)"
             case .json, .jsonCEE: json(settings.fixed.syslogFormat, level, pid, text, Self.stamp())
             }
         line.withCString { pointer in
