@@ -203,7 +203,7 @@ extension MessageEdits {
         writer.append("\r\n")
         if let field = message.first(.route) {
             insert(line: writer.finishText(), before: field)
-        } else if let field = message.all(.via).last {
+        } else if let field = message.all(.via).reduce(nil as HeaderField?, { $1 }) {
             insert(line: writer.finishText(), after: field)
         } else {
             append(line: writer.finishText(), to: message)
