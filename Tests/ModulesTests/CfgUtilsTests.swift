@@ -215,9 +215,18 @@ struct AccTests {
     }
 
     @Test func whatIsMissingIsRefused() {
-        for head in ["\"extra_fields\", \"db: a\"", "\"early_media\", 1"] {
-            #expect(throws: ModuleError.self) { try ModuleHarness("exit;", head: "modparam(\"acc\", \(head))") }
+        #expect(throws: ModuleHarness.Failure.self) {
+            try ModuleHarness("exit;", head: "modparam(\"acc\", \"early_media\", 1)")
         }
+        #expect(throws: ModuleHarness.Failure.self) { try ModuleHarness("do_accounting(\"paper\");") }
+    }
+
+    @Test func fieldsOfMissingBackendsAreKeptButNotWritten() throws {
+        let harness = try account(
+            "$acc_extra(a) = \"x\"; do_accounting(\"db|log\", \"cdr\");",
+            head: "modparam(\"acc\", \"extra_fields\", \"db: a->column\")")
+        #expect(harness.recorder.logs.contains { $0.contains("no backend \"db\"") })
+        #expect(harness.recorder.logs.contains { $0.contains("transaction answered") && !$0.contains("column") })
     }
 
     @Test(arguments: [0, 1])
@@ -231,7 +240,8 @@ struct AccTests {
 
     @Test func unknownBackendsFailAtRunTime() throws {
         let notes = try ModuleHarness.notes(
-            "if (!do_accounting(\"db\")) note(\"no\"); if (!do_accounting(\"log\", \"cdr\")) note(\"no\");")
+            "$var(b) = \"paper\"; if (!do_accounting($var(b))) note(\"no\");"
+                + "$var(f) = \"all\"; if (!do_accounting(\"log\", $var(f))) note(\"no\");")
         #expect(notes == ["no", "no"])
     }
 }

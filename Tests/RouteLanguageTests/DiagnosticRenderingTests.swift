@@ -37,7 +37,7 @@ import Testing
                 t.cfg:4:16: error: module `tm` has no parameter `fr_timer`
                     4 | modparam("tm", "fr_timer", 5)
                       |                ^~~~~~~~~~
-                     hint: did you mean `fr_timeout`?
+                     hint: it is `fr_timeout`, in seconds
 
                 t.cfg:6:6: error: unknown function `is_metod`
                     6 | \tif (is_metod("INVITE")) {
