@@ -44,7 +44,9 @@ extension Checker {
     private mutating func checkAsync(_ call: FunctionCall, word: String, _ location: SourceLocation) {
         check(call)
         if let (_, declaration) = functions[call.name], !declaration.hasAsyncForm {
-            let able = functions.values.filter { $0.declaration.hasAsyncForm && $0.declaration.availability == .available }.map(\.declaration.name).sorted()
+            let able = functions.values.filter {
+                $0.declaration.hasAsyncForm && $0.declaration.availability == .available
+            }.map(\.declaration.name).sorted()
             diagnostics.error(
                 "no-async-form", at: call.location, "`\(call.name)` has no asynchronous form",
                 hint: able.isEmpty ? "call it without `\(word)`" : "these have one: \(able.joined(separator: ", "))")
