@@ -33,11 +33,11 @@ package enum ServerProgram {
             }
             server.attendant.reactor.run()
             server.logger.notice("ending")
-            alarm(stopSecondsMax)
-            server.stop()
-            alarm(0)
-            signals.close()
+            // Gone before the end is awaited, so that an end that is cut short leaves no pid file.
             pidFile?.remove()
+            StopGuard(seconds: stopSecondsMax, logger: server.logger).start()
+            server.stop()
+            signals.close()
             return 0
         } catch {
             complain("sipray serve: \(error)")
@@ -71,6 +71,33 @@ package enum ServerProgram {
     private static func complain(_ text: String) {
         let bytes = Array((text + "\n").utf8)
         _ = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    }
+}
+
+/// Ends the program, with status 0, when the processes take too long to end: a script that loops can't hold it.
+private final class StopGuard: Sendable {
+    private let seconds: UInt32
+    private let logger: Logger
+
+    init(seconds: UInt32, logger: Logger) {
+        self.seconds = seconds
+        self.logger = logger
+    }
+
+    /// Starts the watch; it ends with the program.
+    func start() {
+        var thread = pthread_t()
+        let argument = Unmanaged.passRetained(self)
+        let code = pthread_create(
+            &thread, nil,
+            { argument in
+                // The pointer is the guard that `start` retained for this thread.
+                let stopGuard = Unmanaged<StopGuard>.fromOpaque(argument!).takeRetainedValue()
+                sleep(stopGuard.seconds)
+                stopGuard.logger.warning("processes are still busy after \(stopGuard.seconds) s: ending without them")
+                _exit(0)
+            }, argument.toOpaque())
+        if code == 0 { pthread_detach(thread) } else { argument.release() }
     }
 }
 

@@ -181,3 +181,23 @@ import Testing
 func check(_ condition: Bool, _ comment: Comment? = nil, sourceLocation: SourceLocation = #_sourceLocation) {
     #expect(condition, comment, sourceLocation: sourceLocation)
 }
+
+@Suite struct SessionGateTests {
+    /// Sessions as (number, process), with the records of each that come by, and whether they may pass.
+    @Test func onlyWholeSessionsPass() {
+        let gate = SessionGate()
+        func session(_ number: UInt64, _ process: UInt64) -> UInt64 { number << 9 | process }
+        let records: [(UInt64, Bool, Bool)] = [
+            (session(7, 1), false, false),  // had begun before
+            (session(9, 1), true, true), (session(9, 1), false, true),
+            (session(7, 1), false, false),  // goes on inside, still without a beginning
+            (session(8, 2), false, false),  // another process has seen nothing yet
+            (session(3, 2), true, true), (session(3, 2), false, true),
+            (session(12, 1), true, true), (session(9, 1), false, true), (session(12, 1), false, true),
+            (0, false, true),  // no record at all
+        ]
+        for (session, isStart, passes) in records {
+            #expect(gate.admits(session: session, isStart: isStart) == passes, "\(session)")
+        }
+    }
+}

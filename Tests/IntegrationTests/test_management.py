@@ -413,7 +413,7 @@ def test_without_a_reply_name_it_is_carried_out_silently(managed, transport):
     assert levels(client)[3] == 2
 
 
-def test_the_fifo_is_made_again(start):
+def test_a_server_whose_fifo_was_deleted_serves_and_ends(start):
     server = start("options.cfg")
     os.unlink(server.fifo)
     server.mi("ps")

@@ -286,6 +286,25 @@ def test_it_ends_while_scripts_wait(start, wait):
     assert server.process.wait(5) == 0
 
 
+def test_it_ends_while_scripts_loop(start, tmp_path):
+    """A process that is stuck in its script is not waited for."""
+    path = tmp_path / "pid"
+    server = start("options.cfg", WORKERS=1, EXTRA="max_while_loops=1000000", arguments=["-P", str(path)], ROUTE="""
+        $var(i) = 0;
+        while ($var(i) < 900000) { $var(j) = 0; while ($var(j) < 900000) { $var(j) = $var(j) + 1; } }""")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.bind(("127.0.0.1", 0))
+        for number in range(60):
+            client.sendto((
+                "OPTIONS sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bKl%d\r\n"
+                "From: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\nCall-ID: l%d@x\r\nCSeq: 1 OPTIONS\r\n\r\n"
+                % (number, number)).encode(), ("127.0.0.1", server.port))
+        wait_for(lambda: server.statistic("core:rcv_requests") > 0, "the loop")
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(5) == 0
+    assert not path.exists()
+
+
 def test_it_ends_while_transactions_are_open(start):
     server = start("options.cfg", ROUTE='t_newtran(); exit;')
     load = Waiting(server.port)
