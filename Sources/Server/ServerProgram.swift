@@ -16,21 +16,15 @@ package enum ServerProgram {
     /// Reads, checks and runs a script until a signal or `kill`. The exit status: 0, or 1 when it was refused.
     package static func run(_ options: StartOptions) -> Int32 {
         guard let script = accept(options) else { return 1 }
+        let pidFile = options.pidFile.map { PIDFile(path: $0) }
         do throws(ConfigurationError) {
             let server = try ServerInstance(script: script, options: options)
-            let pidFile = options.pidFile.map { PIDFile(path: $0) }
             try Surroundings.apply(server.settings, logger: server.logger)
             let signals = try SignalWatch(on: server.attendant)
             // Before the start: management may ask for the end as soon as it is there.
             attendant.withLock { $0 = server.attendant }
             defer { attendant.withLock { $0 = nil } }
-            try server.start()
-            do throws(ConfigurationError) {
-                try pidFile?.write()
-            } catch {
-                server.stop()
-                throw error
-            }
+            try server.start { () throws(ConfigurationError) in try pidFile?.write() }
             server.attendant.reactor.run()
             server.logger.notice("ending")
             // Gone before the end is awaited, so that an end that is cut short leaves no pid file.
@@ -40,6 +34,7 @@ package enum ServerProgram {
             signals.close()
             return 0
         } catch {
+            pidFile?.remove()
             complain("sipray serve: \(error)")
             return 1
         }

@@ -99,7 +99,11 @@ package final class ServerInstance {
     }
 
     /// Opens the sockets and starts all processes but the attendant. After a failure nothing is left behind.
-    package func start() throws(ConfigurationError) {
+    ///
+    /// `ready` is called when everything is open and before any process serves.
+    package func start(
+        ready: () throws(ConfigurationError) -> Void = { () throws(ConfigurationError) in }
+    ) throws(ConfigurationError) {
         for note in settings.notes + options.notes { logger.notice("\(note)") }
         attendant.adoptThisThread(threadName: "attendant")
         do throws(ConfigurationError) {
@@ -119,6 +123,7 @@ package final class ServerInstance {
             profiler.start()
             events.start()
             try runStartupRoute()
+            try ready()
             try spawnAll(timers)
         } catch {
             stop()
