@@ -72,7 +72,8 @@ def test_subscribe_renew_and_unsubscribe(start, subscriber):
     server.mi("evi:subscribe", **subscribe)
     server.mi("evi:raise", event="E_CORE_THRESHOLD", params={"n": 2})
     assert [e["n"] for e in received(subscriber, 3)] == [1, 1, 2]
-    assert server.statistic("evi:sent_events") == 3 and server.statistic("evi:subscriptions") == 1
+    wait_for(lambda: server.statistic("evi:sent_events") == 3, "the count")
+    assert server.statistic("evi:subscriptions") == 1
 
 
 def test_a_subscription_expires(start, subscriber):
