@@ -108,15 +108,22 @@ extension TMModule {
 
     private var branchVariables: [VariableDefinition] {
         [
-            variable("tm.branch.uri") { access in Value(view(access)?.requestURI) },
-            variable("tm.branch.duri") { access in Value(kept(access)?.branch.destinationURI) },
-            variable("tm.branch.path") { access in Value(kept(access)?.branch.path) },
+            variable("tm.branch.uri") { access in
+                if let coming = coming(access) { return .string(coming.requestURI) }
+                return Value(view(access)?.requestURI)
+            },
+            variable("tm.branch.duri") { access in
+                Value(coming(access)?.destinationURI ?? kept(access)?.branch.destinationURI)
+            },
+            variable("tm.branch.path") { access in Value(coming(access)?.path ?? kept(access)?.branch.path) },
             variable("tm.branch.q") { access in
-                guard let q = kept(access)?.branch.q, q != ScriptBranch.qUnspecified else { return .null }
+                guard let q = coming(access)?.q ?? kept(access)?.branch.q, q != ScriptBranch.qUnspecified else {
+                    return .null
+                }
                 return .decimal(q)
             },
             variable("tm.branch.flags") { access in
-                guard let flags = kept(access)?.values.flags else { return .null }
+                guard let flags = coming(access)?.branchFlags ?? kept(access)?.values.flags else { return .null }
                 var writer = ByteWriter()
                 for (place, name) in host.flags.names(of: flags, in: .branch).enumerated() {
                     if place > 0 { writer.append(ASCII.comma) }
@@ -131,21 +138,33 @@ extension TMModule {
             variable(
                 "tm.branch.flag",
                 write: { access, value, _ in
-                    guard let name = access.inner, let kept = kept(access) else { return false }
+                    guard let name = access.inner else { return false }
                     let mask = host.flags.mask(name, of: .branch)
+                    if let coming = coming(access) {
+                        if value.integer ?? 0 > 0 { coming.branchFlags |= mask } else { coming.branchFlags &= ~mask }
+                        return true
+                    }
+                    guard let kept = kept(access) else { return false }
                     kept.update { values in
                         if value.integer ?? 0 > 0 { values.flags |= mask } else { values.flags &= ~mask }
                     }
                     return true
                 }
             ) { access in
-                guard let name = access.inner, let kept = kept(access) else { return .null }
-                return .decimal(kept.values.flags & host.flags.mask(name, of: .branch) != 0 ? 1 : 0)
+                guard let name = access.inner, let flags = coming(access)?.branchFlags ?? kept(access)?.values.flags
+                else { return .null }
+                return .decimal(flags & host.flags.mask(name, of: .branch) != 0 ? 1 : 0)
             },
             variable(
                 "tm.branch.attr",
                 write: { access, value, _ in
-                    guard let name = access.inner, let kept = kept(access) else { return false }
+                    guard let name = access.inner else { return false }
+                    if let coming = coming(access) {
+                        coming.branchAttributes.removeAll { $0.name == name }
+                        if !value.isNull { coming.branchAttributes.append((name, value)) }
+                        return true
+                    }
+                    guard let kept = kept(access) else { return false }
                     kept.update { values in
                         values.attributes.removeAll { $0.name == name }
                         if !value.isNull { values.attributes.append((name, value)) }
@@ -154,7 +173,8 @@ extension TMModule {
                 }
             ) { access in
                 guard let name = access.inner else { return .null }
-                return kept(access)?.values.attributes.first { $0.name == name }?.value ?? .null
+                let attributes = coming(access)?.branchAttributes ?? kept(access)?.values.attributes
+                return attributes?.first { $0.name == name }?.value ?? .null
             },
             variable("tm.branch.last_received") { access in
                 view(access)?.response.map { .decimal($0.statusCode) } ?? .null
@@ -171,6 +191,12 @@ extension TMModule {
         case .at(let index): return transaction.branch(index < 0 ? transaction.branchCount + index : index)
         case .all, .append: return nil
         }
+    }
+
+    /// In a branch route, the branch at hand: it is of the transaction only when the route has ended.
+    private func coming(_ access: borrowing VariableAccess) -> MessageContext? {
+        guard access.run.kind == .branch, case .none = access.index else { return nil }
+        return access.context
     }
 
     private func kept(_ access: borrowing VariableAccess) -> TMBranch? { view(access)?.user as? TMBranch }

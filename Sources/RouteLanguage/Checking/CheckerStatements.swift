@@ -115,7 +115,9 @@ extension Checker {
             diagnostics.warn(
                 "literal-string", at: variable.location,
                 "the string is taken as it is: `$\(variable.name)` is not expanded here",
-                hint: "put texts and variables together with `+`: `\(Self.concatenation(of: format))`")
+                hint:
+                    "put texts together with `+`: `\(Self.concatenation(of: format))`; numbers go through `pv_printf($var(x), \"…\")`"
+            )
             return
         }
     }
