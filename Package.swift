@@ -113,6 +113,13 @@ let package = Package(
         .executableTarget(
             name: "message-benchmark", dependencies: ["SIPMessage", "Bytes", "CPlatform", "AllocationCounting"],
             path: "Benchmarks/SIPMessage", swiftSettings: settings),
+        .executableTarget(
+            name: "stack-benchmark",
+            dependencies: [
+                "Modules", "RouteRuntime", "RouteLanguage", "SIPStack", "SIPTransaction", "SIPTransport", "Location",
+                "SIPMessage", "Reactor", "Profiling", "Bytes", "CPlatform", "AllocationCounting",
+            ],
+            path: "Benchmarks/Stack", swiftSettings: settings),
         // Tests
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .target(name: "AllocationCounting", dependencies: ["CAllocationCounter"], path: "Tests/AllocationCounting"),

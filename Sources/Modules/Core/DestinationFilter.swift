@@ -25,6 +25,8 @@ package struct DestinationFilter: Sendable {
         self.defaults = defaults
     }
 
+    package var isEmpty: Bool { lists.isEmpty }
+
     package func index(of name: ByteString) -> Int? { lists.firstIndex { $0.name == name.string } }
 
     /// Whether the lists in use keep the message from an address.

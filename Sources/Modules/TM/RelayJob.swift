@@ -76,6 +76,10 @@ final class RelayJob {
                 next += 1
                 continue
             }
+            if let destination = worker.locateNow(query) {
+                take(.success([destination]), branch)
+                continue
+            }
             var answer: Result<[Destination], NextHopError>?
             var isAsking = true
             worker.locate(query) { [self] result in
@@ -142,11 +146,17 @@ final class RelayJob {
             return fail(failure)
         }
         let values = state.values
-        if values.request == nil { state.update { $0.request = snapshot() } }
-        state.update { $0.messageFlags = context.messageFlags }
-        transaction.showsFailure = values.failureRoute != nil
         let showsBranch = outgoing.contains { ($0.user as? TMBranch)?.values.replyRoute != nil }
-        if values.replyRoute != nil || showsBranch { transaction.showsReplies = true }
+        let showsReplies = values.replyRoute != nil || showsBranch
+        // Only routes that run later look at the request as it was relayed.
+        let request =
+            values.request == nil && (showsReplies || values.failureRoute != nil || host.showsAllReplies)
+            ? snapshot() : values.request
+        state.update { values in
+            values.request = request
+            values.messageFlags = context.messageFlags
+        }
+        transaction.showRoutes(replies: showsReplies, failure: values.failureRoute != nil)
         if let seconds = values.finalTimeout { transaction.finalResponseTimeout = UInt32(clamping: seconds * 1_000) }
         if let seconds = values.finalInviteTimeout {
             transaction.finalInviteResponseTimeout = UInt32(clamping: seconds * 1_000)

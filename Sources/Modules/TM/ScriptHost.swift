@@ -89,6 +89,9 @@ package final class ScriptHost: @unchecked Sendable {
         return scriptSockets[listener.id]
     }
 
+    /// The script has an unnamed `onreply_route`.
+    var showsAllReplies: Bool { replyRoute != nil }
+
     private func nextNumber(_ worker: StackWorker) -> Int {
         guard numbers.indices.contains(worker.id) else { return 0 }
         numbers[worker.id] += 1

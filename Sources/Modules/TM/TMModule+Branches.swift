@@ -85,7 +85,8 @@ extension ScriptHost {
 
     /// A blacklist in use keeps the message from there.
     func isBlocked(_ destination: Destination, _ context: MessageContext) -> Bool {
-        filter.blocks(destination.address, transport: ByteString(destination.transport.name), for: context)
+        !filter.isEmpty
+            && filter.blocks(destination.address, transport: ByteString(destination.transport.name), for: context)
     }
 }
 

@@ -212,8 +212,19 @@ package struct TMModule: Sendable {
         guard let route = call.route(0) else { return .no }
         let state = call.context.makeTMState()
         state.update { $0.failureRoute = route }
-        if let transaction = state.transaction { transaction.showsFailure = true }
+        if let transaction = state.transaction {
+            keepRequest(call, state)
+            transaction.showsFailure = true
+        }
         return .yes
+    }
+
+    /// A route armed after the request was relayed sees the request as it stands now.
+    private func keepRequest(_ call: borrowing Call, _ state: TMState) {
+        guard call.kind == .request, state.values.request == nil else { return }
+        let copy = call.context.copyForBranch(Branches.own(call.context), index: 0)
+        copy.transaction = state
+        state.update { $0.request = copy }
     }
 
     private func onReply(_ call: borrowing Call) -> Outcome {
@@ -223,7 +234,10 @@ package struct TMModule: Sendable {
             call.context.moduleState[ObjectIdentifier(BranchReplyRoute.self)] = BranchReplyRoute(route)
         } else {
             state.update { $0.replyRoute = route }
-            state.transaction?.showsReplies = true
+            if let transaction = state.transaction {
+                keepRequest(call, state)
+                transaction.showsReplies = true
+            }
         }
         return .yes
     }

@@ -46,7 +46,7 @@ package final class TMState: @unchecked Sendable {
 
 /// What scripts set for one branch. Found in the branch's `user`.
 final class TMBranch: @unchecked Sendable {
-    // @unchecked: `stored` is guarded by `lock`; the rest is constant.
+    // @unchecked: `stored` and `storedAVPs` are guarded by `lock`; the rest is constant.
 
     struct Values {
         var flags: UInt32
@@ -56,7 +56,16 @@ final class TMBranch: @unchecked Sendable {
 
     let branch: ScriptBranch
     let socketDescription: ByteString
-    let avps = AVPStore()
+    /// `$bavp`: made when a script asks for it, which few do.
+    var avps: AVPStore {
+        lock.withLock {
+            if let storedAVPs { return storedAVPs }
+            let made = AVPStore()
+            storedAVPs = made
+            return made
+        }
+    }
+    private var storedAVPs: AVPStore?
     private let lock = StackLock()
     private var stored: Values
 

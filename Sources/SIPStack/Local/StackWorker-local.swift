@@ -55,7 +55,7 @@ extension StackWorker {
             key: .none, hash: Int(truncatingIfNeeded: makeUnique() & UInt64(Int.max)), request: message,
             isServer: false, source: socket.address,
             replyDestination: Destination(transport: socket.transport, address: socket.address, socket: socket),
-            isReliable: first.transport.isReliable, localTag: .empty, configuration: configuration)
+            isReliable: first.transport.isReliable, configuration: configuration)
         transaction.onLocalFinal = completion
         transaction.userState = local.user
         guard stack.table.insertLocal(transaction) else {
@@ -90,7 +90,7 @@ extension StackWorker {
             isServer: false, source: request.source,
             replyDestination: Destination(
                 transport: request.socket.transport, address: request.source, socket: request.socket),
-            isReliable: destination.transport.isReliable, localTag: .empty, configuration: configuration)
+            isReliable: destination.transport.isReliable, configuration: configuration)
         guard stack.table.insertLocal(transaction) else { return false }
         count(counters.clientTransactions)
         if !usesFailover { transaction.disableFailover() }

@@ -49,4 +49,6 @@ extension StackWorker {
         guard let query = Self.query(for: uri) else { return nil }
         return port.immediate(query)
     }
+
+    package func locateNow(_ query: ResolveQuery) -> Destination? { port.immediate(query) }
 }

@@ -17,20 +17,18 @@ extension StackWorker {
         }
         let (indexes, headers) = reserve(transaction, outgoing)
         guard !indexes.isEmpty else { return .noBranch }
-        var written: [(index: Int, bytes: [UInt8], destination: Destination)] = []
-        written.reserveCapacity(indexes.count)
         for (index, branch) in zip(indexes, outgoing) {
-            guard let bytes = write(request, transaction, branch, index: index, headers: headers, loop: loop) else {
+            guard let written = write(request, transaction, branch, index: index, headers: headers, loop: loop) else {
                 continue
             }
-            written.append((index, bytes.bytes, bytes.destination))
+            // Nobody looks at a branch that was not started.
+            transaction.lock.withLock {
+                transaction.branches[index].request = written.bytes
+                transaction.branches[index].destination = written.destination
+            }
         }
         var effects = Effects()
         transaction.lock.lock()
-        for item in written {
-            transaction.branches[item.index].request = item.bytes
-            transaction.branches[item.index].destination = item.destination
-        }
         // What can't be written has no listener to leave from.
         for index in indexes where transaction.branches[index].request.isEmpty {
             _ = transaction.fork.fail(status: 503, branch: index)
@@ -41,7 +39,7 @@ extension StackWorker {
         transaction.settle(&effects, by: self)
         transaction.lock.unlock()
         perform(&effects, transaction)
-        return finishRelay(transaction, from: indexes[0])
+        return finishRelay(transaction, from: indexes.lowerBound)
     }
 
     /// How it went: failed if every branch from the first on was refused by the network or the system at once.
@@ -59,24 +57,23 @@ extension StackWorker {
         return outcome
     }
 
-    private func reserve(_ transaction: Transaction, _ outgoing: [OutgoingBranch]) -> ([Int], ByteString) {
+    private func reserve(_ transaction: Transaction, _ outgoing: [OutgoingBranch]) -> (Range<Int>, ByteString) {
         transaction.lock.lock()
         defer { transaction.lock.unlock() }
-        guard !transaction.isOver else { return ([], .empty) }
-        var indexes: [Int] = []
-        indexes.reserveCapacity(outgoing.count)
+        guard !transaction.isOver else { return (0..<0, .empty) }
+        let first = transaction.branches.count
         transaction.branches.reserveCapacity(transaction.branches.count + outgoing.count)
         for branch in outgoing {
             guard transaction.branches.count < configuration.branchesMax, let first = branch.destinations.first,
-                let index = transaction.fork.add(group: branch.group, isMinor: branch.isMinor)
+                transaction.fork.add(group: branch.group, isMinor: branch.isMinor) != nil
             else { break }
             transaction.branches.append(
                 Branch(
                     machine: ClientMachine(isInvite: transaction.isInvite, isReliable: first.transport.isReliable),
                     request: [], destination: first, alternatives: branch.destinations.dropFirst(),
                     requestURI: branch.requestURI, user: branch.user))
-            indexes.append(index)
         }
+        let indexes = first..<transaction.branches.count
         // Until `finishRelay` the transaction does not end, so the places stay.
         if !indexes.isEmpty { transaction.relaysUnderWay += 1 }
         return (indexes, transaction.extraHeaders)

@@ -59,7 +59,7 @@ extension StackWorker {
         let transaction = Transaction(
             key: key, hash: key.hash, request: request.message, isServer: true, source: request.source,
             replyDestination: replyDestination(of: request, via: via, forcesRport: forcesRport),
-            isReliable: request.socket.transport.isReliable, localTag: makeTag(), configuration: configuration)
+            isReliable: request.socket.transport.isReliable, localTagNumber: makeUnique(), configuration: configuration)
         transaction.forcesRport = forcesRport
         transaction.userState = user
         transaction.orphanDeadline = now + Int(transaction.settings.finalInviteResponse)

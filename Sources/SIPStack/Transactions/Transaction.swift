@@ -30,8 +30,14 @@ package final class Transaction: @unchecked Sendable {
     let replyDestination: Destination
     /// Replies made here say where the request came from, asked for or not. Set before the transaction is shared.
     var forcesRport = false
-    /// To tag of the replies made here.
-    package let localTag: ByteString
+    /// To tag of the replies made here; written out when there is one. Empty for a request that was made here.
+    package var localTag: ByteString {
+        if localTagNumber == 0 { return .empty }
+        var writer = ByteWriter(reserving: 18)
+        writer.append(hex: localTagNumber, digits: 16)
+        return writer.finishText()
+    }
+    private let localTagNumber: UInt64
 
     // Guarded by `lock`.
     let lock = StackLock()
@@ -74,7 +80,7 @@ package final class Transaction: @unchecked Sendable {
     init(
         key: MatchKey, hash: Int, request: Message, isServer: Bool, source: SocketAddress,
         replyDestination: Destination,
-        isReliable: Bool, localTag: ByteString, configuration: StackConfiguration
+        isReliable: Bool, localTagNumber: UInt64 = 0, configuration: StackConfiguration
     ) {
         self.key = key
         self.hash = hash
@@ -84,7 +90,7 @@ package final class Transaction: @unchecked Sendable {
         isInvite = request.method == .invite
         self.source = source
         self.replyDestination = replyDestination
-        self.localTag = localTag
+        self.localTagNumber = localTagNumber
         settings = configuration.settings
         server = ServerMachine(isInvite: isInvite, isReliable: isReliable)
         fork = ResponseContext(isInvite: isInvite, blocksOn6xx: configuration.blocksOn6xx)
@@ -109,6 +115,14 @@ package final class Transaction: @unchecked Sendable {
     package var showsFailure: Bool {
         get { lock.withLock { wantsFailureHook } }
         set { lock.withLock { wantsFailureHook = newValue } }
+    }
+
+    /// Sets both at once, for a transaction about to be relayed. What shows replies already goes on doing so.
+    package func showRoutes(replies: Bool, failure: Bool) {
+        lock.withLock {
+            if replies { wantsReplyHook = true }
+            wantsFailureHook = failure
+        }
     }
 
     /// The request as received; nil when the transaction is over.
