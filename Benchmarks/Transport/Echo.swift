@@ -18,35 +18,35 @@ enum Echo {
     /// CPU nanoseconds per datagram of a loop that does nothing but recvmmsg, copy and sendmmsg.
     static func plain(payloadBytes: Int) throws -> Double {
         var address = SocketAddress(127, 0, 0, 1, port: 0).platform
-        let descriptor = sipray_udp_open(&address, 0)
+        let descriptor = cplatform_udp_open(&address, 0)
         precondition(descriptor >= 0, "bind")
         defer { close(descriptor) }
-        _ = sipray_socket_set_receive_buffer(descriptor, 4 << 20)
-        var bound = sipray_address()
-        _ = sipray_socket_local_address(descriptor, &bound)
+        _ = cplatform_socket_set_receive_buffer(descriptor, 4 << 20)
+        var bound = cplatform_address()
+        _ = cplatform_socket_local_address(descriptor, &bound)
         let load = Load(target: SocketAddress(bound)!, payloadBytes: payloadBytes)  // it was just bound
-        let receiver = sipray_receiver_create(32, 65_536)!  // out of memory ends a benchmark
-        let sender = sipray_sender_create(64, 1 << 20)!
+        let receiver = cplatform_receiver_create(32, 65_536)!  // out of memory ends a benchmark
+        let sender = cplatform_sender_create(64, 1 << 20)!
         defer {
-            sipray_receiver_destroy(receiver)
-            sipray_sender_destroy(sender)
+            cplatform_receiver_destroy(receiver)
+            cplatform_sender_destroy(sender)
         }
         load.start()
-        let before = sipray_thread_cpu_nanoseconds()
+        let before = cplatform_thread_cpu_nanoseconds()
         var echoed = 0
         var error: Int32 = 0
         while echoed < datagrams {
             var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             poll(&ready, 1, 1000)
-            let count = sipray_receiver_receive(receiver, descriptor)
+            let count = cplatform_receiver_receive(receiver, descriptor)
             for index in 0..<UInt32(max(0, count)) {
-                let datagram = sipray_receiver_datagram(receiver, index)!.pointee  // index is below count
+                let datagram = cplatform_receiver_datagram(receiver, index)!.pointee  // index is below count
                 var source = datagram.source
-                _ = sipray_sender_push(sender, datagram.bytes, datagram.length, &source)
+                _ = cplatform_sender_push(sender, datagram.bytes, datagram.length, &source)
             }
-            echoed += Int(sipray_sender_flush(sender, descriptor, &error))
+            echoed += Int(cplatform_sender_flush(sender, descriptor, &error))
         }
-        let spent = sipray_thread_cpu_nanoseconds() - before
+        let spent = cplatform_thread_cpu_nanoseconds() - before
         load.stop()
         return Double(spent) / Double(echoed)
     }
@@ -73,10 +73,10 @@ enum Echo {
             onDatagram: { echo.take($0) }, onFailure: { _ in })
         echo.transport = transport
         load.start()
-        let before = sipray_thread_cpu_nanoseconds()
+        let before = cplatform_thread_cpu_nanoseconds()
         let allocated = allocations { while echo.echoed < datagrams { turn(process.reactor, echo) } }
         allocationsPerDatagram = Double(allocated) / Double(echo.echoed)
-        let spent = sipray_thread_cpu_nanoseconds() - before
+        let spent = cplatform_thread_cpu_nanoseconds() - before
         load.stop()
         transport.stop()
         if level != nil { profiler.stop() }
@@ -134,28 +134,28 @@ private final class Load: @unchecked Sendable {
 
     private func run() {
         var address = SocketAddress(127, 0, 0, 1, port: 0).platform
-        let descriptor = sipray_udp_open(&address, 0)
-        _ = sipray_socket_set_receive_buffer(descriptor, 4 << 20)
-        let receiver = sipray_receiver_create(32, 65_536)!  // out of memory ends a benchmark
-        let sender = sipray_sender_create(256, 1 << 20)!
+        let descriptor = cplatform_udp_open(&address, 0)
+        _ = cplatform_socket_set_receive_buffer(descriptor, 4 << 20)
+        let receiver = cplatform_receiver_create(32, 65_536)!  // out of memory ends a benchmark
+        let sender = cplatform_sender_create(256, 1 << 20)!
         defer {
             close(descriptor)
-            sipray_receiver_destroy(receiver)
-            sipray_sender_destroy(sender)
+            cplatform_receiver_destroy(receiver)
+            cplatform_sender_destroy(sender)
         }
         var destination = target.platform
         var underWay = 0
         var error: Int32 = 0
         while !isStopping.load(ordering: .relaxed) {
             while underWay < Echo.window {
-                _ = sipray_sender_push(sender, payload, UInt32(payload.count), &destination)
+                _ = cplatform_sender_push(sender, payload, UInt32(payload.count), &destination)
                 underWay += 1
             }
-            _ = sipray_sender_flush(sender, descriptor, &error)
+            _ = cplatform_sender_flush(sender, descriptor, &error)
             var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             // Silence for 50 ms means that something was lost: begin again with a full window.
             if poll(&ready, 1, 50) == 0 { underWay = 0 }
-            underWay = max(0, underWay - max(0, Int(sipray_receiver_receive(receiver, descriptor))))
+            underWay = max(0, underWay - max(0, Int(cplatform_receiver_receive(receiver, descriptor))))
         }
     }
 }

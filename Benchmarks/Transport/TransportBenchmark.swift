@@ -97,9 +97,9 @@ enum TransportBenchmark {
     static func nanoseconds(_ count: Int = 300_000, _ body: (Int) -> Void) -> String {
         var least = Double.infinity
         for _ in 0..<rounds {
-            let before = sipray_thread_cpu_nanoseconds()
+            let before = cplatform_thread_cpu_nanoseconds()
             for number in 0..<count { body(number) }
-            least = min(least, Double(sipray_thread_cpu_nanoseconds() - before) / Double(count))
+            least = min(least, Double(cplatform_thread_cpu_nanoseconds() - before) / Double(count))
         }
         return "\(rounded(least)) ns"
     }

@@ -14,15 +14,15 @@
 #define READY_MAX 128
 
 static uint32_t to_kernel(uint32_t events) {
-    return (events & SIPRAY_READABLE ? EPOLLIN | EPOLLRDHUP : 0) | (events & SIPRAY_WRITABLE ? EPOLLOUT : 0);
+    return (events & CPLATFORM_READABLE ? EPOLLIN | EPOLLRDHUP : 0) | (events & CPLATFORM_WRITABLE ? EPOLLOUT : 0);
 }
 
 static uint32_t from_kernel(uint32_t events) {
-    return (events & EPOLLIN ? SIPRAY_READABLE : 0) | (events & EPOLLOUT ? SIPRAY_WRITABLE : 0) |
-           (events & EPOLLERR ? SIPRAY_FAILED : 0) | (events & (EPOLLHUP | EPOLLRDHUP) ? SIPRAY_HANGUP : 0);
+    return (events & EPOLLIN ? CPLATFORM_READABLE : 0) | (events & EPOLLOUT ? CPLATFORM_WRITABLE : 0) |
+           (events & EPOLLERR ? CPLATFORM_FAILED : 0) | (events & (EPOLLHUP | EPOLLRDHUP) ? CPLATFORM_HANGUP : 0);
 }
 
-int sipray_epoll_create(void) {
+int cplatform_epoll_create(void) {
     int fd = epoll_create1(EPOLL_CLOEXEC);
     return fd < 0 ? -errno : fd;
 }
@@ -32,17 +32,17 @@ static int control(int epoll, int operation, int fd, uint32_t events, uint64_t t
     return epoll_ctl(epoll, operation, fd, &event) == 0 ? 0 : -errno;
 }
 
-int sipray_epoll_add(int epoll, int fd, uint32_t events, uint64_t token) {
+int cplatform_epoll_add(int epoll, int fd, uint32_t events, uint64_t token) {
     return control(epoll, EPOLL_CTL_ADD, fd, events, token);
 }
 
-int sipray_epoll_modify(int epoll, int fd, uint32_t events, uint64_t token) {
+int cplatform_epoll_modify(int epoll, int fd, uint32_t events, uint64_t token) {
     return control(epoll, EPOLL_CTL_MOD, fd, events, token);
 }
 
-int sipray_epoll_remove(int epoll, int fd) { return control(epoll, EPOLL_CTL_DEL, fd, 0, 0); }
+int cplatform_epoll_remove(int epoll, int fd) { return control(epoll, EPOLL_CTL_DEL, fd, 0, 0); }
 
-int sipray_epoll_wait(int epoll, sipray_ready *ready, int capacity, int milliseconds) {
+int cplatform_epoll_wait(int epoll, cplatform_ready *ready, int capacity, int milliseconds) {
     struct epoll_event events[READY_MAX];
     int count = epoll_wait(epoll, events, capacity < READY_MAX ? capacity : READY_MAX, milliseconds);
     if (count < 0) return errno == EINTR ? 0 : -errno;
@@ -53,19 +53,19 @@ int sipray_epoll_wait(int epoll, sipray_ready *ready, int capacity, int millisec
     return count;
 }
 
-int sipray_eventfd_create(void) {
+int cplatform_eventfd_create(void) {
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return fd < 0 ? -errno : fd;
 }
 
-void sipray_eventfd_signal(int fd) {
+void cplatform_eventfd_signal(int fd) {
     uint64_t one = 1;
     // A full counter (EAGAIN) is a pending wake already; nothing is lost.
     ssize_t written = write(fd, &one, sizeof one);
     (void)written;
 }
 
-void sipray_eventfd_clear(int fd) {
+void cplatform_eventfd_clear(int fd) {
     uint64_t value;
     ssize_t count = read(fd, &value, sizeof value);
     (void)count;
@@ -77,15 +77,13 @@ static int64_t read_clock(clockid_t clock) {
     return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
-int64_t sipray_monotonic_nanoseconds(void) { return read_clock(CLOCK_MONOTONIC); }
-int64_t sipray_realtime_nanoseconds(void) { return read_clock(CLOCK_REALTIME); }
-int64_t sipray_thread_cpu_nanoseconds(void) { return read_clock(CLOCK_THREAD_CPUTIME_ID); }
+int64_t cplatform_thread_cpu_nanoseconds(void) { return read_clock(CLOCK_THREAD_CPUTIME_ID); }
 
-int32_t sipray_thread_introduce(const char *name) {
+int32_t cplatform_thread_introduce(const char *name) {
     char shortened[16] = {0};
     for (int i = 0; i < 15 && name[i]; i++) shortened[i] = name[i];
     pthread_setname_np(pthread_self(), shortened);
     return (int32_t)syscall(SYS_gettid);
 }
 
-char *sipray_error_message(int code, char *buffer, size_t capacity) { return strerror_r(code, buffer, capacity); }
+char *cplatform_error_message(int code, char *buffer, size_t capacity) { return strerror_r(code, buffer, capacity); }

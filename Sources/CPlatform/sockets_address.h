@@ -1,19 +1,19 @@
 #ifndef SIPRAY_SOCKETS_ADDRESS_H
 #define SIPRAY_SOCKETS_ADDRESS_H
-// Private to CPlatform: conversion between sipray_address and the kernel's sockaddr.
+// Private to CPlatform: conversion between cplatform_address and the kernel's sockaddr.
 #include "CPlatformSockets.h"
 
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 
-typedef union sipray_sockaddr {
+typedef union cplatform_sockaddr {
     struct sockaddr any;
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
-} sipray_sockaddr;
+} cplatform_sockaddr;
 
-static inline socklen_t sipray_to_sockaddr(const sipray_address *address, sipray_sockaddr *out) {
+static inline socklen_t cplatform_to_sockaddr(const cplatform_address *address, cplatform_sockaddr *out) {
     memset(out, 0, sizeof *out);
     if (address->family == 6) {
         out->v6.sin6_family = AF_INET6;

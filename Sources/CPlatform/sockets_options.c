@@ -12,8 +12,8 @@
 #define SO_MEMINFO 55
 #endif
 
-int sipray_address_from_sockaddr(const void *sockaddr, sipray_address *address) {
-    const sipray_sockaddr *from = sockaddr;
+int cplatform_address_from_sockaddr(const void *sockaddr, cplatform_address *address) {
+    const cplatform_sockaddr *from = sockaddr;
     memset(address, 0, sizeof *address);
     if (from->any.sa_family == AF_INET) {
         address->family = 4;
@@ -35,7 +35,7 @@ static int set_int(int fd, int level, int name, int value) {
     return setsockopt(fd, level, name, &value, sizeof value) == 0 ? 0 : -errno;
 }
 
-int sipray_udp_open(const sipray_address *address, int reuse_port) {
+int cplatform_udp_open(const cplatform_address *address, int reuse_port) {
     int family = address->family == 6 ? AF_INET6 : AF_INET;
     int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP);
     if (fd < 0) return -errno;
@@ -43,8 +43,8 @@ int sipray_udp_open(const sipray_address *address, int reuse_port) {
     // An IPv6 listener never takes IPv4 traffic: the operator names each address that is listened on.
     if (family == AF_INET6) error = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
     if (error == 0 && reuse_port) error = set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-    sipray_sockaddr to;
-    socklen_t length = sipray_to_sockaddr(address, &to);
+    cplatform_sockaddr to;
+    socklen_t length = cplatform_to_sockaddr(address, &to);
     if (error == 0 && bind(fd, &to.any, length) != 0) error = -errno;
     if (error != 0) {
         close(fd);
@@ -53,11 +53,11 @@ int sipray_udp_open(const sipray_address *address, int reuse_port) {
     return fd;
 }
 
-int sipray_socket_local_address(int fd, sipray_address *address) {
-    sipray_sockaddr local;
+int cplatform_socket_local_address(int fd, cplatform_address *address) {
+    cplatform_sockaddr local;
     socklen_t length = sizeof local;
     if (getsockname(fd, &local.any, &length) != 0) return -errno;
-    return sipray_address_from_sockaddr(&local, address);
+    return cplatform_address_from_sockaddr(&local, address);
 }
 
 static int set_buffer(int fd, int forced, int plain, int bytes) {
@@ -70,11 +70,11 @@ static int set_buffer(int fd, int forced, int plain, int bytes) {
     return granted / 2;  // the kernel reports twice what it was asked for, its own bookkeeping included
 }
 
-int sipray_socket_set_receive_buffer(int fd, int bytes) { return set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, bytes); }
+int cplatform_socket_set_receive_buffer(int fd, int bytes) { return set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, bytes); }
 
-int sipray_socket_set_send_buffer(int fd, int bytes) { return set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, bytes); }
+int cplatform_socket_set_send_buffer(int fd, int bytes) { return set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, bytes); }
 
-int sipray_socket_enable_ancillary(int fd, int ipv6) {
+int cplatform_socket_enable_ancillary(int fd, int ipv6) {
     int error = set_int(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
     if (error == 0) error = set_int(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
     if (error == 0)
@@ -82,7 +82,7 @@ int sipray_socket_enable_ancillary(int fd, int ipv6) {
     return error;
 }
 
-int sipray_socket_spread_randomly(int fd, uint32_t count) {
+int cplatform_socket_spread_randomly(int fd, uint32_t count) {
     // A = random; A %= count; return A: the index of the socket within its group.
     struct sock_filter code[] = {
         {BPF_LD | BPF_W | BPF_ABS, 0, 0, (uint32_t)(SKF_AD_OFF + SKF_AD_RANDOM)},
@@ -93,11 +93,11 @@ int sipray_socket_spread_randomly(int fd, uint32_t count) {
     return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) == 0 ? 0 : -errno;
 }
 
-int sipray_socket_set_type_of_service(int fd, int ipv6, int tos) {
+int cplatform_socket_set_type_of_service(int fd, int ipv6, int tos) {
     return ipv6 ? set_int(fd, IPPROTO_IPV6, IPV6_TCLASS, tos) : set_int(fd, IPPROTO_IP, IP_TOS, tos);
 }
 
-int64_t sipray_socket_bytes_waiting(int fd) {
+int64_t cplatform_socket_bytes_waiting(int fd) {
     uint32_t memory[SK_MEMINFO_VARS] = {0};
     socklen_t length = sizeof memory;
     if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &length) != 0) return -errno;

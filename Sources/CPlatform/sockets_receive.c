@@ -11,19 +11,19 @@
 
 #define CONTROL_BYTES 128
 
-struct sipray_receiver {
+struct cplatform_receiver {
     uint32_t batch;
     uint32_t bytes_each;
     uint8_t *bytes; // batch * bytes_each, mapped: untouched pages cost nothing
     struct mmsghdr *messages;
     struct iovec *vectors;
-    sipray_sockaddr *sources;
+    cplatform_sockaddr *sources;
     uint8_t (*controls)[CONTROL_BYTES];
-    sipray_datagram *datagrams;
+    cplatform_datagram *datagrams;
 };
 
-sipray_receiver *sipray_receiver_create(uint32_t batch, uint32_t bytes_each) {
-    sipray_receiver *receiver = calloc(1, sizeof *receiver);
+cplatform_receiver *cplatform_receiver_create(uint32_t batch, uint32_t bytes_each) {
+    cplatform_receiver *receiver = calloc(1, sizeof *receiver);
     if (!receiver) return NULL;
     receiver->batch = batch;
     receiver->bytes_each = bytes_each;
@@ -36,7 +36,7 @@ sipray_receiver *sipray_receiver_create(uint32_t batch, uint32_t bytes_each) {
     receiver->datagrams = calloc(batch, sizeof *receiver->datagrams);
     if (!receiver->bytes || !receiver->messages || !receiver->vectors || !receiver->sources || !receiver->controls ||
         !receiver->datagrams) {
-        sipray_receiver_destroy(receiver);
+        cplatform_receiver_destroy(receiver);
         return NULL;
     }
     for (uint32_t i = 0; i < batch; i++) {
@@ -53,7 +53,7 @@ sipray_receiver *sipray_receiver_create(uint32_t batch, uint32_t bytes_each) {
     return receiver;
 }
 
-void sipray_receiver_destroy(sipray_receiver *receiver) {
+void cplatform_receiver_destroy(cplatform_receiver *receiver) {
     if (!receiver) return;
     if (receiver->bytes) munmap(receiver->bytes, (size_t)receiver->batch * receiver->bytes_each);
     free(receiver->messages);
@@ -64,7 +64,7 @@ void sipray_receiver_destroy(sipray_receiver *receiver) {
     free(receiver);
 }
 
-static void read_control(struct msghdr *header, sipray_datagram *datagram) {
+static void read_control(struct msghdr *header, cplatform_datagram *datagram) {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
         if (c->cmsg_level != SOL_SOCKET) continue;
         if (c->cmsg_type == SO_TIMESTAMPNS) {
@@ -78,17 +78,17 @@ static void read_control(struct msghdr *header, sipray_datagram *datagram) {
     }
 }
 
-int sipray_receiver_receive(sipray_receiver *receiver, int fd) {
+int cplatform_receiver_receive(cplatform_receiver *receiver, int fd) {
     int count = recvmmsg(fd, receiver->messages, receiver->batch, MSG_DONTWAIT, NULL);
     if (count < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -errno;
     for (int i = 0; i < count; i++) {
         struct msghdr *header = &receiver->messages[i].msg_hdr;
-        sipray_datagram *datagram = &receiver->datagrams[i];
+        cplatform_datagram *datagram = &receiver->datagrams[i];
         memset(datagram, 0, sizeof *datagram);
         datagram->bytes = receiver->vectors[i].iov_base;
         datagram->length = receiver->messages[i].msg_len;
         datagram->truncated = (header->msg_flags & MSG_TRUNC) != 0;
-        sipray_address_from_sockaddr(&receiver->sources[i], &datagram->source);
+        cplatform_address_from_sockaddr(&receiver->sources[i], &datagram->source);
         read_control(header, datagram);
         // The kernel has shortened both lengths; the next batch needs the whole room again.
         header->msg_namelen = sizeof receiver->sources[i];
@@ -97,12 +97,12 @@ int sipray_receiver_receive(sipray_receiver *receiver, int fd) {
     return count;
 }
 
-const sipray_datagram *sipray_receiver_datagram(const sipray_receiver *receiver, uint32_t index) {
+const cplatform_datagram *cplatform_receiver_datagram(const cplatform_receiver *receiver, uint32_t index) {
     return &receiver->datagrams[index];
 }
 
-int sipray_socket_next_failure(int fd, void *buffer, uint32_t capacity, sipray_send_failure *failure) {
-    sipray_sockaddr destination;
+int cplatform_socket_next_failure(int fd, void *buffer, uint32_t capacity, cplatform_send_failure *failure) {
+    cplatform_sockaddr destination;
     uint8_t control[512];
     struct iovec vector = {.iov_base = buffer, .iov_len = capacity};
     struct msghdr header = {
@@ -117,7 +117,7 @@ int sipray_socket_next_failure(int fd, void *buffer, uint32_t capacity, sipray_s
     ssize_t length = recvmsg(fd, &header, MSG_ERRQUEUE | MSG_DONTWAIT);
     if (length < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -errno;
     failure->length = (uint32_t)length;
-    if (header.msg_namelen > 0) sipray_address_from_sockaddr(&destination, &failure->destination);
+    if (header.msg_namelen > 0) cplatform_address_from_sockaddr(&destination, &failure->destination);
     for (struct cmsghdr *c = CMSG_FIRSTHDR(&header); c; c = CMSG_NXTHDR(&header, c)) {
         int is_error = (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
                        (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-struct sipray_sender {
+struct cplatform_sender {
     uint32_t slots;
     uint32_t arena_bytes;
     uint32_t head; // first that waits
@@ -15,11 +15,11 @@ struct sipray_sender {
     uint8_t *arena;
     struct mmsghdr *messages;
     struct iovec *vectors;
-    sipray_sockaddr *destinations;
+    cplatform_sockaddr *destinations;
 };
 
-sipray_sender *sipray_sender_create(uint32_t slots, uint32_t arena_bytes) {
-    sipray_sender *sender = calloc(1, sizeof *sender);
+cplatform_sender *cplatform_sender_create(uint32_t slots, uint32_t arena_bytes) {
+    cplatform_sender *sender = calloc(1, sizeof *sender);
     if (!sender) return NULL;
     sender->slots = slots;
     sender->arena_bytes = arena_bytes;
@@ -29,7 +29,7 @@ sipray_sender *sipray_sender_create(uint32_t slots, uint32_t arena_bytes) {
     sender->vectors = calloc(slots, sizeof *sender->vectors);
     sender->destinations = calloc(slots, sizeof *sender->destinations);
     if (!sender->arena || !sender->messages || !sender->vectors || !sender->destinations) {
-        sipray_sender_destroy(sender);
+        cplatform_sender_destroy(sender);
         return NULL;
     }
     for (uint32_t i = 0; i < slots; i++) {
@@ -41,7 +41,7 @@ sipray_sender *sipray_sender_create(uint32_t slots, uint32_t arena_bytes) {
     return sender;
 }
 
-void sipray_sender_destroy(sipray_sender *sender) {
+void cplatform_sender_destroy(cplatform_sender *sender) {
     if (!sender) return;
     if (sender->arena) munmap(sender->arena, sender->arena_bytes);
     free(sender->messages);
@@ -51,7 +51,7 @@ void sipray_sender_destroy(sipray_sender *sender) {
 }
 
 /// Moves what waits to the start of slots and arena. Only after a socket was full.
-static void compact(sipray_sender *sender) {
+static void compact(cplatform_sender *sender) {
     uint32_t used = 0;
     for (uint32_t from = sender->head, to = 0; from < sender->tail; from++, to++) {
         size_t length = sender->vectors[from].iov_len;
@@ -67,7 +67,7 @@ static void compact(sipray_sender *sender) {
     sender->used = used;
 }
 
-int sipray_sender_push(sipray_sender *sender, const void *bytes, uint32_t length, const sipray_address *destination) {
+int cplatform_sender_push(cplatform_sender *sender, const void *bytes, uint32_t length, const cplatform_address *destination) {
     if (sender->head > 0 && (sender->tail == sender->slots || length > sender->arena_bytes - sender->used))
         compact(sender);
     if (sender->tail == sender->slots || length > sender->arena_bytes - sender->used) return -ENOBUFS;
@@ -76,19 +76,19 @@ int sipray_sender_push(sipray_sender *sender, const void *bytes, uint32_t length
     sender->vectors[slot].iov_len = length;
     memcpy(sender->arena + sender->used, bytes, length);
     sender->used += length;
-    sender->messages[slot].msg_hdr.msg_namelen = sipray_to_sockaddr(destination, &sender->destinations[slot]);
+    sender->messages[slot].msg_hdr.msg_namelen = cplatform_to_sockaddr(destination, &sender->destinations[slot]);
     return 0;
 }
 
-uint32_t sipray_sender_count(const sipray_sender *sender) { return sender->tail - sender->head; }
+uint32_t cplatform_sender_count(const cplatform_sender *sender) { return sender->tail - sender->head; }
 
-static void rewind_if_empty(sipray_sender *sender) {
+static void rewind_if_empty(cplatform_sender *sender) {
     if (sender->head != sender->tail) return;
     sender->head = sender->tail = 0;
     sender->used = 0;
 }
 
-uint32_t sipray_sender_flush(sipray_sender *sender, int fd, int *error) {
+uint32_t cplatform_sender_flush(cplatform_sender *sender, int fd, int *error) {
     uint32_t sent = 0;
     *error = 0;
     while (sender->head < sender->tail) {
@@ -105,13 +105,13 @@ uint32_t sipray_sender_flush(sipray_sender *sender, int fd, int *error) {
     return sent;
 }
 
-const uint8_t *sipray_sender_front(const sipray_sender *sender, uint32_t *length, sipray_address *destination) {
+const uint8_t *cplatform_sender_front(const cplatform_sender *sender, uint32_t *length, cplatform_address *destination) {
     *length = (uint32_t)sender->vectors[sender->head].iov_len;
-    sipray_address_from_sockaddr(&sender->destinations[sender->head], destination);
+    cplatform_address_from_sockaddr(&sender->destinations[sender->head], destination);
     return sender->vectors[sender->head].iov_base;
 }
 
-void sipray_sender_drop_front(sipray_sender *sender) {
+void cplatform_sender_drop_front(cplatform_sender *sender) {
     if (sender->head < sender->tail) sender->head++;
     rewind_if_empty(sender);
 }

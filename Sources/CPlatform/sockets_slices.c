@@ -5,10 +5,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-uint32_t sipray_send_slices(int fd, const uint8_t *bytes, const sipray_slice *slices, uint32_t count, int *error) {
-    struct mmsghdr headers[SIPRAY_SLICES_MAX];
-    struct iovec vectors[SIPRAY_SLICES_MAX];
-    if (count > SIPRAY_SLICES_MAX) count = SIPRAY_SLICES_MAX;
+uint32_t cplatform_send_slices(int fd, const uint8_t *bytes, const cplatform_slice *slices, uint32_t count, int *error) {
+    struct mmsghdr headers[CPLATFORM_SLICES_MAX];
+    struct iovec vectors[CPLATFORM_SLICES_MAX];
+    if (count > CPLATFORM_SLICES_MAX) count = CPLATFORM_SLICES_MAX;
     memset(headers, 0, sizeof headers[0] * count);
     for (uint32_t i = 0; i < count; i++) {
         // sendmmsg only reads what the vectors point to.

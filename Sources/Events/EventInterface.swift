@@ -18,7 +18,7 @@ package final class EventInterface: Sendable {
     /// Makes an interface that sends nothing before ``start()``. `clock` is monotonic, in milliseconds.
     package init(
         profiler: Profiler?, statistics: Statistics, logger: Logger, limits: EventLimits = EventLimits(),
-        clock: @escaping @Sendable () -> Int = { Int(sipray_monotonic_nanoseconds() / 1_000_000) }
+        clock: @escaping @Sendable () -> Int = { Int(cplatform_monotonic_nanoseconds() / 1_000_000) }
     ) {
         state = EventState(profiler: profiler, statistics: statistics, logger: logger, limits: limits, clock: clock)
         statistics.gauge(group: "evi", name: "subscriptions") { [weak state] in
@@ -46,7 +46,7 @@ package final class EventInterface: Sendable {
                 { argument in
                     // The pointer is the state that `start` retained for this thread.
                     let state = Unmanaged<EventState>.fromOpaque(argument!).takeRetainedValue()
-                    _ = sipray_thread_introduce("events")
+                    _ = cplatform_thread_introduce("events")
                     EventSender(state: state).run()
                     return nil
                 }, argument.toOpaque())

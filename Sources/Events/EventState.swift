@@ -49,7 +49,7 @@ final class EventState: Sendable {
         guard let process = catalogue.find(EventNames.profilingProcess),
             let script = catalogue.find(EventNames.profilingScript)
         else { preconditionFailure("the core events were just published") }
-        let wake = sipray_eventfd_create()
+        let wake = cplatform_eventfd_create()
         precondition(wake >= 0, "EventInterface: no descriptor is left for its wake-up")
         (processEvent, scriptEvent) = (process, script)
         (self.limits, self.logger, self.clock, self.profiler) = (limits, logger, clock, profiler)
@@ -57,18 +57,18 @@ final class EventState: Sendable {
         wakeDescriptor = wake
         contents = Mutex(
             Contents(catalogue: catalogue, table: SubscriptionTable(subscriptionsMax: limits.subscriptionsMax)))
-        consumer = Consumer(name: "events", queueRecordsMax: limits.recordsMax) { sipray_eventfd_signal(wake) }
+        consumer = Consumer(name: "events", queueRecordsMax: limits.recordsMax) { cplatform_eventfd_signal(wake) }
     }
 
     deinit { close(wakeDescriptor) }
 
     // MARK: Waking
 
-    func wake() { sipray_eventfd_signal(wakeDescriptor) }
+    func wake() { cplatform_eventfd_signal(wakeDescriptor) }
 
     var wakePoll: pollfd { pollfd(fd: wakeDescriptor, events: Int16(POLLIN), revents: 0) }
 
-    func clearWake() { sipray_eventfd_clear(wakeDescriptor) }
+    func clearWake() { cplatform_eventfd_clear(wakeDescriptor) }
 
     // MARK: Raising
 

@@ -1,5 +1,5 @@
-#ifndef SIPRAY_CPLATFORM_H
-#define SIPRAY_CPLATFORM_H
+#ifndef CPLATFORM_H
+#define CPLATFORM_H
 // The operating system and processor as plain C functions. One header per concern.
 #include "CPlatformClock.h"
 #include "CPlatformSlices.h"

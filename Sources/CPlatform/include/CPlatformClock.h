@@ -1,5 +1,5 @@
-#ifndef SIPRAY_CPLATFORM_CLOCK_H
-#define SIPRAY_CPLATFORM_CLOCK_H
+#ifndef CPLATFORM_CLOCK_H
+#define CPLATFORM_CLOCK_H
 // Tick counter and thread identity.
 #include <stdbool.h>
 #include <stdint.h>

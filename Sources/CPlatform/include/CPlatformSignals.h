@@ -1,5 +1,5 @@
-#ifndef SIPRAY_CPLATFORM_SIGNALS_H
-#define SIPRAY_CPLATFORM_SIGNALS_H
+#ifndef CPLATFORM_SIGNALS_H
+#define CPLATFORM_SIGNALS_H
 // Signals that end a server, as a descriptor.
 
 /// Blocks SIGTERM, SIGINT and SIGHUP for the calling thread, and so for threads it makes, and returns a non-blocking

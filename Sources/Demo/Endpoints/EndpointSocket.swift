@@ -20,26 +20,27 @@ final class EndpointSocket {
     init(process: ReactorProcess, host: SocketAddress) throws(SystemCallError) {
         self.process = process
         var wanted = host.with(port: 0).platform
-        let descriptor = sipray_udp_open(&wanted, 0)
+        let descriptor = cplatform_udp_open(&wanted, 0)
         guard descriptor >= 0 else { throw SystemCallError(call: "socket", code: -descriptor) }
-        var bound = sipray_address()
-        let error = sipray_socket_local_address(descriptor, &bound)
+        var bound = cplatform_address()
+        let error = cplatform_socket_local_address(descriptor, &bound)
         guard error == 0, let address = SocketAddress(bound) else {
             throw SystemCallError(call: "getsockname", code: -error)
         }
-        guard let receiver = sipray_receiver_create(32, 65_536), let sender = sipray_sender_create(64, 1 << 20) else {
+        guard let receiver = cplatform_receiver_create(32, 65_536), let sender = cplatform_sender_create(64, 1 << 20)
+        else {
             throw SystemCallError(call: "malloc", code: ENOMEM)
         }
         self.descriptor = descriptor
         self.address = address
         self.receiver = receiver
         self.sender = sender
-        _ = sipray_socket_set_receive_buffer(descriptor, 4 << 20)
+        _ = cplatform_socket_set_receive_buffer(descriptor, 4 << 20)
     }
 
     deinit {
-        sipray_receiver_destroy(receiver)
-        sipray_sender_destroy(sender)
+        cplatform_receiver_destroy(receiver)
+        cplatform_sender_destroy(sender)
         close(descriptor)
     }
 
@@ -58,27 +59,27 @@ final class EndpointSocket {
         var platform = destination.platform
         var text = text
         text.withUTF8 { bytes in
-            if sipray_sender_push(sender, bytes.baseAddress, UInt32(bytes.count), &platform) != 0 {
+            if cplatform_sender_push(sender, bytes.baseAddress, UInt32(bytes.count), &platform) != 0 {
                 flush()
-                _ = sipray_sender_push(sender, bytes.baseAddress, UInt32(bytes.count), &platform)
+                _ = cplatform_sender_push(sender, bytes.baseAddress, UInt32(bytes.count), &platform)
             }
         }
     }
 
     private func flush() {
-        while sipray_sender_count(sender) > 0 {
+        while cplatform_sender_count(sender) > 0 {
             var error: Int32 = 0
-            _ = sipray_sender_flush(sender, descriptor, &error)
-            if sipray_sender_count(sender) > 0 { sipray_sender_drop_front(sender) }
+            _ = cplatform_sender_flush(sender, descriptor, &error)
+            if cplatform_sender_count(sender) > 0 { cplatform_sender_drop_front(sender) }
         }
     }
 
     private func receive() {
         while true {
-            let count = sipray_receiver_receive(receiver, descriptor)
+            let count = cplatform_receiver_receive(receiver, descriptor)
             guard count > 0 else { return }
             for index in 0..<UInt32(count) {
-                guard let datagram = sipray_receiver_datagram(receiver, index)?.pointee else { continue }
+                guard let datagram = cplatform_receiver_datagram(receiver, index)?.pointee else { continue }
                 let bytes = [UInt8](UnsafeBufferPointer(start: datagram.bytes, count: Int(datagram.length)))
                 if let message = try? Message.parse(bytes) { handler?(message) }
             }

@@ -5,7 +5,7 @@ import JSONRPC
 struct MessageBatch {
     struct Entry: BitwiseCopyable {
         var event: EventID
-        var slice: sipray_slice
+        var slice: cplatform_slice
         /// The session of a record; 0 for other events.
         var session: UInt64
         var isStart: Bool
@@ -14,7 +14,7 @@ struct MessageBatch {
     var formatter = EventFormatter()
     private(set) var entries: [Entry] = []
 
-    static let entriesMax = Int(SIPRAY_SLICES_MAX)
+    static let entriesMax = Int(CPLATFORM_SLICES_MAX)
 
     init() { entries.reserveCapacity(Self.entriesMax) }
 
@@ -32,7 +32,7 @@ struct MessageBatch {
         entries.append(
             Entry(
                 event: event,
-                slice: sipray_slice(start: UInt32(start), length: UInt32(formatter.count - start)),
+                slice: cplatform_slice(start: UInt32(start), length: UInt32(formatter.count - start)),
                 session: session, isStart: isStart))
         return true
     }

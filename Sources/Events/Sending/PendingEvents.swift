@@ -3,7 +3,7 @@ import CPlatform
 /// Events that wait for one subscriber that is slow to read. Bounded in bytes.
 struct PendingEvents {
     private(set) var bytes: [UInt8] = []
-    private(set) var slices: [sipray_slice] = []
+    private(set) var slices: [cplatform_slice] = []
     /// Index in ``slices`` of the first that still waits.
     private var first = 0
     private let bytesMax: Int
@@ -11,14 +11,14 @@ struct PendingEvents {
     init(bytesMax: Int) { self.bytesMax = bytesMax }
 
     var isEmpty: Bool { first == slices.count }
-    var waiting: ArraySlice<sipray_slice> { slices[first...] }
+    var waiting: ArraySlice<cplatform_slice> { slices[first...] }
     var count: Int { slices.count - first }
 
     /// Takes a copy; `false` when there is no room.
     mutating func append(_ event: ArraySlice<UInt8>) -> Bool {
         if bytes.count + event.count > bytesMax { compact() }
         guard bytes.count + event.count <= bytesMax else { return false }
-        slices.append(sipray_slice(start: UInt32(bytes.count), length: UInt32(event.count)))
+        slices.append(cplatform_slice(start: UInt32(bytes.count), length: UInt32(event.count)))
         bytes.append(contentsOf: event)
         return true
     }
@@ -43,6 +43,6 @@ struct PendingEvents {
     }
 }
 
-extension sipray_slice {
+extension cplatform_slice {
     var range: Range<Int> { Int(start)..<Int(start) + Int(length) }
 }

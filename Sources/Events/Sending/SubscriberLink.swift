@@ -80,11 +80,11 @@ final class SubscriberLink {
     func makeFresh() { health = SubscriberHealth() }
 
     /// One system call: how many went, and the error of the one after them or 0.
-    private func send(_ bytes: [UInt8], _ slices: ArraySlice<sipray_slice>) -> (sent: Int, error: Int32) {
+    private func send(_ bytes: [UInt8], _ slices: ArraySlice<cplatform_slice>) -> (sent: Int, error: Int32) {
         bytes.withUnsafeBufferPointer { bytes in
             slices.withUnsafeBufferPointer { slices in
                 var error: Int32 = 0
-                let sent = sipray_send_slices(
+                let sent = cplatform_send_slices(
                     descriptor, bytes.baseAddress, slices.baseAddress, UInt32(clamping: slices.count), &error)
                 return (Int(sent), error)
             }
@@ -114,7 +114,7 @@ final class SubscriberLink {
         counters.add(counters.sent, sent)
     }
 
-    private func keep(_ bytes: [UInt8], _ slices: ArraySlice<sipray_slice>) {
+    private func keep(_ bytes: [UInt8], _ slices: ArraySlice<cplatform_slice>) {
         var lost = 0
         for slice in slices where !pending.append(bytes[slice.range]) { lost += 1 }
         lose(lost, counters.lostSubscriberFull)
@@ -147,7 +147,7 @@ extension EventSocket {
         let type = SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
         let descriptor = Glibc.socket(family, Int32(type), 0)
         guard descriptor >= 0 else { return -1 }
-        _ = sipray_socket_set_send_buffer(descriptor, Self.sendBufferBytes)
+        _ = cplatform_socket_set_send_buffer(descriptor, Self.sendBufferBytes)
         let result = withSockaddr { connect(descriptor, $0, $1) }
         guard result == 0 else {
             close(descriptor)

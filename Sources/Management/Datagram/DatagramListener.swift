@@ -20,14 +20,14 @@ package final class DatagramListener: Sendable {
         switch configuration.address {
         case .udp(let wanted):
             var form = wanted.platform
-            let opened = sipray_udp_open(&form, 0)
+            let opened = cplatform_udp_open(&form, 0)
             guard opened >= 0 else {
                 throw ManagementSetupError("can't listen on \(configuration.address): \(errorText(-opened))")
             }
             descriptor = opened
             identity = nil
-            var bound = sipray_address()
-            sipray_socket_local_address(opened, &bound)
+            var bound = cplatform_address()
+            cplatform_socket_local_address(opened, &bound)
             address = .udp(SocketAddress(bound) ?? wanted)
         case .unix(let path):
             descriptor = try Self.openUnix(path, configuration.access)

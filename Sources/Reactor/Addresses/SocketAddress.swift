@@ -63,7 +63,7 @@ package struct SocketAddress: BitwiseCopyable, Hashable, Sendable {
 
 extension SocketAddress {
     /// Nil when the C side carries no address.
-    package init?(_ address: sipray_address) {
+    package init?(_ address: cplatform_address) {
         var copy = address
         let (first, second) = withUnsafeBytes(of: &copy.bytes) { raw in
             (
@@ -79,8 +79,8 @@ extension SocketAddress {
     }
 
     /// The form that the C side takes.
-    package var platform: sipray_address {
-        var address = sipray_address()
+    package var platform: cplatform_address {
+        var address = cplatform_address()
         address.family = family.rawValue
         address.port = port
         address.scope = scope

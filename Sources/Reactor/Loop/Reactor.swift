@@ -55,16 +55,16 @@ package final class Reactor: @unchecked Sendable {
     private var passEndTargetsInUse: [any PassEndTarget] = []
     private var passEndHooks: [() -> Void] = []
     private var stopHooks: [() -> Void] = []
-    private let ready: UnsafeMutablePointer<sipray_ready>
+    private let ready: UnsafeMutablePointer<cplatform_ready>
     private static let readyMax = 128
     private static let wakeToken = UInt64.max
 
     /// Opens the epoll set and the wake descriptor. `processSite` is what every session of this reactor starts at.
     package init(probe: Probe, processSite: Site, jobsWaitingMax: Int = Reactor.jobsWaitingMax) throws(SystemCallError)
     {
-        let epoll = sipray_epoll_create()
+        let epoll = cplatform_epoll_create()
         guard epoll >= 0 else { throw SystemCallError(call: "epoll_create1", code: -epoll) }
-        let wake = sipray_eventfd_create()
+        let wake = cplatform_eventfd_create()
         guard wake >= 0 else {
             close(epoll)
             throw SystemCallError(call: "eventfd", code: -wake)
@@ -75,12 +75,12 @@ package final class Reactor: @unchecked Sendable {
         wakeDescriptor = wake
         jobs = JobQueue(limit: jobsWaitingMax)
         figures = ReactorFigures(jobs: jobs)
-        nowNanoseconds = sipray_monotonic_nanoseconds()
+        nowNanoseconds = Int64(cplatform_monotonic_nanoseconds())
         nowMilliseconds = Int(nowNanoseconds / 1_000_000)
         wheel = TimerWheel(now: UInt64(nowMilliseconds))
         ready = .allocate(capacity: Reactor.readyMax)
-        ready.initialize(repeating: sipray_ready(), count: Reactor.readyMax)
-        let error = sipray_epoll_add(epoll, wake, Readiness.readable.rawValue, Reactor.wakeToken)
+        ready.initialize(repeating: cplatform_ready(), count: Reactor.readyMax)
+        let error = cplatform_epoll_add(epoll, wake, Readiness.readable.rawValue, Reactor.wakeToken)
         guard error == 0 else { throw SystemCallError(call: "epoll_ctl", code: -error) }
     }
 
@@ -101,7 +101,7 @@ package final class Reactor: @unchecked Sendable {
 extension Reactor {
     /// Runs passes on the calling thread until `stop`. Then every stop hook runs once, and queued jobs are dropped.
     package func run() {
-        figures.since.store(Int(sipray_monotonic_nanoseconds()), ordering: .relaxed)
+        figures.since.store(Int(cplatform_monotonic_nanoseconds()), ordering: .relaxed)
         updateNow()
         endPass()
         while !isStopping.load(ordering: .acquiring) { pass(waiting: true) }
@@ -116,7 +116,7 @@ extension Reactor {
     /// One pass that does not wait: for tests and for who drives a reactor by hand.
     package func runOnce() {
         if figures.since.load(ordering: .relaxed) == 0 {
-            figures.since.store(Int(sipray_monotonic_nanoseconds()), ordering: .relaxed)
+            figures.since.store(Int(cplatform_monotonic_nanoseconds()), ordering: .relaxed)
         }
         pass(waiting: false)
     }
@@ -124,7 +124,7 @@ extension Reactor {
     /// Makes `run` return after the pass it is in. Any thread; a second call does nothing more.
     package func stop() {
         isStopping.store(true, ordering: .sequentiallyConsistent)
-        sipray_eventfd_signal(wakeDescriptor)
+        cplatform_eventfd_signal(wakeDescriptor)
     }
 
     /// Calls `body` once, on the reactor's thread, after the last pass.
@@ -148,7 +148,7 @@ extension Reactor {
 
     private func wait(_ waiting: Bool) -> Int {
         var timeout: Int32 = 0
-        let before = sipray_monotonic_nanoseconds()
+        let before = Int64(cplatform_monotonic_nanoseconds())
         if waiting, pendingJobs == nil, passEndTargets.isEmpty {
             mayBeAsleep.store(true, ordering: .sequentiallyConsistent)
             // A submitter pushes first and looks at `mayBeAsleep` then; this looks the other way round. One of the two sees.
@@ -158,7 +158,7 @@ extension Reactor {
         }
         settle(&nowNanoseconds, until: before, into: figures.busy)
         if timeout != 0 { figures.isAsleep.store(true, ordering: .relaxed) }
-        let count = sipray_epoll_wait(epoll, ready, Int32(Reactor.readyMax), timeout)
+        let count = cplatform_epoll_wait(epoll, ready, Int32(Reactor.readyMax), timeout)
         if waiting { mayBeAsleep.store(false, ordering: .relaxed) }
         updateNow()
         figures.asleep.addBySingleWriter(Int(nowNanoseconds - before))
@@ -180,7 +180,7 @@ extension Reactor {
     }
 
     private func updateNow() {
-        nowNanoseconds = sipray_monotonic_nanoseconds()
+        nowNanoseconds = Int64(cplatform_monotonic_nanoseconds())
         nowMilliseconds = Int(nowNanoseconds / 1_000_000)
     }
 
@@ -211,7 +211,7 @@ extension Reactor {
         let registration = Registration(
             reactor: self, descriptor: descriptor, interest: interest, token: token, sessions: sessions,
             handler: handler)
-        let error = sipray_epoll_add(epoll, descriptor, interest.rawValue, token)
+        let error = cplatform_epoll_add(epoll, descriptor, interest.rawValue, token)
         guard error == 0 else {
             if slot < registrations.count { freeSlots.append(slot) }
             throw SystemCallError(call: "epoll_ctl", code: -error)
@@ -225,19 +225,19 @@ extension Reactor {
     }
 
     func modify(_ registration: Registration) {
-        _ = sipray_epoll_modify(epoll, registration.descriptor, registration.interest.rawValue, registration.token)
+        _ = cplatform_epoll_modify(epoll, registration.descriptor, registration.interest.rawValue, registration.token)
     }
 
     func remove(_ registration: Registration) {
-        _ = sipray_epoll_remove(epoll, registration.descriptor)
+        _ = cplatform_epoll_remove(epoll, registration.descriptor)
         let slot = Int(registration.token & 0xffff_ffff)
         registrations[slot] = nil
         freeSlots.append(slot)
     }
 
-    private func dispatch(_ event: sipray_ready) {
+    private func dispatch(_ event: cplatform_ready) {
         guard event.token != Reactor.wakeToken else {
-            sipray_eventfd_clear(wakeDescriptor)
+            cplatform_eventfd_clear(wakeDescriptor)
             return
         }
         let slot = Int(event.token & 0xffff_ffff)
@@ -360,7 +360,7 @@ extension Reactor {
         if mayBeAsleep.load(ordering: .sequentiallyConsistent),
             mayBeAsleep.exchange(false, ordering: .sequentiallyConsistent)
         {
-            sipray_eventfd_signal(wakeDescriptor)
+            cplatform_eventfd_signal(wakeDescriptor)
         }
         return true
     }

@@ -46,7 +46,7 @@ package final class ReactorFigures: Sendable {
     package func snapshot() -> Snapshot {
         let isAsleep = isAsleep.load(ordering: .relaxed)
         let start = since.load(ordering: .relaxed)
-        let running = start == 0 ? 0 : max(0, Int(sipray_monotonic_nanoseconds()) - start)
+        let running = start == 0 ? 0 : max(0, Int(cplatform_monotonic_nanoseconds()) - start)
         return Snapshot(
             busyNanoseconds: busy.load(ordering: .relaxed) + (isAsleep ? 0 : running),
             asleepNanoseconds: asleep.load(ordering: .relaxed) + (isAsleep ? running : 0),

@@ -34,7 +34,7 @@ package struct SystemCallError: Error, Hashable, Sendable, CustomStringConvertib
     /// The system's text for an errno.
     package static func message(_ code: Int32) -> String {
         var buffer = [CChar](repeating: 0, count: 128)
-        return buffer.withUnsafeMutableBufferPointer { sipray_error_message(code, $0.baseAddress!, $0.count) }
+        return buffer.withUnsafeMutableBufferPointer { cplatform_error_message(code, $0.baseAddress!, $0.count) }
             .map { String(cString: $0) } ?? "error \(code)"
     }
 }

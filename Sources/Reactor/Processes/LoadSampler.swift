@@ -25,7 +25,7 @@ package final class LoadSampler: Sendable {
     /// Takes a sample now.
     package func sample() {
         let busy = table.all.map { $0.reactor.figures.snapshot().busyNanoseconds }
-        add(busy, at: Int(sipray_monotonic_nanoseconds()))
+        add(busy, at: Int(cplatform_monotonic_nanoseconds()))
     }
 
     func add(_ busy: [Int], at nanoseconds: Int) {

@@ -87,7 +87,7 @@ package final class ReactorProcess: @unchecked Sendable {
 
     /// Makes the calling thread the process's own before it runs, so that `pid` is known: the program's first thread.
     package func adoptThisThread(threadName: String) {
-        taskID.store(sipray_thread_introduce(threadName), ordering: .relaxed)
+        taskID.store(cplatform_thread_introduce(threadName), ordering: .relaxed)
         lifecycle.withLock { $0 = .running(nil) }
     }
 
@@ -105,7 +105,7 @@ package final class ReactorProcess: @unchecked Sendable {
     }
 
     private func body(threadName: String, introduced: () -> Void) {
-        taskID.store(sipray_thread_introduce(threadName), ordering: .relaxed)
+        taskID.store(cplatform_thread_introduce(threadName), ordering: .relaxed)
         introduced()
         reactor.run()
     }

@@ -1,4 +1,4 @@
-import Logging
+package import Logging
 
 /// The log levels of scripts, by the peer's numbers.
 package enum ScriptLogLevel: Int, Sendable, CaseIterable {
@@ -15,7 +15,8 @@ package enum ScriptLogLevel: Int, Sendable, CaseIterable {
         self = ScriptLogLevel(rawValue: max(-3, min(4, number))) ?? .error
     }
 
-    var loggerLevel: Logger.Level {
+    /// The swift-log level that it is written at.
+    package var loggerLevel: Logger.Level {
         switch self {
         case .alert, .critical: .critical
         case .error: .error

@@ -22,8 +22,8 @@ package enum Interfaces {
         var next = first
         while let interface = next {
             next = interface.pointee.ifa_next
-            var address = sipray_address()
-            guard let raw = interface.pointee.ifa_addr, sipray_address_from_sockaddr(raw, &address) == 0,
+            var address = cplatform_address()
+            guard let raw = interface.pointee.ifa_addr, cplatform_address_from_sockaddr(raw, &address) == 0,
                 let address = SocketAddress(address)
             else { continue }
             entries.append(
@@ -65,8 +65,8 @@ package enum Interfaces {
         var next = first
         while let info = next {
             next = info.pointee.ai_next
-            var address = sipray_address()
-            if let raw = info.pointee.ai_addr, sipray_address_from_sockaddr(raw, &address) == 0,
+            var address = cplatform_address()
+            if let raw = info.pointee.ai_addr, cplatform_address_from_sockaddr(raw, &address) == 0,
                 let address = SocketAddress(address)
             {
                 addresses.append(address.with(port: request.port))

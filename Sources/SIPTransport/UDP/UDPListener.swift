@@ -38,8 +38,8 @@ package final class UDPListener: Sendable {
         do throws(ListenError) {
             // The first is bound alone, to find out whether the address is free; then again as part of the group.
             let probe = try bind(address, shared: false, request)
-            var bound = sipray_address()
-            let error = sipray_socket_local_address(probe, &bound)
+            var bound = cplatform_address()
+            let error = cplatform_socket_local_address(probe, &bound)
             close(probe)
             guard error == 0, let bound = SocketAddress(bound) else {
                 throw ListenError.system(request.description, SystemCallError(call: "getsockname", code: -error))
@@ -49,7 +49,7 @@ package final class UDPListener: Sendable {
             for descriptor in descriptors {
                 granted = min(granted, try configure(descriptor, bound, options, request))
             }
-            let spread = receivers == 1 || sipray_socket_spread_randomly(descriptors[0], UInt32(receivers)) == 0
+            let spread = receivers == 1 || cplatform_socket_spread_randomly(descriptors[0], UInt32(receivers)) == 0
             let socket = ListenSocket(
                 id: id, transport: .udp, address: bound, advertisedHost: request.advertisedHost,
                 advertisedPort: request.advertisedPort, tag: request.tag)
@@ -63,14 +63,14 @@ package final class UDPListener: Sendable {
 
     /// Bytes that wait in the kernel for this listener's receivers. Any thread.
     package var bytesWaiting: Int {
-        descriptors.reduce(0) { $0 + max(0, Int(sipray_socket_bytes_waiting($1))) }
+        descriptors.reduce(0) { $0 + max(0, Int(cplatform_socket_bytes_waiting($1))) }
     }
 
     private static func bind(
         _ address: SocketAddress, shared: Bool, _ request: ListenRequest
     ) throws(ListenError) -> Int32 {
         var platform = address.platform
-        let descriptor = sipray_udp_open(&platform, shared ? 1 : 0)
+        let descriptor = cplatform_udp_open(&platform, shared ? 1 : 0)
         guard descriptor < 0 else { return descriptor }
         let name = "udp:\(address)"
         switch -descriptor {
@@ -86,12 +86,12 @@ package final class UDPListener: Sendable {
         _ descriptor: Int32, _ address: SocketAddress, _ options: UDPOptions, _ request: ListenRequest
     ) throws(ListenError) -> Int {
         let isIPv6: Int32 = address.isIPv6 ? 1 : 0
-        let error = sipray_socket_enable_ancillary(descriptor, isIPv6)
+        let error = cplatform_socket_enable_ancillary(descriptor, isIPv6)
         guard error == 0 else {
             throw .system(request.description, SystemCallError(call: "setsockopt", code: -error))
         }
-        _ = sipray_socket_set_send_buffer(descriptor, Int32(clamping: options.sendBufferBytes))
-        if let type = options.typeOfService { _ = sipray_socket_set_type_of_service(descriptor, isIPv6, type) }
-        return Int(max(0, sipray_socket_set_receive_buffer(descriptor, Int32(clamping: options.receiveBufferBytes))))
+        _ = cplatform_socket_set_send_buffer(descriptor, Int32(clamping: options.sendBufferBytes))
+        if let type = options.typeOfService { _ = cplatform_socket_set_type_of_service(descriptor, isIPv6, type) }
+        return Int(max(0, cplatform_socket_set_receive_buffer(descriptor, Int32(clamping: options.receiveBufferBytes))))
     }
 }

@@ -38,13 +38,13 @@ final class UDPReceiver {
         self.handler = handler
         self.failureHandler = failureHandler
         processSite = process.reactor.processSite
-        guard let batch = sipray_receiver_create(UInt32(options.receiveBatch), Self.datagramBytesMax) else {
+        guard let batch = cplatform_receiver_create(UInt32(options.receiveBatch), Self.datagramBytesMax) else {
             throw SystemCallError(call: "mmap", code: ENOMEM)
         }
         self.batch = batch
     }
 
-    deinit { sipray_receiver_destroy(batch) }
+    deinit { cplatform_receiver_destroy(batch) }
 
     /// Begins to read. `unowned` is right: the transport, which owns the receiver, removes the registration first.
     func start(onWritable: @escaping () -> Void) throws(SystemCallError) {
@@ -63,14 +63,14 @@ final class UDPReceiver {
 
     private func readBatch() {
         // A pending ICMP error makes the first call fail and is gone then.
-        var count = sipray_receiver_receive(batch, descriptor)
-        if count < 0 { count = sipray_receiver_receive(batch, descriptor) }
+        var count = cplatform_receiver_receive(batch, descriptor)
+        if count < 0 { count = cplatform_receiver_receive(batch, descriptor) }
         guard count > 0 else { return }
         var index: UInt32 = 0
         while index < UInt32(count) {
             process.probe.begin(processSite)
             process.probe.enter(UDPSites.reading)
-            take(sipray_receiver_datagram(batch, index))
+            take(cplatform_receiver_datagram(batch, index))
             process.probe.exit(UDPSites.reading)
             process.probe.end()
             index += 1
@@ -78,7 +78,7 @@ final class UDPReceiver {
     }
 
     @inline(__always)
-    private func take(_ datagram: UnsafePointer<sipray_datagram>) {
+    private func take(_ datagram: UnsafePointer<cplatform_datagram>) {
         let length = Int(datagram.pointee.length)
         process.statistics.add(statistics.receivedDatagrams)
         process.statistics.add(statistics.receivedBytes, length)
@@ -112,9 +112,9 @@ final class UDPReceiver {
 
     private func readFailures() {
         for _ in 0..<Self.failuresPerPassMax {
-            var failure = sipray_send_failure()
+            var failure = cplatform_send_failure()
             let got = failureBuffer.withUnsafeMutableBytes {
-                sipray_socket_next_failure(descriptor, $0.baseAddress, UInt32($0.count), &failure)
+                cplatform_socket_next_failure(descriptor, $0.baseAddress, UInt32($0.count), &failure)
             }
             guard got == 1 else { return }
             guard let destination = SocketAddress(failure.destination), failure.error != 0 else { continue }

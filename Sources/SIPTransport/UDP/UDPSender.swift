@@ -27,7 +27,7 @@ final class UDPSender: PassEndTarget {
         waitForRoom: @escaping (UDPSender) -> Void
     ) throws(SystemCallError) {
         guard
-            let arena = sipray_sender_create(
+            let arena = cplatform_sender_create(
                 UInt32(options.sendQueueDatagramsMax), UInt32(options.sendQueueBytesMax))
         else { throw SystemCallError(call: "mmap", code: ENOMEM) }
         self.process = process
@@ -40,19 +40,19 @@ final class UDPSender: PassEndTarget {
         sendBatch = options.sendBatch
     }
 
-    deinit { sipray_sender_destroy(arena) }
+    deinit { cplatform_sender_destroy(arena) }
 
     /// Datagrams that wait.
-    var waiting: Int { Int(sipray_sender_count(arena)) }
+    var waiting: Int { Int(cplatform_sender_count(arena)) }
 
     /// Takes a copy; false when the queue is full, which is counted.
     @inline(__always)
     func send(_ bytes: UnsafeRawBufferPointer, to destination: SocketAddress) -> Bool {
         var address = destination.platform
         let length = UInt32(truncatingIfNeeded: bytes.count)
-        if sipray_sender_push(arena, bytes.baseAddress, length, &address) != 0 {
+        if cplatform_sender_push(arena, bytes.baseAddress, length, &address) != 0 {
             if !isBlocked { flush() }
-            guard sipray_sender_push(arena, bytes.baseAddress, length, &address) == 0 else {
+            guard cplatform_sender_push(arena, bytes.baseAddress, length, &address) == 0 else {
                 process.statistics.add(statistics.sendDrops)
                 return false
             }
@@ -84,7 +84,7 @@ final class UDPSender: PassEndTarget {
         var wasRefused = false
         while true {
             var error: Int32 = 0
-            let sent = sipray_sender_flush(arena, descriptor, &error)
+            let sent = cplatform_sender_flush(arena, descriptor, &error)
             if sent > 0 {
                 process.statistics.add(statistics.sentDatagrams, Int(sent))
                 wasRefused = false
@@ -107,10 +107,10 @@ final class UDPSender: PassEndTarget {
 
     private func reportFront(_ error: Int32) {
         var length: UInt32 = 0
-        var address = sipray_address()
-        let start = sipray_sender_front(arena, &length, &address)
+        var address = cplatform_address()
+        let start = cplatform_sender_front(arena, &length, &address)
         let payload = ByteString(copying: UnsafeRawBufferPointer(start: start, count: Int(length)))
-        sipray_sender_drop_front(arena)
+        cplatform_sender_drop_front(arena)
         process.statistics.add(statistics.sendFailures)
         guard let destination = SocketAddress(address) else { return }
         failureHandler(SendFailure(code: error, destination: destination, socket: socket, payload: payload))

@@ -1,7 +1,6 @@
 import Bytes
 import Events
 import JSONRPC
-import Logging
 import Modules
 import RouteRuntime
 import Synchronization
@@ -37,19 +36,5 @@ final class LogEventRelay: Sendable {
                 "time": .string(ServerLogHandler.stamp()), "pid": .integer(pid), "level": .string(level.name),
                 "message": .string(text),
             ]))
-    }
-}
-
-extension ScriptLogLevel {
-    /// The swift-log level that a script's level is written at.
-    var swiftLevel: Logger.Level {
-        switch self {
-        case .alert, .critical: .critical
-        case .error: .error
-        case .warning: .warning
-        case .notice: .notice
-        case .info: .info
-        case .debug: .debug
-        }
     }
 }

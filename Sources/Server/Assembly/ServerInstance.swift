@@ -82,7 +82,7 @@ package final class ServerInstance {
             parameters: parameters,
             addresses: LocalAddresses(sockets: host.scriptSockets, aliases: script.aliases), flags: flags,
             location: location, statistics: statistics, events: outlet, now: { time(nil) },
-            log: { [logger] level, text in logger.log(level: level.swiftLevel, "\(text)") },
+            log: { [logger] level, text in logger.log(level: level.loggerLevel, "\(text)") },
             print: { logHandler.printIfWanted($0, $1) })
         let parts = try ScriptAssembly.make(
             script: script, settings: settings, options: options, plan: plan, host: host, environment: environment,
