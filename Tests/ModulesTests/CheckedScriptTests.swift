@@ -34,6 +34,8 @@ import Testing
         ("$dlg_val(x) = 1;", "unknown-variable", "dialog"),
         ("setsflag(1);", "unknown-function", "setflag"),
         ("sl_send_reply(\"404\", \"Not Found\");", "argument-type", "quotes"),
+        ("if ($rU =~ \"^(\") exit;", "bad-pattern", "`^(` is not a regular expression: Unmatched ("),
+        ("remove_hf_re(\"[a\");", "bad-pattern", "Unmatched ["),
     ])
     func said(statement: String, code: String, words: String) throws {
         let analysis = Self.analyse(statement)

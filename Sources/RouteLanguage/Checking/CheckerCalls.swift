@@ -190,6 +190,7 @@ extension Checker {
         case .variable(let variable): check(variable)
         case .string(let format):
             checkRule(format, spec, function)
+            if spec.kind == .regularExpression, format.constant != nil || spec.isStatic { checkPattern(format) }
             if spec.isStatic { return checkStaticRoute(format, spec) }
             // A pattern may hold `$` as an anchor.
             if spec.kind == .regularExpression, !format.hasKnownVariable(variables) { return }

@@ -149,6 +149,7 @@ extension Checker {
             check(right)
             return
         }
+        checkPattern(pattern)
         // A constant pattern is taken as it stands; `$` at its end is an anchor.
         for case .variable(let variable) in pattern.parts where variables[variable.name] != nil {
             diagnostics.warn(

@@ -88,6 +88,16 @@ package struct MessageError: Error, Sendable {
 
 extension MessageError: CustomStringConvertible {
     package var description: String {
-        "\(kind) at byte \(offset): expected \(expected)"
+        "\(subject) at byte \(offset): expected \(expected)"
+    }
+
+    /// The kind without names of our types: `value of cseq`.
+    private var subject: String {
+        switch kind {
+        case .missing(let id): "missing \(id)"
+        case .repeated(let id): "repeated \(id)"
+        case .value(let id): "value of \(id)"
+        default: "\(kind)"
+        }
     }
 }
