@@ -2,12 +2,9 @@ import RouteRuntime
 
 /// A value of a module's that travels with a message. A branch starts with its parent's and works on a copy of its own.
 private final class MessageState<Value> {
-    /// The context that may change it. Weak, because branches share the object and may outlive the context.
-    weak var owner: MessageContext?
     var value: Value
 
-    init(owner: MessageContext, value: Value) {
-        self.owner = owner
+    init(_ value: Value) {
         self.value = value
     }
 }
@@ -25,9 +22,10 @@ extension MessageContext {
     ) -> Result {
         let key = ObjectIdentifier(MessageState<Value>.self)
         let found = moduleState[key] as? MessageState<Value>
-        if let found, found.owner === self { return body(&found.value) }
-        let state = MessageState(owner: self, value: found?.value ?? initial())
+        if let found, ownedModuleState?.contains(key) ?? true { return body(&found.value) }
+        let state = MessageState(found?.value ?? initial())
         moduleState[key] = state
+        ownedModuleState?.insert(key)
         return body(&state.value)
     }
 }

@@ -73,6 +73,10 @@ extension ScriptHost {
     private func finish(
         _ run: ScriptRun, _ worker: StackWorker, _ query: ResolveQuery, _ body: @escaping (Destination) -> Bool
     ) -> Outcome {
+        if let destination = worker.locateNow(query) {
+            if isBlocked(destination, run.context) { return .done(RelayCode.filtered) }
+            return body(destination) ? .yes : .done(RelayCode.sendFailed)
+        }
         var answer: Outcome?
         var isAsking = true
         worker.locate(query) { [self] result in

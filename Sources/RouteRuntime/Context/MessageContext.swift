@@ -84,6 +84,9 @@ package final class MessageContext {
     package var eventParameters: [(name: ByteString, value: Value)] = []
     /// Values that modules keep with the message, by a key of theirs.
     package var moduleState: [ObjectIdentifier: AnyObject] = [:]
+    /// The keys of `moduleState` whose objects this context may change; nil: all. A branch shares its parent's until it
+    /// changes one.
+    package var ownedModuleState: Set<ObjectIdentifier>?
 
     package init(
         message: Message, number: Int = 0, source: SocketAddress, sourceTransport: ByteString = "udp",
@@ -121,6 +124,7 @@ package final class MessageContext {
         copy.transaction = transaction
         copy.branchIndex = index
         copy.moduleState = moduleState
+        copy.ownedModuleState = []
         copy.maxForwardsOut = maxForwardsOut
         copy.outboundEdits = outboundEdits
         return copy
