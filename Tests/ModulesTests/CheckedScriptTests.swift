@@ -35,6 +35,7 @@ import Testing
         ("setsflag(1);", "unknown-function", "setflag"),
         ("sl_send_reply(\"404\", \"Not Found\");", "argument-type", "quotes"),
         ("if ($rU =~ \"^(\") exit;", "bad-pattern", "`^(` is not a regular expression: Unmatched ("),
+        ("subst(\"no slashes\");", "bad-substitution", "/pattern/replacement/flags"),
         ("remove_hf_re(\"[a\");", "bad-pattern", "Unmatched ["),
     ])
     func said(statement: String, code: String, words: String) throws {

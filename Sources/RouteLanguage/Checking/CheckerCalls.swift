@@ -195,6 +195,7 @@ extension Checker {
             // A pattern may hold `$` as an anchor.
             if spec.kind == .regularExpression, !format.hasKnownVariable(variables) { return }
             if spec.kind == .substitution {
+                checkSubstitution(format)
                 for case .variable(let variable) in format.parts { check(variable) }
                 return
             }

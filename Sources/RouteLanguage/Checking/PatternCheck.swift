@@ -28,4 +28,24 @@ extension Checker {
             "`\(String(decoding: format.raw.prefix(60), as: UTF8.self))` is not a regular expression: \(problem)",
             hint: "a `\\` before one of ( ) [ ] { } . * + ? takes it as it is")
     }
+
+    /// `/pattern/replacement/flags`: only the form is judged.
+    mutating func checkSubstitution(_ format: FormatString) {
+        let text = format.raw
+        guard format.constant != nil, let delimiter = text.first else { return }
+        var count = 0
+        var index = 0
+        while index < text.count {
+            if text[index] == UInt8(ascii: "\\"), index > 0 {
+                index += 1
+            } else if text[index] == delimiter {
+                count += 1
+            }
+            index += 1
+        }
+        guard count < 3 else { return }
+        diagnostics.error(
+            "bad-substitution", at: format.location, "this is no substitution",
+            hint: "write `/pattern/replacement/flags`")
+    }
 }
