@@ -195,7 +195,7 @@ def main():
                     "ok" if result[3] == 0 else "FAILED CALLS (sipp status %d)" % result[3]), flush=True)
     base = statistics.median(r[0] for r in results[kinds[0]])
     plain = statistics.median(r[1] for r in results["sipray"]) if "sipray" in results else None
-    print("\n%d %ss a second, %d s, %d workers, medians of %d alternated rounds\n" % (
+    print("\n%d a second (%s), %d s, %d workers, medians of %d alternated rounds\n" % (
         options.rate, options.scenario, options.seconds, options.workers, options.rounds))
     print("| server | CPU ms per %s (range) | of %s | SIP processes alone | against off | MiB |" % (options.scenario, kinds[0]))
     print("|---|---|---|---|---|---|")
