@@ -49,7 +49,11 @@ class Events:
 
     def __init__(self, address="127.0.0.1"):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+        # Room for what a stalled reader misses: past the system's limit where privilege allows (SO_RCVBUFFORCE).
+        try:
+            self.socket.setsockopt(socket.SOL_SOCKET, 33, 64 << 20)
+        except PermissionError:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
         self.socket.bind((address, 0))
         self.socket.settimeout(0.2)
         self.name = "udp:%s:%d" % self.socket.getsockname()
