@@ -106,11 +106,12 @@ final class EventState: Sendable {
     /// Changes the table or the listeners, then works out what is wanted. `body` must not block.
     func change<Answer: Sendable>(_ body: (inout sending Contents) -> Answer) -> Answer {
         let answer = contents.withLock { contents -> Answer in
+            // First: whoever raises an event for a new subscriber has seen the change, so the sender must look again.
+            generation.add(1, ordering: .releasing)
             let answer = body(&contents)
             update(&contents)
             return answer
         }
-        generation.add(1, ordering: .releasing)
         wake()
         return answer
     }

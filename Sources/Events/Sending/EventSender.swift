@@ -37,17 +37,20 @@ final class EventSender {
     func round() {
         let now = state.clock()
         if let nextEnd, nextEnd <= now { expire(now) }
+        // Taken before the subscriptions are looked at: what is here may be for one that was made just before.
+        let records = state.consumer.take()
+        let raised = state.takeRaised()
         refresh()
         for link in links.values where link.isWaiting { link.sendPending(now: now) }
-        for record in state.consumer.take() {
+        for record in records {
             let event = record.producer == .script ? state.scriptEvent : state.processEvent
             guard wantedEvents.contains(event.index) else { continue }
             batch.formatter.append(record)
             finish(event, session: record.session, isStart: record.verb == .start, now)
         }
-        for raised in state.takeRaised() where wantedEvents.contains(raised.event.index) {
-            batch.formatter.append(name: names[raised.event.index], raised.parameters)
-            finish(raised.event, now)
+        for one in raised where wantedEvents.contains(one.event.index) {
+            batch.formatter.append(name: names[one.event.index], one.parameters)
+            finish(one.event, now)
         }
         flush(now)
         followHealth(now)
