@@ -1,5 +1,6 @@
 package import Bytes
 package import RouteRuntime
+import SIPMessage
 
 /// A reply that a script function wants sent to the request it is about.
 package struct ScriptReply {
@@ -39,7 +40,7 @@ struct ReplyAdditions {
 ///
 /// Filled while the server is put together, read only once processes run.
 package final class Replies: @unchecked Sendable {
-    // @unchecked: both closures are set before the first process starts and never again.
+    // @unchecked: the closures are set before the first process starts and never again.
 
     /// Sends a reply to the request of a context. False when it could not be sent.
     package typealias Send = @Sendable (ScriptReply, MessageContext, ScriptProcess) -> Bool
@@ -48,6 +49,13 @@ package final class Replies: @unchecked Sendable {
     package var stateless: Send = { _, _, _ in false }
     /// With the transaction of the context (`tm`); nil when it has none.
     package var stateful: (@Sendable (ScriptReply, MessageContext, ScriptProcess) -> Bool?)?
+    /// The To tag of a reply to the request of a context; nil when it would not be answered this way.
+    package typealias Tag = @Sendable (MessageContext, ScriptProcess) -> ByteString?
+
+    /// Of replies without state (`sl`).
+    package var statelessTag: Tag = { _, _ in nil }
+    /// Of replies by the transaction (`tm`).
+    package var statefulTag: Tag = { _, _ in nil }
 
     package init() {}
 
@@ -56,5 +64,11 @@ package final class Replies: @unchecked Sendable {
         let reply = reply.completed(for: context)
         if let done = stateful?(reply, context, process) { return done }
         return stateless(reply, context, process)
+    }
+
+    /// The To tag that `send` would put on a reply now: the request's own if it has one. nil for what is no request.
+    func localTag(_ context: MessageContext, _ process: ScriptProcess) -> ByteString? {
+        guard context.message.isRequest else { return nil }
+        return context.message.toTag ?? statefulTag(context, process) ?? statelessTag(context, process)
     }
 }

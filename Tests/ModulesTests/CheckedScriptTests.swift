@@ -23,6 +23,9 @@ import Testing
         ("save(\"location\", \"max-contact=1\");", "unknown-word", "max-contacts"),
         ("do_accounting(\"paper\");", "unknown-word", "log"),
         ("do_accounting(\"db|log\", \"cdr\");", "missing-word", "database"),
+        ("t_inject_branches(\"event\");", "missing-word", "event_routing"),
+        ("t_inject_branches(\"msg\", \"everything\");", "unknown-word", "`cancel` and `last`"),
+        ("xlog(\"$(tm.branch.uri[0/active])\");", "bad-index", "does not have the index suffix `/active`"),
         ("is_direction(\"up\");", "unknown-word", "upstream"),
         ("if (is_method(\"OPTION\")) exit;", "doubtful-word", "options"),
         ("$ru = \"sip:x@$rd\";", "literal-string", "\"sip:x@\" + $rd"),
@@ -69,6 +72,7 @@ import Testing
         "save(\"location\", \"matching-mode=<rinstance>, max-contacts=5\");",
         "subst('/^(.*)$/\\1/g'); subst_uri('/^sip:(.*)$/sip:\\1/');",
         "if (is_method(\"INVITE|ACK|X-PRIVATE\")) exit;",
+        "t_inject_branches(\"msg\", \"cancel,l\"); t_inject_branches(\"msg\", \"c\");",
         "$var(f) = \"Hello, $var(x)!\"; xlog(\"$(var(f){s.eval})\");",
         "$var(price) = \"5$\"; $var(re) = \"^[0-9]+$\";",
     ])

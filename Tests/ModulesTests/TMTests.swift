@@ -266,4 +266,24 @@ import Testing
             #expect(bound.contains(variable.name), "\(variable.name)")
         }
     }
+
+    @Test(arguments: [
+        ("sl_send_reply(404, \"No\");", "", "sl"),
+        ("send_reply(404, \"No\");", "", "sl"),
+        ("send_reply(404, \"No\");", "b", "b"),
+        ("t_newtran(); send_reply(404, \"No\");", "", ""),
+        ("t_newtran(); send_reply(404, \"No\");", "b", "b"),
+    ])
+    func localTagIsThatOfTheReply(answer: String, ofRequest tag: String, prefix: String) throws {
+        let isStateful = answer.hasPrefix("t_newtran();")
+        let note = "append_to_reply(\"X-Tag: $sig_local_totag\\r\\n\");"
+        let statements = isStateful ? "t_newtran(); \(note) \(answer.dropFirst(12))" : "\(note) \(answer)"
+        let harness = try TMHarness("route { \(statements) }")
+        harness.request("OPTIONS", toTag: tag)
+        let reply = try #require(harness.last("SIP/2.0 404"))
+        let noted = reply.text(try #require(reply.first(named: "X-Tag")).value)
+        #expect(noted == reply.toTag)
+        #expect(noted.hasPrefix(ByteString(prefix)) && noted.count >= max(1, prefix.utf8.count))
+        #expect(noted.hasPrefix("sl") == (prefix == "sl"))
+    }
 }

@@ -58,6 +58,8 @@ import Testing
         ("$ru(x)", "variable-inner"),
         ("$(ru[1])", "bad-index"),
         ("$(avp(x)[one])", "bad-index"),
+        ("$(tm.branch.uri[0/active])", "bad-index"),
+        ("$(tm.branch.uri[$var(i)/all])", "bad-index"),
         ("$(avp(x)[append])", "bad-index"),
         ("$(ru{uri})", "bad-transformation"),
         ("$(ru{uri.usr})", "unknown-transformation"),

@@ -6,7 +6,7 @@ extension ModuleDeclaration {
         "maxfwd",
         functions: [
             FunctionDeclaration("mf_process_maxfwd_header", [.integer("max_value")], routes: [.request]),
-            FunctionDeclaration("is_maxfwd_lt", [.integer("max_value")], routes: [.request]),
+            FunctionDeclaration("is_maxfwd_lt", [.integer("max_value")], routes: .ofRequests),
         ],
         parameters: [.integer("max_limit", 256)])
 }

@@ -7,5 +7,9 @@ extension ModuleDeclaration {
         functions: [
             FunctionDeclaration(
                 "send_reply", [.integer("code"), .string("reason")], routes: [.request, .error, .failure])
-        ])
+        ],
+        variables: [localTagVariable])
+
+    /// The To tag of the replies that are made here.
+    static let localTagVariable = VariableDeclaration("sig_local_totag")
 }

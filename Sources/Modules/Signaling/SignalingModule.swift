@@ -12,6 +12,11 @@ enum SignalingModule {
                     guard let reply = ScriptReply(call) else { return .no }
                     return Outcome(replies.send(reply, call.context, call.process))
                 }
+            ],
+            variables: [
+                VariableDefinition(ModuleDeclaration.localTagVariable) { access in
+                    Value(replies.localTag(access.context, access.process))
+                }
             ])
     }
 }

@@ -35,6 +35,19 @@ enum ScriptWords {
         return rule
     }()
 
+    static let branchSources: ConstantRule = {
+        var rule = ConstantRule(["msg"])
+        rule.missing = ["event": "it belongs to the event_routing module; add branches to the message and use `msg`"]
+        return rule
+    }()
+
+    static let injectionFlags: ConstantRule = {
+        var rule = ConstantRule(["cancel", "c", "last", "l"], separator: ",")
+        rule.letters = ["c", "l"]
+        rule.otherwise = "the flags are `cancel` and `last`"
+        return rule
+    }()
+
     static let directions = ConstantRule(["upstream", "downstream"])
     static let revert = ConstantRule(["revert"])
 

@@ -15,6 +15,10 @@ extension ScriptHost {
                 request, status: reply.status, reason: reply.reason, headers: reply.lines, body: reply.body,
                 forcesRport: context.forceRport)
         }
+        replies.statelessTag = { [self] context, process in
+            guard let worker = worker(process), let request = inbound(context) else { return nil }
+            return worker.statelessTag(of: request.message)
+        }
     }
 
     /// `forward([destination])` of the core.

@@ -18,6 +18,10 @@ package struct TMModule: Sendable {
             guard let transaction = context.tmTransaction, let worker = host.worker(process) else { return nil }
             return module.send(reply, transaction, worker)
         }
+        environment.replies.statefulTag = { context, _ in
+            guard let tag = context.tmTransaction?.localTag, !tag.isEmpty else { return nil }
+            return tag
+        }
         return ModuleBinding("tm", functions: module.functions, variables: module.variables)
     }
 

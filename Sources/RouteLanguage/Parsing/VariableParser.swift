@@ -154,6 +154,11 @@ struct VariableParser {
         let word = String(decoding: bytes[lower..<upper], as: UTF8.self)
         if word == "*" { return .all }
         if word == "append" { return .append }
+        if let suffix = ["/active", "/all"].first(where: { word.hasSuffix($0) }) {
+            throw problem(
+                "bad-index", from..<end, "SIPRay does not have the index suffix `\(suffix)`",
+                hint: "an index counts all branches of the transaction, the last is -1: leave `\(suffix)` out")
+        }
         if lower < upper, bytes[lower] == UInt8(ascii: "$") {
             var parser = VariableParser(text: text, depth: depth + 1)
             return .variable(try parser.parse(at: lower, end: upper, isInString: false).variable)
