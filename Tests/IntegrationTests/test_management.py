@@ -504,6 +504,39 @@ def test_old_names(start):
         assert server.mi_call("help", {"mi_cmd": alias})["result"]["Exported by"] == name.split(":")[0]
 
 
+DOCUMENTED = """
+    core:arg core:help core:kill core:log_level core:log_level_filter core:log_mute_state core:profiling_proc core:ps
+    core:pwd core:reload_routes core:uptime core:version core:which core:xlog_level blacklists:list blacklists:check_all
+    blacklists:check blacklists:add_rule blacklists:del_rule tcp:list tcp:close status_report:get status_report:status
+    status_report:reports status_report:identifiers statistics:get statistics:list statistics:reset statistics:reset_all
+    cache:store cache:fetch cache:remove evi:subscribe evi:list evi:raise evi:subscribers mem:pkg_dump mem:rpm_dump
+    mem:shm_dump mem:shm_check usrloc:rm usrloc:rm_contact usrloc:dump usrloc:flush usrloc:add usrloc:show_contact
+    usrloc:sync usrloc:cluster_sync cfgutils:rand_set_prob cfgutils:rand_reset_prob cfgutils:rand_get_prob
+    cfgutils:check_config_hash cfgutils:get_config_hash cfgutils:shv_set cfgutils:shv_get
+    """.split()
+
+
+def test_commands_of_the_manual(start):
+    """Each command that the peer's manual lists is there, or answers what to use instead."""
+    server = start("options.cfg", EXTRA='dst_blacklist = gw:{ ( udp , 10.2.2.2 , 5080 , "" ) }\n'
+                                        'dst_blacklist = net:{ ( any , 10.2.0.0/16 , 0 , "" ) }')
+    assert set(DOCUMENTED) <= set(server.mi("which"))
+    for name, params in (("cache:fetch", ["local", "a"]), ("mem:shm_check", []), ("usrloc:cluster_sync", []),
+                         ("blacklists:add_rule", ["gw", "any,10.0.0.1"])):
+        answer = server.mi_call(name, params)["error"]
+        assert answer["code"] == 501 and answer["data"], name
+    assert server.mi_call("tcp:close", ["127.0.0.1:9"])["error"]["code"] == 404
+    assert server.mi("status_report:identifiers") == [{"Group": "core", "Identifiers": ["main"]}]
+    assert server.mi("status_report:identifiers", group="core") == {"Group": "core", "Identifiers": ["main"]}
+    assert server.mi("status_report:reports", group="core")[0]["Identifiers"] == [{"Name": "main", "Reports": []}]
+    assert server.mi_call("blacklists:check_all", ["10.2.2.2"])["result"] == ["net"]
+    assert server.mi_call("blacklists:check_all", ["udp", "10.2.2.2", 5080])["result"] == ["gw", "net"]
+    assert server.mi_call("blacklists:check_all", ["any", "10.2.2.2", 5080])["result"] == ["net"]
+    assert server.mi_call("blacklists:check", ["gw", "udp", "10.2.2.2", 5080])["result"]["Port"] == 5080
+    assert server.mi_call("blacklists:check", ["gw", "10.2.2.2"])["error"]["code"] == 404
+    assert server.mi_call("blacklists:check", ["nope", "10.2.2.2"])["error"]["code"] == 404
+
+
 def test_a_name_of_several_modules_is_ambiguous(start):
     server = start("options.cfg")
     names = server.mi("which")
@@ -763,7 +796,7 @@ def test_small_answers(start):
     assert server.mi("sr_get_status", group="core") == running
     assert server.mi("status_report:status") == [{"Name": "core", "Identifiers": [{"Name": "main", **running}]}]
     assert server.mi_call("sr_get_status", {"group": "nope"})["error"]["code"] == 404
-    assert server.mi_call("mem:shm_check")["error"] == NO_METHOD
+    assert server.mi_call("mem:nothing")["error"] == NO_METHOD
 
 
 def test_management_listens_on_loopback_only(start):

@@ -276,6 +276,21 @@ import Testing
         #expect(harness.takeSent() == ["callee: MESSAGE sip:bob@10.2.2.2:5080 SIP/2.0"])
     }
 
+    @Test(
+        arguments: [
+            ("\"gw\", \"10.2.2.2\", 5080, \"udp\"", true), ("\"gw\", \"10.2.2.2\", 5080, \"tcp\"", false),
+            ("\"gw\", \"10.2.2.2\", 5080", false), ("\"gw\", \"10.2.2.2\", , \"udp\"", false),
+            ("\"only\", \"10.3.1.1\"", false), ("\"only\", \"10.4.1.1\"", true), (", \"10.9.9.7\"", true),
+            (", \"10.2.2.2\", 5080, \"udp\"", false), ("\"words\", \"10.2.2.2\"", false),
+            ("\"words\", \"10.2.2.2\", , , \"MESSAGE ugly\"", true), ("\"nope\", \"10.2.2.2\"", false),
+        ])
+    func rulesAreAsked(arguments: String, isFound: Bool) throws {
+        let harness = try TMHarness(
+            "route { if (check_blacklist_rule(\(arguments))) xlog(\"found\\n\"); }", modparams: Self.lists)
+        harness.request("OPTIONS")
+        #expect(harness.logs == (isFound ? ["found"] : []))
+    }
+
     @Test func oneFilteredBranchLeavesTheOthers() throws {
         let harness = try TMHarness(
             """

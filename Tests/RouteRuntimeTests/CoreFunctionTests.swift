@@ -55,6 +55,27 @@ import Testing
                 ["sip:b@h sip:bob:secret@biloxi.example.com:5070;transport=udp;x=1?subject=hi"]
             ),
             ("append_branch(\"sip:b@h\"); move_msg_branch(1, 0); note(\"$ru $msg.branch.last_idx\");", ["sip:b@h 0"]),
+            (
+                "append_branch(\"sip:b@h\"); append_branch(\"sip:c@h\"); swap_branches(0, 1); note(\"$(branch(uri)[*])\");",
+                ["sip:c@h,sip:b@h"]
+            ),
+            (
+                "$ru = \"sip:a@h\"; append_branch(\"sip:b@h\"); swap_branches(, 0); note(\"$ru $branch(uri)\");",
+                ["sip:b@h sip:a@h"]
+            ),
+            (
+                "append_branch(\"sip:b@h\"); move_branch(0, -1, \"keep\"); note(\"$ru $(branch(uri)[*])\");",
+                ["sip:b@h sip:b@h"]
+            ),
+            ("append_branch(\"sip:b@h\"); move_branch(0); note(\"$ru $msg.branch.last_idx\");", ["sip:b@h 0"]),
+            (
+                "$du = \"sip:p@h\"; append_msg_branch(\"sip:b@h\"); append_msg_branch(\"sip:c@h\", \"0.5\", \"inherite\"); note(\"$(msg.branch.duri[1]) $(msg.branch.duri[2]) $(msg.branch.q[2])\");",
+                ["<null> sip:p@h 500"]
+            ),
+            (
+                "sr_check_status(\"core\"); note(\"$rc\"); sr_check_status(\"core\", \"all\"); note(\"$rc\"); sr_check_status(\"x\"); note(\"$rc\");",
+                ["1", "1", "-1"]
+            ),
             ("if (!is_myself(\"x\")) note(\"no\");", ["no"]),
             (
                 "force_rport(); add_local_rport(); set_advertised_address(\"a.b\"); set_advertised_port(99); note(\"$rc\");",
@@ -96,10 +117,11 @@ import Testing
         let harness = try ScriptHarness(
             """
             $avp(name) = "param1"; $avp(name) = "param2"; $avp(value) = 1; $avp(value) = "2";
-            raise_event("E_NONE"); raise_event("E_ONE", $avp(value)); raise_event("E_TWO", $avp(name), $avp(value));
+            raise_event("E_NONE"); raise_event("E_ONE", , $avp(value)); raise_event("E_TWO", $avp(name), $avp(value));
+            raise_event("E_NAMES", $avp(name));
             """, host: host)
         try harness.run()
-        #expect(raised == ["E_NONE: ", "E_ONE: -=1 -=2", "E_TWO: param1=1 param2=2"])
+        #expect(raised == ["E_NONE: ", "E_ONE: -=1 -=2", "E_TWO: param1=1 param2=2", "E_NAMES: "])
     }
 
     /// Every function and variable of the core that is declared as available can be called.

@@ -100,7 +100,11 @@ import Testing
             ),
             (
                 "$msg.branch = \"sip:b1@h\"; $msg.branch.flag(pstn) = 1; $msg.branch.flag(foo) = 1;",
-                "$msg.branch.flags $msg.branch.flag(pstn) $(msg.branch.flag(pstn)[0])", "pstn foo true false"
+                "$msg.branch.flags $msg.branch.flag(pstn) $(msg.branch.flag(pstn)[0])", "pstn,foo true false"
+            ),
+            (
+                "$msg.branch = \"sip:b1@h\"; $msg.branch.flags = \"a, b\"; $(msg.branch.flags[0]) = \"c\";",
+                "$msg.branch.flags $msg.branch.flag(a) $(msg.branch.flags[0])", "a,b true c"
             ),
             (
                 "$msg.branch.attr(name) = \"one\"; $msg.branch.attr(num) = 5;",
@@ -114,6 +118,8 @@ import Testing
             ),
             ("$socket_out = \"udp:11.11.11.11:5060\";", "$socket_out", "udp:127.0.0.1:5060"),
             ("$socket_out = \"udp:10.0.0.7:5080\";", "$socket_out(port) $socket_in(port)", "5080 5060"),
+            ("$socket_out = \"udp:10.0.0.7:5080\";", "$socket_out(forced)", "udp:10.0.0.7:5080"),
+            ("$socket_out = NULL;", "$socket_out(forced) $socket_in(forced)", "<null> <null>"),
             ("$socket_out = \"udp:10.0.0.7:5080\"; $socket_out = NULL;", "$socket_out(port)", "5060"),
         ])
     func writing(_ statements: String, _ format: String, _ expected: String) throws {

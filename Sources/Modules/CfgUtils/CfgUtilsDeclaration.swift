@@ -24,8 +24,7 @@ extension ModuleDeclaration {
         ],
         parameters: [
             ModuleParameterDeclaration("initial_probability", .any, default: .integer(10)),
-            ModuleParameterDeclaration(
-                "hash_file", .string, availability: .missing("the script is read once; compare files with sha256sum")),
+            .string("hash_file"),
             .integer("shv_hash_size", 64),
             .string("shvset"),
             ModuleParameterDeclaration(

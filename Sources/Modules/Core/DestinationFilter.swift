@@ -50,24 +50,53 @@ package struct DestinationFilter: Sendable {
         return false
     }
 
-    /// Whether `check_blacklist_rule(name, ip, port, proto)` finds a rule.
-    package func contains(_ list: Int, _ call: borrowing Call) -> Bool {
-        guard lists.indices.contains(list), let address = call.string(1).flatMap({ IPText.parse($0) }) else {
-            return false
+    /// Whether `check_blacklist_rule([name], ip, port, proto, pattern)` finds a rule: in a list, or in one in use.
+    package func contains(_ list: Int?, _ call: borrowing Call) -> Bool {
+        guard
+            let target = Target(
+                address: call.string(1) ?? .empty, port: call.integer(2) ?? 0, transport: call.string(3),
+                text: call.string(4)?.string)
+        else { return false }
+        if let list { return lists.indices.contains(list) && Self.firstRule(of: lists[list], for: target) != nil }
+        let used = call.context.blacklists ?? defaults
+        return lists.indices.contains {
+            used & (1 << UInt64($0)) != 0 && Self.firstRule(of: lists[$0], for: target) != nil
         }
-        let port = call.integer(2) ?? 0
-        let transport = call.string(3)
-        for rule in lists[list].rules where Self.matches(rule, address, port: port, transport) != rule.isNegated {
-            return true
+    }
+
+    /// A destination that the lists are asked about. What is left out is found only by rules that leave it out too.
+    package struct Target: Sendable {
+        var address: [UInt8]
+        var port: Int
+        var transport: ByteString?
+        /// What the patterns of rules are matched with.
+        var text: String?
+
+        /// nil when the address is none. The transport `any` is none.
+        package init?(address: ByteString, port: Int, transport: ByteString?, text: String?) {
+            guard let bytes = IPText.parse(address) else { return nil }
+            self.address = bytes
+            self.port = port
+            self.transport = transport.flatMap { $0.equalsIgnoringCase("any") ? nil : $0 }
+            self.text = text
         }
-        return false
+    }
+
+    /// The rule that keeps requests from a destination, nil when none does.
+    package static func firstRule(of list: DestinationBlacklist, for target: Target) -> DestinationBlacklist.Rule? {
+        list.rules.first { rule in
+            let matches =
+                matches(rule, target.address, port: target.port, target.transport)
+                && (rule.pattern.isEmpty || target.text.map { fnmatch(rule.pattern, $0, 0) == 0 } ?? false)
+            return matches != rule.isNegated
+        }
     }
 
     private static func matches(
         _ rule: DestinationBlacklist.Rule, _ address: [UInt8], port: Int, _ transport: ByteString?
     ) -> Bool {
-        rule.network.contains(address) && (rule.port == 0 || port == 0 || Int(rule.port) == port)
-            && (rule.transport.map { name in transport?.equalsIgnoringCase(ByteString(name)) ?? true } ?? true)
+        rule.network.contains(address) && (rule.port == 0 || Int(rule.port) == port)
+            && (rule.transport.map { name in transport?.equalsIgnoringCase(ByteString(name)) ?? false } ?? true)
     }
 
     /// The rule's file name pattern against the whole request, as it was received.

@@ -17,7 +17,7 @@ extension ModuleDeclaration {
             ModuleParameterDeclaration("fifo_user", .any),
             .string("reply_dir", "/tmp/"),
             .integer("pretty_printing", 0),
-        ] + tracing)
+        ] + missing)
 
     /// `mi_datagram`: management over UDP or a unix socket.
     package static let miDatagram = ModuleDeclaration(
@@ -31,7 +31,7 @@ extension ModuleDeclaration {
             .integer("socket_timeout", 2000),
             .integer("pretty_printing", 0),
             .integer("socket_buf_size", 65457),
-        ] + tracing)
+        ] + missing)
 
     /// `event_datagram`: events over UDP or a unix socket.
     package static let eventDatagram = ModuleDeclaration("event_datagram")
@@ -39,8 +39,12 @@ extension ModuleDeclaration {
     /// `event_route`: events handled by `event_route[NAME]` blocks, which read them with `$param(name)`.
     package static let eventRoute = ModuleDeclaration("event_route")
 
-    private static let tracing: [ModuleParameterDeclaration] = ["trace_destination", "trace_bwlist"].map {
-        ModuleParameterDeclaration(
-            $0, .string, availability: .missing("HEP tracing is not supported; raise the profiling level instead"))
-    }
+    private static let missing: [ModuleParameterDeclaration] =
+        ["trace_destination", "trace_bwlist"].map {
+            ModuleParameterDeclaration(
+                $0, .string, availability: .missing("HEP tracing is not supported; raise the profiling level instead"))
+        } + [
+            ModuleParameterDeclaration(
+                "reply_indent", .string, availability: .missing("replies are JSON; indent them with pretty_printing"))
+        ]
 }

@@ -8,12 +8,12 @@ extension ModuleDeclaration {
             FunctionDeclaration(
                 "ul_add_key",
                 [
-                    .string("domain", isStatic: true), .string("aor"), .string("key"), .string("value", optional: true),
+                    .string("domain"), .string("aor"), .string("key"), .string("value", optional: true),
                 ]),
             FunctionDeclaration(
-                "ul_get_key", [.string("domain", isStatic: true), .string("aor"), .string("key"), .output("value")]),
+                "ul_get_key", [.string("domain"), .string("aor"), .string("key"), .output("value")]),
             FunctionDeclaration(
-                "ul_del_key", [.string("domain", isStatic: true), .string("aor"), .string("key")]),
+                "ul_del_key", [.string("domain"), .string("aor"), .string("key")]),
         ],
         parameters: workingParameters + databaseParameters + clusterParameters + pingingParameters)
 

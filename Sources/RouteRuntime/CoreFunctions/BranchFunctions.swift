@@ -7,24 +7,35 @@ enum BranchFunctions {
     private static let routes: RouteKinds = [.request, .failure]
 
     static let declarations: [FunctionDeclaration] =
-        ["append_branch", "append_branch_old", "append_msg_branch"].map {
+        ["append_branch", "append_branch_old"].map {
             FunctionDeclaration($0, [.string("uri", optional: true), .string("q", optional: true)], routes: routes)
         }
         + ["remove_branch", "remove_msg_branch"].map {
             FunctionDeclaration($0, [.integer("branch")], routes: routes)
         }
-        + ["move_branch", "move_msg_branch", "swap_branches", "swap_msg_branches", "swap_msg_branch"].map {
+        + ["move_branch", "move_msg_branch"].map {
             FunctionDeclaration(
-                $0, [.integer("source"), .integer("destination"), .integer("keep", optional: true)], routes: routes)
+                $0,
+                [
+                    .integer("source", optional: true), .integer("destination", optional: true),
+                    .string("keep", optional: true),
+                ], routes: routes)
+        }
+        + ["swap_branches", "swap_msg_branches", "swap_msg_branch"].map {
+            FunctionDeclaration(
+                $0, [.integer("first", optional: true), .integer("second", optional: true)], routes: routes)
         }
         + [
+            FunctionDeclaration(
+                "append_msg_branch", [.string("uri"), .string("q", optional: true), .string("flags", optional: true)],
+                routes: routes),
             FunctionDeclaration(
                 "serialize_branches", [.integer("clear"), .integer("keep_order", optional: true)], routes: routes),
             FunctionDeclaration("next_branches", routes: routes),
         ]
 
     static let functions: [String: HostFunction] = [
-        "append_branch": append, "append_branch_old": append, "append_msg_branch": append,
+        "append_branch": append, "append_branch_old": append, "append_msg_branch": appendMessageBranch,
         "remove_branch": { call in
             guard let index = call.integer(0),
                 let position = CSVTransformations.position(index, count: call.context.branches.count)
@@ -40,9 +51,9 @@ enum BranchFunctions {
             call.context.branches.remove(at: index - 1)
             return .yes
         },
-        "move_branch": { move($0, swaps: false) }, "move_msg_branch": { move($0, swaps: false) },
-        "swap_branches": { move($0, swaps: true) }, "swap_msg_branches": { move($0, swaps: true) },
-        "swap_msg_branch": { move($0, swaps: true) },
+        "move_branch": { move($0, swaps: false, first: 1) }, "move_msg_branch": { move($0, swaps: false, first: 0) },
+        "swap_branches": { move($0, swaps: true, first: 1) }, "swap_msg_branches": { move($0, swaps: true, first: 0) },
+        "swap_msg_branch": { move($0, swaps: true, first: 0) },
         "serialize_branches": serialize, "next_branches": next,
     ]
 
@@ -68,19 +79,48 @@ enum BranchFunctions {
         return .yes
     }
 
-    /// Branches are counted with the request URI's own as 0. A moved branch leaves its place.
-    private static func move(_ call: borrowing Call, swaps: Bool) -> Outcome {
+    /// A branch of a URI alone, unless the flags let it inherit the rest from the request URI's own.
+    @Sendable private static func appendMessageBranch(_ call: borrowing Call) -> Outcome {
+        guard let uri = call.string(0), SIPURI(uri) != nil else {
+            call.log(.error, "\(call.name)(): \"\(call.string(0) ?? .empty)\" is no URI")
+            return .no
+        }
+        var branch = ScriptBranch(uri: uri.compacted())
+        for flag in call.string(2)?.split(at: ASCII.comma).map({ $0.trimmed() }) ?? [] where !flag.isEmpty {
+            // The manual writes it with an e at the end.
+            guard flag.equalsIgnoringCase("inherite") || flag.equalsIgnoringCase("inherit") else {
+                call.log(.error, "\(call.name)(): unknown flag \"\(flag)\"")
+                return .no
+            }
+            branch = Branches.own(call.context)
+            branch.uri = uri.compacted()
+        }
+        if let text = call.string(1) {
+            guard let q = Branches.q(text) else { return .no }
+            branch.q = q
+        }
+        guard Branches.append(branch, to: call.context) else {
+            call.log(.error, "\(call.name)(): more than \(ScriptBranch.countMax) branches")
+            return .no
+        }
+        return .yes
+    }
+
+    /// A moved branch leaves its place unless it is to be kept. Left out or negative stands for the request URI's own.
+    /// - Parameter first: what is added to an index to count the request URI's own as 0.
+    private static func move(_ call: borrowing Call, swaps: Bool, first: Int) -> Outcome {
         let context = call.context
         let count = context.branches.count + 1
-        guard let source = call.integer(0), let destination = call.integer(1), (0..<count).contains(source),
-            (0..<count).contains(destination)
-        else { return .no }
+        let source = call.integer(0).map { $0 < 0 ? 0 : $0 &+ first } ?? 0
+        let destination = call.integer(1).map { $0 < 0 ? 0 : $0 &+ first } ?? 0
+        guard (0..<count).contains(source), (0..<count).contains(destination) else { return .no }
+        let keeps = !swaps && call.string(2)?.equalsIgnoringCase("keep") == true
         let moved = Branches.get(source, in: context)
         let replaced = Branches.get(destination, in: context)
         Branches.set(moved, at: destination, in: context)
         if swaps {
             Branches.set(replaced, at: source, in: context)
-        } else if (call.integer(2) ?? 0) == 0, source > 0, source != destination {
+        } else if !keeps, source > 0, source != destination {
             context.branches.remove(at: source - 1)
         }
         return .yes

@@ -16,8 +16,8 @@ package struct CoreHost: Sendable {
     package var blacklist: @Sendable (ByteString) -> Int?
     /// Lists that are in use before a script chose any, one bit each.
     package var defaultBlacklists: UInt64 = 0
-    /// Whether an address lies in a blacklist.
-    package var isBlacklisted: @Sendable (_ list: Int, _ call: borrowing Call) -> Bool
+    /// Whether an address lies in a blacklist; nil: in one of those in use.
+    package var isBlacklisted: @Sendable (_ list: Int?, _ call: borrowing Call) -> Bool
     /// Raises an event of the script: `raise_event()`.
     package var raiseEvent: @Sendable (_ name: ByteString, _ parameters: [(name: ByteString?, value: Value)]) -> Bool
     /// Subscribes somebody to an event: `subscribe_event()`. Expiry in seconds, nil: never.

@@ -14,7 +14,7 @@ enum ScriptFunctions {
                 "script_trace",
                 [
                     .integer("level", optional: true), .string("format", optional: true, isStatic: false),
-                    .string("info", optional: true),
+                    .string("info", optional: true, isStatic: true),
                 ]),
             FunctionDeclaration(
                 "raise_event",
@@ -50,7 +50,7 @@ enum ScriptFunctions {
                 .output("value", optional: true),
             ], availability: .missing(cache)),
         FunctionDeclaration(
-            "cache_raw_query", [.string("id"), .string("query"), .output("result", optional: true)],
+            "cache_raw_query", [.string("id"), .string("query"), .string("result", optional: true, isStatic: true)],
             availability: .missing(cache)),
     ]
 
@@ -84,19 +84,18 @@ enum ScriptFunctions {
         return .yes
     }
 
-    /// With one list of AVPs these are values; with two the first holds the names.
+    /// The first list holds names, the second values. Values alone go by position; names alone are no parameters.
     private static func raise(_ call: borrowing Call, _ host: CoreHost) -> Outcome {
         guard let event = call.string(0) else { return .no }
-        let first = call.allValues(1)
-        let second = call.allValues(2)
-        guard call.isPresent(2) else {
-            return Outcome(host.raiseEvent(event, first.map { (nil, $0) }))
-        }
-        guard first.count == second.count else {
-            call.log(.error, "raise_event(): \(first.count) names and \(second.count) values")
+        guard call.isPresent(2) else { return Outcome(host.raiseEvent(event, [])) }
+        let values = call.allValues(2)
+        guard call.isPresent(1) else { return Outcome(host.raiseEvent(event, values.map { (nil, $0) })) }
+        let names = call.allValues(1)
+        guard names.count == values.count else {
+            call.log(.error, "raise_event(): \(names.count) names and \(values.count) values")
             return .no
         }
-        return Outcome(host.raiseEvent(event, zip(first, second).map { ($0.text, $1) }))
+        return Outcome(host.raiseEvent(event, zip(names, values).map { ($0.text, $1) }))
     }
 }
 

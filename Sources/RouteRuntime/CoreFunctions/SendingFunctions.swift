@@ -19,20 +19,22 @@ enum SendingFunctions {
         FunctionDeclaration("set_advertised_address", [.string("address")]),
         FunctionDeclaration("set_advertised_port", [.stringOrInteger("port")]),
         FunctionDeclaration("force_send_socket", [.string("socket")]),
-        FunctionDeclaration("set_via_handling", [.string("flags", optional: true)]),
+        FunctionDeclaration("set_via_handling", [.string("flags")]),
         FunctionDeclaration("socket_belongs_to_bond", [.string("socket"), .string("bond")]),
         FunctionDeclaration("is_myself", [.string("host"), .integer("port", optional: true)]),
-        FunctionDeclaration("sr_check_status", [.integer("status")], routes: [.onreply]),
+        FunctionDeclaration("sr_check_status", [.string("group"), .string("identifier", optional: true)]),
         FunctionDeclaration("use_blacklist", [.string("name")]),
         FunctionDeclaration("unuse_blacklist", [.string("name")]),
         FunctionDeclaration(
-            "check_blacklist_rule",
-            [.string("name"), .string("ip"), .integer("port", optional: true), .string("proto", optional: true)]),
+            "check_blacklist_rule", rule),
         FunctionDeclaration(
-            "add_blacklist_rule", [.string("name"), .string("rule"), .integer("expire", optional: true)],
-            availability: .missing(rules)),
-        FunctionDeclaration(
-            "del_blacklist_rule", [.string("name"), .string("rule")], availability: .missing(rules)),
+            "add_blacklist_rule", rule + [.integer("expire", optional: true)], availability: .missing(rules)),
+        FunctionDeclaration("del_blacklist_rule", rule, availability: .missing(rules)),
+    ]
+
+    private static let rule: [ParameterSpec] = [
+        .string("name", optional: true), .string("ip"), .integer("port", optional: true),
+        .string("proto", optional: true), .string("pattern", optional: true),
     ]
 
     static func functions(_ host: CoreHost) -> [String: HostFunction] {
@@ -74,14 +76,12 @@ enum SendingFunctions {
                 guard let text = call.string(0) else { return .no }
                 return Outcome(host.isMyself(text.withoutBrackets, call.integer(1) ?? 0, nil))
             },
-            "sr_check_status": { call in
-                Outcome(call.integer(0).map { $0 == call.context.message.statusCode } ?? false)
-            },
+            "sr_check_status": checkStatus,
             "use_blacklist": { blacklist($0, host) { $0 | $1 } },
             "unuse_blacklist": { blacklist($0, host) { $0 & ~$1 } },
             "check_blacklist_rule": { call in
-                guard let name = call.string(0), let list = host.blacklist(name) else { return .no }
-                return Outcome(host.isBlacklisted(list, call))
+                guard let name = call.string(0) else { return Outcome(host.isBlacklisted(nil, call)) }
+                return Outcome(host.blacklist(name).map { host.isBlacklisted($0, call) } ?? false)
             },
         ]
     }
@@ -97,15 +97,19 @@ enum SendingFunctions {
         return .yes
     }
 
-    /// `"force-rport,add-local-rport"` and the like; without an argument everything is as at the start.
+    /// There is one group, the core, with one part: it runs when it can be asked.
+    @Sendable private static func checkStatus(_ call: borrowing Call) -> Outcome {
+        guard call.string(0) == "core", ["main", "all"].contains(call.string(1) ?? "main") else {
+            call.log(.error, "sr_check_status(): there is the group \"core\" with the identifier \"main\"")
+            return .no
+        }
+        return .yes
+    }
+
+    /// `"force-rport,add-local-rport"` and the like.
     @Sendable private static func viaHandling(_ call: borrowing Call) -> Outcome {
         let context = call.context
-        guard let text = call.string(0) else {
-            context.forceRport = false
-            context.addLocalRport = false
-            context.viaHandling = 0
-            return .yes
-        }
+        guard let text = call.string(0) else { return .no }
         for flag in text.split(at: ASCII.comma).map({ $0.trimmed() }) {
             if flag.equalsIgnoringCase("force-rport") {
                 context.forceRport = true

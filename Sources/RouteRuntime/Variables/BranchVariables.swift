@@ -49,7 +49,7 @@ enum BranchVariables {
             guard let field = Field(rawValue: access.token - 1) else { return append(value, access) }
             guard let position = CSVTransformations.position(access.index.number, count: access.context.branches.count)
             else { return access.refuse("there is no branch \(access.index.number)") }
-            return write(field, value, at: position + 1, access, sockets)
+            return write(field, value, at: position + 1, access, flags, sockets)
         }
     }
 
@@ -93,7 +93,7 @@ enum BranchVariables {
         _ field: Field, _ flags: FlagNames, _ sockets: @escaping @Sendable (ByteString) -> ScriptSocket?
     ) -> VariableDefinition {
         VariableDefinition(
-            VariableDeclaration("msg.branch." + field.name.string, isWritable: field != .flags, isIndexable: true)
+            VariableDeclaration("msg.branch." + field.name.string, isWritable: true, isIndexable: true)
         ) { access in
             guard access.context.message.isRequest else { return .null }
             let count = access.context.branches.count
@@ -102,7 +102,7 @@ enum BranchVariables {
             guard let position = position(access, default: access.context.branches.count) else {
                 return access.refuse("there is no such branch")
             }
-            return write(field, value, at: position, access, sockets)
+            return write(field, value, at: position, access, flags, sockets)
         }
     }
 
@@ -173,13 +173,13 @@ enum BranchVariables {
         case .duri: Value(branch.destinationURI)
         case .path: Value(branch.path)
         case .q: Value(q: branch.q)
-        case .flags: .string(ByteString.joined(flags.names(of: branch.flags, in: .branch), " "))
+        case .flags: .string(ByteString.joined(flags.names(of: branch.flags, in: .branch), ","))
         case .socket: Value(branch.socket?.description)
         }
     }
 
     private static func write(
-        _ field: Field, _ value: Value, at position: Int, _ access: borrowing VariableAccess,
+        _ field: Field, _ value: Value, at position: Int, _ access: borrowing VariableAccess, _ flags: FlagNames,
         _ sockets: (ByteString) -> ScriptSocket?
     ) -> Bool {
         var branch = Branches.get(position, in: access.context)
@@ -198,8 +198,14 @@ enum BranchVariables {
             guard let q = Branches.q(value) else { return access.refuse("q takes 0 to 1000 or 0.0 to 1.0") }
             branch.q = q
         case .flags:
-            guard let bits = value.integer else { return access.refuse("the flags of a branch take an integer") }
-            branch.flags = UInt32(truncatingIfNeeded: bits)
+            if let bits = value.integer {
+                branch.flags = UInt32(truncatingIfNeeded: bits)
+                break
+            }
+            let names = (value.assignable ?? .empty).split(at: ASCII.comma).map { $0.trimmed() }.filter { !$0.isEmpty }
+            let masks = names.map { flags.mask($0, of: .branch) }
+            guard !masks.contains(0) else { return access.refuse("more than \(FlagNames.countMax) branch flags") }
+            branch.flags = masks.reduce(0, |)
         case .socket:
             guard let text = value.assignable else {
                 branch.socket = nil

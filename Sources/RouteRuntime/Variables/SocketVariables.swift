@@ -4,7 +4,7 @@ import RouteLanguage
 /// `$socket_in` and `$socket_out` with their fields.
 enum SocketVariables {
     private enum Field: Int, CaseIterable {
-        case ip = 1, port, proto, advertisedIP, advertisedPort, tag, anycast, af
+        case ip = 1, port, proto, advertisedIP, advertisedPort, tag, anycast, af, forced
 
         var name: ByteString {
             switch self {
@@ -16,6 +16,7 @@ enum SocketVariables {
             case .tag: "tag"
             case .anycast: "anycast"
             case .af: "af"
+            case .forced: "forced"
             }
         }
     }
@@ -23,12 +24,14 @@ enum SocketVariables {
     static func all(_ sockets: @escaping @Sendable (ByteString) -> ScriptSocket?) -> [VariableDefinition] {
         [
             VariableDefinition(VariableDeclaration("socket_in", inner: .optional), prepare: prepare) { access in
-                read(access.context.socketIn, access.token)
+                access.token == Field.forced.rawValue ? .null : read(access.context.socketIn, access.token)
             },
             VariableDefinition(
                 VariableDeclaration("socket_out", inner: .optional, isWritable: true), prepare: prepare
             ) { access in
-                read(access.context.socketOut ?? access.context.socketIn, access.token)
+                access.token == Field.forced.rawValue
+                    ? read(access.context.socketOut, 0)
+                    : read(access.context.socketOut ?? access.context.socketIn, access.token)
             } write: { access, value, _ in
                 guard access.token == 0 else { return access.refuse("the fields of $socket_out cannot be written") }
                 guard let text = value.assignable else {
@@ -49,7 +52,7 @@ enum SocketVariables {
     private static func read(_ socket: ScriptSocket?, _ token: Int) -> Value {
         guard let socket else { return .null }
         switch Field(rawValue: token) {
-        case nil: return .string(socket.description)
+        case nil, .forced: return .string(socket.description)
         case .ip: return .string(socket.address)
         case .port: return .decimal(socket.port)
         case .proto: return .string(socket.transport.uppercased())

@@ -61,6 +61,10 @@ enum LocationCommands {
         ) { _ throws(RPCError) in
             throw RPCError(code: 500, message: "No database", data: "contacts are kept in memory only")
         }
+        MissingCommands.missing(
+            "usrloc:cluster_sync", ["ul_cluster_sync"], [[]],
+            "contacts are not shared between servers: run one instance",
+            in: &registry)
     }
 
     private static func domain(_ call: CommandCall, _ store: LocationStore) throws(RPCError) -> LocationDomain {

@@ -65,20 +65,44 @@ package struct GlobalSettings: Sendable {
     }
 
     /// Parameters of the peer that a script may set and that mean nothing here, with the reason.
-    private static let withoutEffect: [(String, String)] = [
-        ("poll_method", "the reactor always uses epoll"),
-        ("memlog", "SIPRay has no memory pool of its own"), ("mem_log", "SIPRay has no memory pool of its own"),
-        ("memdump", "SIPRay has no memory pool of its own"), ("mem_dump", "SIPRay has no memory pool of its own"),
-        ("mem_warming", "SIPRay has no memory pool of its own"), ("mem-group", "SIPRay has no memory pool of its own"),
-        ("shm_memlog_size", "SIPRay has no memory pool of its own"),
-        ("event_shm_threshold", "SIPRay has no memory pool of its own"),
-        ("event_pkg_threshold", "SIPRay has no memory pool of its own"),
-        ("restart_persistency_size", "nothing is kept over a restart yet"),
-        ("auto_scaling_cycle", "the number of processes is fixed at start"),
-        ("mhomed", "the kernel's routing picks the source address when no socket is forced"),
-        ("dns", "names are resolved only for routing"), ("rev_dns", "addresses are never looked up"),
-        ("tcp_workers", "there are no connections yet"), ("tcp_threads", "there are no connections yet"),
-    ]
+    private static let withoutEffect: [(String, String)] =
+        [
+            ("poll_method", "the reactor always uses epoll"),
+            ("auto_scaling_cycle", "the number of processes is fixed at start"),
+            ("mhomed", "the kernel's routing picks the source address when no socket is forced"),
+            ("dns", "names are resolved only for routing"), ("rev_dns", "addresses are never looked up"),
+            ("auto_aliases", "write alias for each name that is ours"),
+            ("check_via", "replies are matched by their transaction"),
+            ("sip_warning", "replies carry no Warning header"),
+            ("exec_dns_threshold", "queries do not block a process; watch exec_msg_threshold"),
+            ("dns_servers_no", "all servers of /etc/resolv.conf are asked"),
+            ("disable_dns_blacklist", "destinations that failed are not remembered; use dst_blacklist"),
+            ("worker_reactor_timeout", "the reactor sleeps until there is something to do"),
+            ("mcast_loopback", "there is no multicast"), ("mcast_ttl", "there is no multicast"),
+            ("log_stdout", "standard output stays open"),
+            ("xlog_force_color", "colors of $C are always written"),
+        ]
+        + reasons(
+            "texts grow as they need to", "log_json_buf_size log_msg_buf_size pv_print_buf_size xlog_buf_size")
+        + reasons(
+            "SIPRay has no memory pool of its own",
+            "memlog mem_log memdump mem_dump mem_warming mem_warming_percentage mem_warming_pattern_file mem-group"
+                + " shm_memlog_size shm_hash_split_percentage shm_secondary_hash_size event_shm_threshold"
+                + " event_pkg_threshold")
+        + reasons(
+            "nothing is kept over a restart yet", "restart_persistency_size restart_persistency_cache_file")
+        + reasons(
+            "there is no database yet",
+            "db_version_table db_default_url db_max_async_connections query_buffer_size query_flush_time")
+        + reasons(
+            "there are no connections yet",
+            "tcp_workers tcp_threads tcp_accept_aliases tcp_connect_timeout tcp_connection_lifetime tcp_max_connections"
+                + " tcp_max_msg_time tcp_no_new_conn_bflag tcp_no_new_conn_rplflag tcp_socket_backlog tcp_threshold"
+                + " tcp_keepalive tcp_keepcount tcp_keepidle tcp_keepinterval")
+
+    private static func reasons(_ reason: String, _ names: String) -> [(String, String)] {
+        names.split(separator: " ").map { (String($0), reason) }
+    }
 
     private static func count(
         _ name: String, _ allowed: ClosedRange<Int>, _ script: Script
