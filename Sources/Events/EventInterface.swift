@@ -75,7 +75,10 @@ package final class EventInterface: Sendable {
 
     /// Publishes an event, or finds the one of that name; `nil` when the catalogue is full.
     @discardableResult
-    package func publish(_ name: String) -> EventID? { state.change { $0.catalogue.publish(name) } }
+    package func publish(_ name: String) -> EventID? {
+        // Only a new one is a change that the sender has to look at.
+        event(named: name) ?? state.change { $0.catalogue.publish(name) }
+    }
 
     package func event(named name: String) -> EventID? { state.contents.withLock { $0.catalogue.find(name) } }
 

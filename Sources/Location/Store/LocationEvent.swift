@@ -2,7 +2,7 @@ package import Bytes
 
 /// Something that happened to an address of record or to one of its bindings (`E_UL_*` of the event interface).
 package struct LocationEvent: Sendable {
-    package enum Kind: Sendable, Equatable {
+    package enum Kind: Sendable, Equatable, CaseIterable {
         case aorInsert, aorDelete, contactInsert, contactUpdate, contactDelete
 
         /// Name of the event on the event interface.

@@ -6,9 +6,8 @@ extension LocationObserver {
     /// Raises the `E_UL_*` events with the fields that subscribers of the peer know. Nothing is put together while nobody
     /// listens to any of them.
     package static func raising(_ events: EventOutlet) -> LocationObserver {
-        let kinds: [LocationEvent.Kind] = [.aorInsert, .aorDelete, .contactInsert, .contactUpdate, .contactDelete]
-        return LocationObserver(
-            isInterested: { kinds.contains { events.isWanted($0.name) } },
+        LocationObserver(
+            isInterested: { LocationEvent.Kind.allCases.contains { events.isWanted($0.name) } },
             notify: { event in
                 guard events.isWanted(event.kind.name) else { return }
                 events.raise(event.kind.name, fields(of: event))

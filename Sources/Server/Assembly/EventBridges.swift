@@ -6,12 +6,21 @@ import RouteRuntime
 import Synchronization
 
 extension EventOutlet {
-    /// Events that modules raise go to the event interface; each is published when it is raised first.
-    static func to(_ events: EventInterface) -> EventOutlet {
-        EventOutlet(
-            isWanted: { name in events.publish(name.description).map { events.isWanted($0) } ?? false },
+    /// Events that modules raise go to the event interface; each is published when it is raised first. Whether one of
+    /// `frequent` is wanted costs a few comparisons and a relaxed load: it is asked for every REGISTER.
+    static func to(_ events: EventInterface, frequent: [StaticString]) -> EventOutlet {
+        let known = frequent.compactMap { name in
+            events.publish(name.description).map { (address: UInt(bitPattern: name.utf8Start), event: $0) }
+        }
+        let find: @Sendable (StaticString) -> EventID? = { name in
+            let address = UInt(bitPattern: name.utf8Start)
+            for one in known where one.address == address { return one.event }
+            return events.publish(name.description)
+        }
+        return EventOutlet(
+            isWanted: { name in find(name).map { events.isWanted($0) } ?? false },
             raise: { name, parameters in
-                guard let event = events.publish(name.description) else { return }
+                guard let event = find(name) else { return }
                 events.raise(
                     event, .named(JSONObject(parameters.map { JSONObject.Member(key: $0.name, value: $0.value.json) })))
             })

@@ -74,7 +74,8 @@ package final class ServerInstance {
         if settings.outputs.contains(.event) { relay.connect(events) }
         parameters = ModuleParameters(script.moduleParameters)
         managementPlan = try ManagementPlan(script, parameters)
-        let outlet = EventOutlet.to(events)
+        let outlet = EventOutlet.to(
+            events, frequent: script.isLoaded("usrloc") ? LocationEvent.Kind.allCases.map(\.name) : [])
         location = LocationStore(observer: .raising(outlet))
         let flags = FlagNames()
         host = ScriptHost(scriptSockets: plan.scriptSockets, flags: flags)
