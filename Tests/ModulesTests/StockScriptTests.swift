@@ -5,7 +5,7 @@ import Testing
 /// Scripts of the stock kind against the real declarations of the core and of all modules.
 @Suite struct StockScriptTests {
     @Test(arguments: [
-        "residential.cfg", "capture.cfg", "stock_residential.cfg", "stock_trunking.cfg", "stock_loadbalancer.cfg",
+        "capture.cfg", "stock_residential.cfg", "stock_trunking.cfg", "stock_loadbalancer.cfg",
         "registrar_edge.cfg", "headers.cfg", "forking.cfg", "stateless.cfg", "multihomed.cfg", "state.cfg",
     ])
     func stockScriptsAreAccepted(_ name: String) {

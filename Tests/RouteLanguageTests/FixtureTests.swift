@@ -9,7 +9,7 @@ import Testing
         ScriptAnalysis.analyse(path: directory + name, catalogue: TestCatalogue.all)
     }
 
-    @Test(arguments: ["residential.cfg", "capture.cfg"])
+    @Test(arguments: ["capture.cfg"])
     func stockScriptsAreClean(_ name: String) {
         let analysis = Self.analyse(name)
         #expect(analysis.diagnostics.isEmpty, "\(analysis.render())")

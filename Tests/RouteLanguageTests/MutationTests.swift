@@ -14,7 +14,7 @@ import Testing
         }
     }
 
-    static let scripts: [[UInt8]] = ["residential.cfg", "capture.cfg", "language.cfg"].map { name in
+    static let scripts: [[UInt8]] = ["stock_residential.cfg", "capture.cfg", "language.cfg"].map { name in
         guard case .success(let bytes) = SourceReader.disk.read(FixtureTests.directory + name, 1 << 20) else {
             return []
         }
