@@ -26,7 +26,7 @@ public final class Profiler: Sendable {
     /// Guards `state` and wakes the collector.
     private let monitor = Monitor()
     /// Held while a round is made; taken before `monitor`.
-    private let collection: Mutex<CollectionState>
+    private let collection: Locked<CollectionState>
 
     /// A profiler without processes. Nothing runs before `start`.
     public convenience init(
@@ -46,7 +46,7 @@ public final class Profiler: Sendable {
         self.annotationBytes = annotationBytes
         self.clock = clock
         state = Guarded(ProfilerState())
-        collection = Mutex(CollectionState(calibrator: Calibrator(clock: clock)))
+        collection = Locked(CollectionState(calibrator: Calibrator(clock: clock)))
     }
 
     // MARK: Processes

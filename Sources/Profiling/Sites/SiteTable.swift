@@ -1,5 +1,3 @@
-import Synchronization
-
 /// The sites of a program, by number.
 ///
 /// Bounded: when `sitesMax` are taken, every further site is the one called `(too many sites)`. Sites are never
@@ -16,13 +14,13 @@ public final class SiteTable: Sendable {
         var sites: [SiteDescription: Site]
     }
 
-    private let contents: Mutex<Contents>
+    private let contents: Locked<Contents>
     private let sitesMax: Int
 
     /// An empty table.
     public init(sitesMax: Int = SiteTable.sitesMaxDefault) {
         self.sitesMax = min(max(sitesMax, 2), Int(Site.numberMask))
-        contents = Mutex(
+        contents = Locked(
             Contents(
                 descriptions: [
                     SiteDescription(name: "(no site)", interest: []),
