@@ -24,6 +24,11 @@ let strictSettings = settings + [.strictMemorySafety()]
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+]
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 
 let package = Package(
     name: "sipray",
@@ -36,6 +41,16 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
+        .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     ],
     targets: [
         // F0
@@ -50,6 +65,7 @@ let package = Package(
         // F2
         .target(name: "Reactor", dependencies: ["Profiling", "CPlatform"], swiftSettings: settings),
         .target(name: "SIPTransaction", dependencies: ["SIPMessage", "Bytes"], swiftSettings: strictSettings),
+        .target(name: "SIPDialog", dependencies: ["SIPMessage", "Bytes"], swiftSettings: strictSettings),
         .target(name: "ProfileAnalysis", dependencies: ["Profiling", "JSONRPC"], swiftSettings: settings),
         .target(name: "ProfilingTracing", dependencies: ["Profiling", tracing], swiftSettings: librarySettings),
         // F3
@@ -62,6 +78,10 @@ let package = Package(
             dependencies: [
                 "SIPTransaction", "SIPTransport", "SIPMessage", "Reactor", "Profiling", "Bytes", logging,
             ],
+            swiftSettings: settings),
+        .target(
+            name: "SIPConnections",
+            dependencies: ["SIPTransport", "SIPMessage", "Reactor", "Profiling", "Bytes", "CPlatform", logging] + nio,
             swiftSettings: settings),
         .target(
             name: "RouteRuntime",
@@ -82,11 +102,40 @@ let package = Package(
         .target(
             name: "Events", dependencies: ["Management", "JSONRPC", "Reactor", "Profiling", "CPlatform", logging],
             swiftSettings: settings),
+        .target(
+            name: "ManagementHTTP",
+            dependencies: [
+                "Management", "JSONRPC", "Reactor", "Profiling", logging,
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ] + nio,
+            swiftSettings: settings),
+        .target(
+            name: "RESTClient",
+            dependencies: [
+                "Modules", "RouteRuntime", "RouteLanguage", "Reactor", "Profiling", "Bytes", logging, httpClient,
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ] + nio,
+            swiftSettings: settings),
+        .target(
+            name: "OpenTelemetry",
+            dependencies: [
+                "Profiling", "JSONRPC", "Bytes", "CPlatform", logging, httpClient, crypto,
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
+                .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+            ] + nio,
+            swiftSettings: settings),
         // F5
         .target(
             name: "Server",
             dependencies: [
-                "Modules", "Management", "Events", "Location", "RouteRuntime", "RouteLanguage", "SIPStack",
+                "Modules", "Management", "ManagementHTTP", "Events", "OpenTelemetry", "RESTClient", "SIPConnections",
+                "Location", "RouteRuntime", "RouteLanguage", "SIPStack",
                 "SIPTransport", "SIPTransaction", "SIPMessage", "JSONRPC", "Reactor", "Profiling", "Bytes", "CPlatform",
                 logging,
             ],
@@ -130,6 +179,7 @@ let package = Package(
         .testTarget(name: "JSONRPCTests", dependencies: ["JSONRPC"]),
         .testTarget(name: "ReactorTests", dependencies: ["Reactor", "Profiling", "CPlatform", "AllocationCounting"]),
         .testTarget(name: "SIPTransactionTests", dependencies: ["SIPTransaction", "SIPMessage", "Bytes"]),
+        .testTarget(name: "SIPDialogTests", dependencies: ["SIPDialog", "SIPMessage", "Bytes"]),
         .testTarget(name: "ProfileAnalysisTests", dependencies: ["ProfileAnalysis", "Profiling", "JSONRPC"]),
         .testTarget(name: "ProfilingTracingTests", dependencies: ["ProfilingTracing", "Profiling", tracing]),
         .testTarget(
@@ -154,16 +204,41 @@ let package = Package(
                 "Reactor", "Profiling", "Bytes",
             ]),
         .testTarget(name: "ManagementTests", dependencies: ["Management", "JSONRPC", "Reactor", "Profiling"]),
+        .testTarget(
+            name: "SIPConnectionsTests",
+            dependencies: ["SIPConnections", "SIPTransport", "SIPMessage", "Reactor", "Profiling", "Bytes"] + nio),
+        .testTarget(
+            name: "OpenTelemetryTests",
+            dependencies: [
+                "OpenTelemetry", "Profiling", "JSONRPC", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ]),
         .testTarget(name: "EventsTests", dependencies: ["Events", "Management", "JSONRPC", "Reactor", "Profiling"]),
     ],
     cLanguageStandard: .gnu17
 )
 
-// scripts/test builds the ring and its users once more under ThreadSanitizer; the rest of the house would only cost time
-// there (and the standard library's Mutex is not known to that sanitizer).
-if Context.environment["SIPRAY_ONLY_PROFILING"] != nil {
-    let kept: Set<String> = ["CPlatform", "Profiling", "ProfilingTests", "CAllocationCounter", "AllocationCounting"]
+// SIPRAY_ONLY=TARGET[,TARGET…] leaves only those targets and what they depend on: scripts/test builds the ring and its users
+// once more under ThreadSanitizer, and who works on a low floor need not build the packages of the high ones.
+if let only = Context.environment["SIPRAY_ONLY"] {
+    var kept: Set<String> = []
+    var packages: Set<String> = []
+    var waiting = only.split(separator: ",").map(String.init)
+    while let name = waiting.popLast() {
+        guard kept.insert(name).inserted, let target = package.targets.first(where: { $0.name == name }) else {
+            continue
+        }
+        for dependency in target.dependencies {
+            switch dependency {
+            case .targetItem(let name, _), .byNameItem(let name, _): waiting.append(name)
+            case .productItem(_, let name, _, _): name.map { _ = packages.insert($0) }
+            @unknown default: break
+            }
+        }
+    }
     package.targets.removeAll { !kept.contains($0.name) }
-    package.products.removeAll { $0.name != "Profiling" }
-    package.dependencies = []
+    package.products.removeAll { !kept.contains($0.name) }
+    package.dependencies.removeAll { dependency in
+        guard case .sourceControl(_, let location, _) = dependency.kind else { return false }
+        return !packages.contains { location.hasSuffix("/" + $0) }
+    }
 }
