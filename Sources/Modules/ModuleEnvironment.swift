@@ -13,6 +13,7 @@ package final class ModuleEnvironment {
     package let location: LocationStore
     package let statistics: Statistics
     package let replies = Replies()
+    package let inDialog = InDialogObservers()
     /// Seconds since 1970.
     package let now: @Sendable () -> Int
     /// A line for the log, at the server's level.

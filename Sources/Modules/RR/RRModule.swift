@@ -7,6 +7,7 @@ import SIPMessage
 struct RRModule: Sendable {
     private let addresses: LocalAddresses
     private let text: RecordRouteText
+    private let inDialog: InDialogObservers
 
     static func bind(_ environment: ModuleEnvironment) -> ModuleBinding {
         let parameters = environment.parameters
@@ -15,7 +16,8 @@ struct RRModule: Sendable {
             text: RecordRouteText(
                 appendsFromTag: parameters.isOn("rr", "append_fromtag"),
                 usesTwoHeaders: parameters.isOn("rr", "enable_double_rr"),
-                addsUser: parameters.isOn("rr", "add_username")))
+                addsUser: parameters.isOn("rr", "add_username")),
+            inDialog: environment.inDialog)
         return ModuleBinding(
             "rr",
             functions: [
@@ -63,6 +65,7 @@ struct RRModule: Sendable {
             state.looseRouteResult = result
             state.ownParameters = plan.ownParameters
         }
+        if result > 0, message.toTag != nil { inDialog.call(context, call.process, plan.ownParameters) }
         return result
     }
 

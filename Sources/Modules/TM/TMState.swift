@@ -22,6 +22,7 @@ package final class TMState: @unchecked Sendable {
         var awaitedBranches: Int?
         /// Those who asked before there was a transaction.
         var followers: [TransactionFollower] = []
+        var observers: [any TransactionObserver] = []
         /// The request with the script's changes, as it stood when it was relayed first.
         var request: MessageContext?
     }
@@ -105,13 +106,25 @@ extension TMState: FollowableTransaction {
         Self.follow(transaction, follower)
     }
 
+    /// Shows the observer the transaction, from now on or from its making on.
+    func observe(_ observer: any TransactionObserver) {
+        let transaction = lock.withLock {
+            if stored.transaction == nil { stored.observers.append(observer) }
+            return stored.transaction
+        }
+        transaction?.observe(observer)
+    }
+
     /// There is a transaction now: those who asked are told of its answer.
     func begin(_ transaction: Transaction) {
         var waiting: [TransactionFollower] = []
+        var observers: [any TransactionObserver] = []
         update { values in
             values.transaction = transaction
             swap(&waiting, &values.followers)
+            swap(&observers, &values.observers)
         }
+        for observer in observers { transaction.observe(observer) }
         for follower in waiting { Self.follow(transaction, follower) }
     }
 

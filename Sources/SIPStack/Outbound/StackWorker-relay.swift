@@ -16,11 +16,13 @@ extension StackWorker {
             loop = mark
         }
         let (indexes, headers) = reserve(transaction, outgoing)
+        let observers = transaction.currentObservers
         guard !indexes.isEmpty else { return .noBranch }
         for (index, branch) in zip(indexes, outgoing) {
-            guard let written = write(request, transaction, branch, index: index, headers: headers, loop: loop) else {
-                continue
-            }
+            guard
+                let written = write(
+                    request, transaction, branch, index: index, headers: headers, loop: loop, observers: observers)
+            else { continue }
             // Nobody looks at a branch that was not started.
             transaction.lock.withLock {
                 transaction.branches[index].request = written.bytes
@@ -81,7 +83,7 @@ extension StackWorker {
 
     private func write(
         _ request: Message, _ transaction: Transaction, _ branch: OutgoingBranch, index: Int, headers: ByteString,
-        loop: UInt64?
+        loop: UInt64?, observers: [any TransactionObserver]
     ) -> (bytes: [UInt8], destination: Destination)? {
         var destination = branch.destinations[0]
         guard
@@ -90,8 +92,14 @@ extension StackWorker {
         else { return nil }
         destination.socket = socket
         let id = branchID(transaction, index, loop: loop)
+        var edits = branch.edits
+        if !observers.isEmpty {
+            let relayed = RelayedBranch(
+                transaction: transaction, request: request, index: index, branch: branch, socket: socket)
+            for observer in observers { observer.relaying(relayed, &edits, self) }
+        }
         let bytes = makeRequest(
-            request, edits: branch.edits, requestURI: branch.requestURI,
+            request, edits: edits, requestURI: branch.requestURI,
             source: transaction.isServer ? transaction.source : nil, forcesRport: transaction.forcesRport,
             via: { writer in
                 Self.writeVia(

@@ -101,6 +101,27 @@ extension StackWorker {
         return ViaSource(address: ByteString(source.host), port: source.port, forcesRport: forcesRport)
     }
 
+    /// See `Transaction.viaLines`.
+    func viaLines(of request: Message, source: SocketAddress, forcesRport: Bool) -> ByteString {
+        var writer = ByteWriter(reserving: 256)
+        var isTop = true
+        for field in request.all(.via) {
+            if isTop, let filled = viaSource(of: request, source: source, forcesRport: forcesRport) {
+                var edits = MessageEdits()
+                edits.fillTopVia(of: request, from: filled)
+                let bytes = edits.apply(to: request)
+                // What is sent starts at the first line: offsets move back by what stood before it.
+                let start = request.startLine.line.start
+                let grown = bytes.count - (request.bodyRange.end - start)
+                writer.append(bytes, ByteRange(field.line.start - start, field.line.end - start + grown))
+            } else {
+                writer.append(request.text(field.line))
+            }
+            isTop = false
+        }
+        return writer.finishText()
+    }
+
     /// Where the replies to a request go (RFC 3261 §18.2.2, RFC 3581 §4).
     func replyDestination(of request: InboundRequest, via: Via, forcesRport: Bool) -> Destination {
         var address = request.source

@@ -113,11 +113,12 @@ extension StackWorker {
     package func cancel(_ transaction: Transaction, with request: InboundRequest, reason: ByteString = .empty) {
         if !reason.isEmpty { transaction.setCancelReason(reason) }
         replyStateless(request, status: 200, reason: "canceling", toTag: transaction.localTag)
-        cancelAll(transaction)
+        cancelAll(transaction, by: request)
     }
 
     /// Cancels everything that is pending. The transaction then ends with the answer of its branches, or 487.
-    package func cancelAll(_ transaction: Transaction) {
+    package func cancelAll(_ transaction: Transaction, by request: InboundRequest? = nil) {
+        for observer in transaction.currentObservers { observer.cancelled(transaction, by: request, self) }
         step(transaction) { transaction, effects in
             guard transaction.server.isOpen || !transaction.isServer else { return }
             let step = transaction.fork.cancelAll()

@@ -49,7 +49,7 @@ extension StackWorker {
         transaction.observers = []
         transaction.key = .none
         transaction.lock.unlock()
-        withExtendedLifetime(payload) {}
+        for observer in payload.5 { observer.ended(transaction, self) }
     }
 
     // MARK: timers

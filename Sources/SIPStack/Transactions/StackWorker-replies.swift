@@ -33,12 +33,10 @@ extension StackWorker {
         if actions.contains(.acknowledge) { acknowledge(reply.message, transaction, branch: index) }
         guard actions.contains(.deliver) else { return }
         guard showsReply else {
-            deliver(reply.message, transaction, branch: index, verdict: .pass)
+            deliver(reply, transaction, verdict: .pass)
             return
         }
-        stack.hooks.reply(reply, self) { [self] verdict in
-            deliver(reply.message, transaction, branch: index, verdict: verdict)
-        }
+        stack.hooks.reply(reply, self) { [self] verdict in deliver(reply, transaction, verdict: verdict) }
     }
 
     /// The ACK of a non-2xx final reply: ends at the next hop (RFC 3261 §17.1.1.3).
@@ -56,7 +54,9 @@ extension StackWorker {
     }
 
     /// The reply, after its hook, enters the response context.
-    private func deliver(_ message: Message, _ transaction: Transaction, branch index: Int, verdict: ReplyVerdict) {
+    private func deliver(_ reply: InboundReply, _ transaction: Transaction, verdict: ReplyVerdict) {
+        let message = reply.message
+        let index = reply.branch
         let status = message.statusCode
         if verdict.isDropped, status < 200 {
             count(counters.repliesDropped)
@@ -68,13 +68,18 @@ extension StackWorker {
             return
         }
         if status == 503, failOver(transaction, branch: index) { return }
+        var edits = verdict.edits
+        if status > 100 {
+            for observer in transaction.currentObservers { observer.received(reply, &edits, self) }
+        }
+        let kept = edits.isEmpty ? nil : edits
         var forwards = false
         step(transaction) { transaction, effects in
             if status >= 200 || transaction.branches[index].response == nil
                 || transaction.branches[index].response!.statusCode < 200
             {
                 transaction.branches[index].response = message
-                transaction.branches[index].edits = verdict.edits.isEmpty ? nil : verdict.edits
+                transaction.branches[index].edits = kept
             }
             let step = transaction.fork.receive(status: status, branch: index)
             forwards = step.actions.contains(.forward)
@@ -88,7 +93,7 @@ extension StackWorker {
             return
         }
         let bytes = makeForwarded(
-            message, edits: verdict.edits.isEmpty ? nil : verdict.edits, status: status, challenges: [])
+            message, edits: kept, status: status, challenges: [])
         if respond(transaction, status: status, bytes: bytes, isLocal: false, response: message) {
             count(counters.tmRelayedReplies)
         }

@@ -1,5 +1,5 @@
 package import Bytes
-package import SIPMessage
+import SIPMessage
 import SIPTransaction
 
 extension StackWorker {
@@ -51,13 +51,15 @@ extension StackWorker {
             effects.reply = bytes
         }
         let wasSent = effects.reply != nil
-        let observers = answered ? transaction.takeObservers() : nil
+        let observers = answered ? transaction.observers : []
         transaction.settle(&effects, by: self)
         transaction.lock.unlock()
         perform(&effects, transaction)
         if answered {
             count(counters.completed[min(max(status / 100, 2), 6) - 2])
-            observers?.forEach { $0(transaction, status, response, self) }
+            for observer in observers {
+                observer.answered(transaction, status: status, response: response, self)
+            }
         }
         return wasSent
     }
@@ -81,6 +83,7 @@ extension StackWorker {
         }
         let best = transaction.best(configuration)
         let response = best.branch.flatMap { transaction.branches[$0].response }
+        let edits = best.branch.flatMap { transaction.branches[$0].edits }
         let isReceived = best.branch.map { !transaction.fork.isLocal($0) } ?? false
         var challenges: [Message] = []
         best.challenges.forEach { index in
@@ -101,7 +104,7 @@ extension StackWorker {
         }
         if isReceived, let response, response.statusCode >= 300 {
             let bytes = makeForwarded(
-                response, edits: nil, status: best.status, challenges: challenges)
+                response, edits: edits, status: best.status, challenges: challenges)
             if respond(transaction, status: best.status, bytes: bytes, isLocal: false, response: response) {
                 count(counters.tmRelayedReplies)
             }
@@ -135,24 +138,9 @@ extension StackWorker {
     }
 }
 
-/// Called once, after the final reply to the transaction's request was sent: status, and the response if one was relayed.
-package typealias AnswerObserver = @Sendable (Transaction, _ status: Int, Message?, StackWorker) -> Void
-
 extension Transaction {
     /// With `lock` held.
     func best(_ configuration: StackConfiguration) -> BestResponse {
         fork.best(translates503: configuration.translates503)
-    }
-
-    /// Calls the observer after the final reply was sent (accounting). Not called when none ever is.
-    package func whenAnswered(_ observer: @escaping AnswerObserver) {
-        lock.withLock { observers.append(observer) }
-    }
-
-    /// With `lock` held.
-    func takeObservers() -> [AnswerObserver]? {
-        guard !observers.isEmpty else { return nil }
-        defer { observers = [] }
-        return observers
     }
 }

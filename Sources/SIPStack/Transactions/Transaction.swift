@@ -73,7 +73,7 @@ package final class Transaction: @unchecked Sendable {
     var isCompletionDue = false
     /// What the transaction user keeps.
     var userState: AnyObject?
-    var observers: [AnswerObserver] = []
+    var observers: [any TransactionObserver] = []
     var wantsReplyHook = false
     var wantsFailureHook = false
 
