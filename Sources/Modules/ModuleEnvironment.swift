@@ -23,6 +23,8 @@ package final class ModuleEnvironment {
     package let events: EventOutlet
     /// `cfgutils`, when the script loads it: for its management commands.
     package internal(set) var cfgutils: CfgUtilsModule?
+    /// `uac_auth`, when the script loads it: credentials for those who answer challenges.
+    package internal(set) var uacAuth: UACAuthModule?
     /// Work that a module wants done again and again, by the timer process.
     package private(set) var periodicJobs: [PeriodicJob] = []
 

@@ -78,7 +78,6 @@ enum PeerModules {
         Module(
             "uac", "change header fields with remove_hf() and append_hf(), except From and To",
             "uac_replace_from uac_replace_to uac_restore_from uac_restore_to uac_auth uac_inc_cseq"),
-        Module("uac_auth", authentication),
         Module("uac_registrant", "it does not register with other servers"),
         Module(
             "dispatcher", destinations,

@@ -59,7 +59,7 @@ package enum Digest {
         return Array(sha32(message, initial).prefix(28))
     }
 
-    @Sendable static func sha256(_ message: [UInt8]) -> [UInt8] {
+    @Sendable package static func sha256(_ message: [UInt8]) -> [UInt8] {
         sha32(message, DigestConstants.roots[..<8].map { UInt32(truncatingIfNeeded: $0 >> 32) })
     }
 
@@ -69,6 +69,11 @@ package enum Digest {
 
     @Sendable static func sha512(_ message: [UInt8]) -> [UInt8] {
         sha64(message, Array(DigestConstants.roots[..<8]))
+    }
+
+    /// SHA-512/256 (FIPS 180-4 §6.7), which RFC 8760 names for SIP: not the first half of SHA-512.
+    @Sendable package static func sha512t256(_ message: [UInt8]) -> [UInt8] {
+        Array(sha64(message, DigestConstants.sha512t256Start).prefix(32))
     }
 
     /// HMAC (RFC 2104). `block` is the digest's block size in bytes: 64, or 128 for SHA-384 and SHA-512.

@@ -1,0 +1,83 @@
+package import Bytes
+package import RouteRuntime
+package import SIPMessage
+
+/// `uac_auth` at work: finds credentials by realm, those in AVPs before those of the script's parameters. Immutable.
+package struct UACAuthModule: Sendable {
+    /// Credentials that a script may list.
+    package static let credentialsMax = 4096
+
+    private let credentials: [ByteString: UACCredential]
+    private let names: (realm: ByteString, user: ByteString, password: ByteString)?
+
+    init(_ environment: ModuleEnvironment) throws(ModuleError) {
+        let parameters = environment.parameters
+        var credentials: [ByteString: UACCredential] = [:]
+        for text in parameters.texts("uac_auth", "credential") {
+            guard let credential = UACCredential(text) else {
+                // The value holds a secret: it is not repeated.
+                throw ModuleError("modparam(\"uac_auth\", \"credential\"): a value is not user:realm:password")
+            }
+            if credentials[credential.realm] == nil { credentials[credential.realm] = credential }
+        }
+        guard credentials.count <= Self.credentialsMax else {
+            throw ModuleError("uac_auth: \(credentials.count) credentials; at most \(Self.credentialsMax)")
+        }
+        self.credentials = credentials
+        let realm = try parameters.avpName("uac_auth", "auth_realm_avp")
+        let user = try parameters.avpName("uac_auth", "auth_username_avp")
+        let password = try parameters.avpName("uac_auth", "auth_password_avp")
+        if let realm, let user, let password {
+            names = (realm, user, password)
+        } else if realm == nil, user == nil, password == nil {
+            names = nil
+        } else {
+            throw ModuleError("uac_auth: auth_realm_avp, auth_username_avp and auth_password_avp go together")
+        }
+    }
+
+    /// The credentials for a realm; nil when there are none. `avps` are those of the transaction, nil where there is none.
+    package func credential(for realm: ByteString, avps: AVPStore?) -> UACCredential? {
+        if let names, let avps, let named = avps.value(names.realm)?.text, named == realm,
+            let user = avps.value(names.user)?.text, let password = avps.value(names.password)?.text
+        {
+            return UACCredential(realm: realm, user: user, password: password)
+        }
+        return credentials[realm]
+    }
+
+    /// The header lines that answer the challenges of a 401 or 407, each with its line end. Empty when there are no
+    /// credentials for any of its realms.
+    package func answer(
+        to reply: Message, method: ByteString, uri: ByteString, body: ByteString, avps: AVPStore?,
+        allowing algorithms: [DigestAlgorithm] = DigestAlgorithm.allCases
+    ) -> ByteString {
+        var writer = ByteWriter(reserving: 384)
+        for (challenge, isProxy) in DigestChallenge.challenges(in: reply, allowing: algorithms) {
+            guard let credential = credential(for: challenge.realm, avps: avps) else { continue }
+            let answer = DigestAnswer(challenge, with: credential, clientNonce: Self.makeClientNonce())
+            writer.append(isProxy ? "Proxy-Authorization: " : "Authorization: ")
+            writer.append(answer.value(method: method, uri: uri, body: body))
+            writer.append("\r\n")
+        }
+        return writer.finishText()
+    }
+
+    /// Sixteen hex digits from the system's random numbers.
+    static func makeClientNonce() -> ByteString {
+        var writer = ByteWriter(reserving: 16)
+        writer.append(hex: UInt64.random(in: .min ... .max), digits: 16)
+        return writer.finishText()
+    }
+}
+
+extension ModuleParameters {
+    /// The name of the AVP that a parameter names as `$avp(name)`; nil when it is not set.
+    func avpName(_ module: String, _ name: String) throws(ModuleError) -> ByteString? {
+        guard let text = text(module, name) else { return nil }
+        guard text.hasPrefixIgnoringCase("$avp("), text.last == UInt8(ascii: ")"), text.count > 6 else {
+            throw ModuleError.value(module, name, text)
+        }
+        return text.slice(5..<(text.count - 1)).trimmed().compacted()
+    }
+}
