@@ -3,7 +3,6 @@
 #include "sockets_address.h"
 
 #include <errno.h>
-#include <linux/filter.h>
 #include <linux/sock_diag.h>
 #include <netinet/ip.h>
 #include <unistd.h>
@@ -80,17 +79,6 @@ int cplatform_socket_enable_ancillary(int fd, int ipv6) {
     if (error == 0)
         error = ipv6 ? set_int(fd, IPPROTO_IPV6, IPV6_RECVERR, 1) : set_int(fd, IPPROTO_IP, IP_RECVERR, 1);
     return error;
-}
-
-int cplatform_socket_spread_randomly(int fd, uint32_t count) {
-    // A = random; A %= count; return A: the index of the socket within its group.
-    struct sock_filter code[] = {
-        {BPF_LD | BPF_W | BPF_ABS, 0, 0, (uint32_t)(SKF_AD_OFF + SKF_AD_RANDOM)},
-        {BPF_ALU | BPF_MOD | BPF_K, 0, 0, count},
-        {BPF_RET | BPF_A, 0, 0, 0},
-    };
-    struct sock_fprog program = {.len = sizeof code / sizeof code[0], .filter = code};
-    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) == 0 ? 0 : -errno;
 }
 
 int cplatform_socket_set_type_of_service(int fd, int ipv6, int tos) {

@@ -69,10 +69,11 @@ class Peer:
         assert message is None or message.status == 100, message
 
     def request(self, method, user, branch="1", cseq=1, to_tag="", uri=None, lines=""):
-        """Sends a request of this peer's call."""
+        """Sends a request of this peer's call. Its Call-ID is written `i:`, so that the kernel picks a receiver by the
+        peer's address: the parties of a call meet different processes."""
         self.send(
             "%s %s SIP/2.0\nVia: SIP/2.0/UDP %s:%d;branch=z9hG4bK%s.%s\nMax-Forwards: 70\n"
-            "From: <sip:peer@%s>;tag=f\nTo: <sip:%s@%s>%s\nCall-ID: %s\nCSeq: %d %s\nContact: <sip:peer@%s:%d>\n"
+            "From: <sip:peer@%s>;tag=f\nTo: <sip:%s@%s>%s\ni: %s\nCSeq: %d %s\nContact: <sip:peer@%s:%d>\n"
             "%sContent-Length: 0\n\n" % (
                 method, uri or "sip:%s@%s:%d" % (user, self.server.address, self.server.port), self.address,
                 self.port, self.call, branch, self.address, user, self.address, ";tag=" + to_tag if to_tag else "",
@@ -93,7 +94,7 @@ class Peer:
         tag = tag or "t%d" % self.port
         to = request.get("To")
         copied = "".join("%s: %s\n" % (n, v) for n, v in request.headers
-                         if n.lower() in ("via", "record-route", "from", "call-id", "cseq"))
+                         if n.lower() in ("via", "record-route", "from", "call-id", "i", "cseq"))
         if "tag=" not in to:
             to += ";tag=" + tag
         self.send("SIP/2.0 %d %s\n%sTo: %s\nContact: <sip:callee@%s:%d>\n%sContent-Length: 0\n\n" % (

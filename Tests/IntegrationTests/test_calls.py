@@ -5,7 +5,8 @@ import socket
 
 import pytest
 
-from conftest import free_port, wait_for
+from conftest import free_port, sessions, wait_for
+from peer import Message
 
 
 @pytest.fixture
@@ -103,15 +104,60 @@ def test_loss_and_retransmissions(spine, sipp):
     no_transactions_left(server)
 
 
-def test_replies_cross_between_processes(spine, sipp):
-    """Four receivers: the kernel spreads datagrams at random, so a reply mostly reaches another process."""
-    server = spine(WORKERS=4)
+def test_replies_cross_between_processes(spine, sipp, events):
+    """Requests leave by a second listener, so every reply reaches a process that never saw the request."""
+    second = free_port()
+    server = spine(WORKERS=2, EXTRA="socket=udp:127.0.0.1:%d" % second,
+                   ROUTE='$socket_out = "udp:127.0.0.1:%d";' % second)
+    server.mi("core:profiling_proc", level=1)
+    server.subscribe(events, "E_PROFILING_PROC")
     callee = sipp("uas_call", port=server.ports["UAS_PORT"], calls=100)
     sipp("uac_call", target(server), calls=100, rate=50, arguments=["-s", "callee"]).finish()
     callee.finish()
     no_transactions_left(server)
-    busy = [c for c in server.threads_cpu().values()]
-    assert len(server.processes("SIP receiver")) == 4 and len(busy) >= 4
+    server.mi("core:profiling_proc", level=0)
+    events.settle()
+    read = {"reply_forward": set(), "request_script": set()}
+    for group in sessions(events.all()).values():
+        for record in group:
+            if record["name"] in read:
+                read[record["name"]].add(group[0]["name"])
+    assert read == {"reply_forward": {"SIP receiver udp:127.0.0.1:%d" % second},
+                    "request_script": {"SIP receiver udp:127.0.0.1:%d" % server.port}}
+
+
+def test_a_caller_that_does_not_wait_is_not_overtaken(spine):
+    """ACK and BYE sent in one go reach the callee as ACK, then BYE: for every call, with four receivers."""
+    server = spine(WORKERS=4)
+    calls = 300
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as caller, \
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as callee:
+        for one in (caller, callee):
+            one.bind(("127.0.0.1", 0))
+            one.settimeout(5)
+        seen = {}
+        for call in range(calls):
+            for number, method in enumerate(("ACK", "BYE"), 1):
+                text = ("%s sip:callee@127.0.0.1:%d SIP/2.0\nVia: SIP/2.0/UDP 127.0.0.1:%d;branch=z9hG4bK%d.%d\n"
+                        "Route: <sip:%s;lr>\nMax-Forwards: 70\nFrom: <sip:a@127.0.0.1>;tag=1\n"
+                        "To: <sip:callee@127.0.0.1>;tag=2\nCall-ID: %d@x\nCSeq: %d %s\nContent-Length: 0\n\n" % (
+                            method, callee.getsockname()[1], caller.getsockname()[1], call, number, target(server),
+                            call, number, method))
+                caller.sendto(text.replace("\n", "\r\n").encode(), (server.address, server.port))
+            if call % 20 < 19:
+                continue
+            while sum(len(methods) for methods in seen.values()) < 2 * (call + 1):
+                request, source = callee.recvfrom(65536)
+                message = Message(request)
+                methods = seen.setdefault(message.get("Call-ID"), [])
+                if message.method not in methods:
+                    methods.append(message.method)
+                if message.method == "BYE":
+                    head = [line for line in request.split(b"\r\n")
+                            if line.split(b":")[0] in (b"Via", b"From", b"To", b"Call-ID", b"CSeq")]
+                    callee.sendto(b"\r\n".join([b"SIP/2.0 200 OK", *head, b"Content-Length: 0", b"", b""]), source)
+        assert len(seen) == calls and all(methods == ["ACK", "BYE"] for methods in seen.values())
+    no_transactions_left(server)
 
 
 def test_over_ipv6(start, sipp):

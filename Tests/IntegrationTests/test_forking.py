@@ -83,7 +83,7 @@ def test_a_dead_first_contact_is_passed_over(forking, sipp, peers):
     answers.finish()
 
 
-# MARK: crossing and late, four processes so that hardly a message meets the process of the one before
+# MARK: crossing and late, four processes among which the peers of a call are spread
 
 def test_an_answer_that_crosses_the_cancel_wins(forking, peers):
     server = forking(WORKERS=4)

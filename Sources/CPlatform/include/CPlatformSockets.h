@@ -29,8 +29,9 @@ int cplatform_socket_set_receive_buffer(int fd, int bytes);
 int cplatform_socket_set_send_buffer(int fd, int bytes);
 /// Kernel receive time, drop count and the queue of ICMP errors with each datagram.
 int cplatform_socket_enable_ancillary(int fd, int ipv6);
-/// Makes the kernel pick one of `count` sockets of the SO_REUSEPORT group at random for every datagram.
-int cplatform_socket_spread_randomly(int fd, uint32_t count);
+/// Makes the kernel pick one of the `count` sockets of the SO_REUSEPORT group by a hash of the datagram's Call-ID; by one of
+/// its addresses where none is found. The number of bytes that are searched for it, or -errno.
+int cplatform_socket_spread_by_call(int fd, uint32_t count);
 /// Sets the IPv4 type of service or the IPv6 traffic class.
 int cplatform_socket_set_type_of_service(int fd, int ipv6, int tos);
 /// Bytes that wait in the socket's receive queue. Any thread.

@@ -2,30 +2,33 @@ import CPlatform
 import Glibc
 package import Reactor
 
-/// The sockets of one UDP address: one for each receiver, among which the kernel spreads datagrams at random.
+/// The sockets of one UDP address: one for each receiver, among which the kernel spreads the calls.
 ///
 /// By default the kernel picks a socket of a group by address pair, so that one trunk loads one process only. A classic
-/// BPF program that returns a random index spreads them evenly and needs no privilege.
+/// BPF program that hashes the Call-ID spreads calls evenly, keeps the messages of a call in order, and needs no privilege.
 package final class UDPListener: Sendable {
     package let socket: ListenSocket
     /// One for each receiver. Owned by the listener: closed with it.
     package let descriptors: [Int32]
     /// What the kernel granted for each socket, in bytes.
     package let receiveBufferBytes: Int
-    /// False when the spreading was refused: the kernel picks by address pair then.
-    package let isSpreadRandomly: Bool
+    /// Bytes of a datagram in which its Call-ID is looked for. Behind them, or when this is 0 since the kernel took no
+    /// program, it picks by address pair. `callReachBytesWanted` unless `net.core.optmem_max` is small.
+    package let callReachBytes: Int
 
-    private init(socket: ListenSocket, descriptors: [Int32], receiveBufferBytes: Int, isSpreadRandomly: Bool) {
+    private init(socket: ListenSocket, descriptors: [Int32], receiveBufferBytes: Int, callReachBytes: Int) {
         self.socket = socket
         self.descriptors = descriptors
         self.receiveBufferBytes = receiveBufferBytes
-        self.isSpreadRandomly = isSpreadRandomly
+        self.callReachBytes = callReachBytes
     }
 
     deinit { for descriptor in descriptors { close(descriptor) } }
 
     /// Receivers of one address.
     package static let receiversMax = 256
+    /// What is searched for the Call-ID where the kernel has room for the whole program.
+    package static let callReachBytesWanted = 1024
 
     /// Binds `receivers` sockets to an address. Refuses an address that any other socket has, one of the same user's
     /// with SO_REUSEPORT included.
@@ -49,12 +52,15 @@ package final class UDPListener: Sendable {
             for descriptor in descriptors {
                 granted = min(granted, try configure(descriptor, bound, options, request))
             }
-            let spread = receivers == 1 || cplatform_socket_spread_randomly(descriptors[0], UInt32(receivers)) == 0
+            let reach =
+                receivers == 1
+                ? callReachBytesWanted
+                : Int(max(0, cplatform_socket_spread_by_call(descriptors[0], UInt32(receivers))))
             let socket = ListenSocket(
                 id: id, transport: .udp, address: bound, advertisedHost: request.advertisedHost,
                 advertisedPort: request.advertisedPort, tag: request.tag)
             return UDPListener(
-                socket: socket, descriptors: descriptors, receiveBufferBytes: granted, isSpreadRandomly: spread)
+                socket: socket, descriptors: descriptors, receiveBufferBytes: granted, callReachBytes: reach)
         } catch {
             for descriptor in descriptors { close(descriptor) }
             throw error

@@ -112,8 +112,13 @@ package final class ServerInstance {
             host.sockets = listeners.map(\.socket)
             for listener in listeners {
                 logger.notice(
-                    "listening on \(listener.socket), \(listener.descriptors.count) receivers, receive buffer \(listener.receiveBufferBytes) bytes each\(listener.isSpreadRandomly ? "" : ", not spread")"
+                    "listening on \(listener.socket), \(listener.descriptors.count) receivers, receive buffer \(listener.receiveBufferBytes) bytes each"
                 )
+                if listener.callReachBytes < UDPListener.callReachBytesWanted {
+                    logger.warning(
+                        "\(listener.socket): receivers share calls by Call-ID only where it begins within \(listener.callReachBytes) bytes, others by the peer's address; raise net.core.optmem_max to 131072"
+                    )
+                }
             }
             UDPStatistics.registerGauges(statistics, listeners: listeners)
             management = try ManagementServers(self, managementPlan)
