@@ -26,7 +26,7 @@ final class CallBench: @unchecked Sendable {
             if (!mf_process_maxfwd_header(10)) { send_reply(483, "Too Many Hops"); exit; }
             if (has_totag()) {
                 if (is_method("ACK") && t_check_trans()) { t_relay(); exit; }
-                if (!loose_route()) { send_reply(404, "Not here"); exit; }
+                if (!loose_route()) { send_reply(404, "No Way Known"); exit; }
                 t_relay();
                 exit;
             }

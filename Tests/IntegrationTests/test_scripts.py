@@ -139,7 +139,7 @@ def test_a_missed_call_is_accounted_and_goes_to_voice_mail(run):
     ack = bob.expect("ACK")
     assert ack.tag("to") == "callee" and len(ack.all("via")) == 1 and ack.get("cseq") == "1 ACK"
     stored = box.expect("INVITE")
-    assert stored.uri == "sip:vm-me@127.0.0.1:%d" % mail
+    assert stored.uri == "sip:box-me@127.0.0.1:%d" % mail
     answer(box, stored, "box")
     assert alice.expect(200).tag("to") == "box"
     bob.nothing()

@@ -10,7 +10,7 @@ import Testing
         route {
             if (has_totag()) {
                 if (is_method("ACK") && t_check_trans()) { t_relay(); exit; }
-                if (!loose_route()) { send_reply(404, "Not here"); exit; }
+                if (!loose_route()) { send_reply(404, "No Way Known"); exit; }
                 t_relay();
                 exit;
             }

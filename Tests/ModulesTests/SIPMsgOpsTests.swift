@@ -34,8 +34,8 @@ struct SIPMsgOpsTests {
 
     /// Statement, what the message has afterwards, what it has no more.
     static let edits: [(String, [String], [String])] = [
-        ("append_hf(\"P-hint: out\\r\\n\");", ["Content-Length: 61\r\nP-hint: out\r\n\r\nv=0"], []),
-        ("append_hf(\"P-hint: $fU\");", ["\r\nP-hint: alice\r\n\r\nv=0"], []),
+        ("append_hf(\"X-Way: out\\r\\n\");", ["Content-Length: 61\r\nX-Way: out\r\n\r\nv=0"], []),
+        ("append_hf(\"X-Way: $fU\");", ["\r\nX-Way: alice\r\n\r\nv=0"], []),
         ("append_hf(\"A: 1\\r\\n\", \"Call-ID\");", ["Call-ID: call-1\r\nA: 1\r\nCSeq"], []),
         ("insert_hf(\"A: 1\\r\\n\");", ["SIP/2.0\r\nA: 1\r\nVia"], []),
         ("insert_hf(\"A: 1\\r\\n\", \"CSeq\");", ["call-1\r\nA: 1\r\nCSeq"], []),
@@ -96,7 +96,7 @@ struct SIPMsgOpsTests {
             append_to_reply("X-B: 2");
             append_time();
             append_body_to_reply("text");
-            send_reply(404, "Not Here");
+            send_reply(404, "Nobody");
             """)
         harness.recorder.now = 784_111_777
         try harness.run(ModuleHarness.sample())
