@@ -56,6 +56,7 @@ let package = Package(
         // F0
         .target(name: "CPlatform"),
         .systemLibrary(name: "CAres", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "Bytes", swiftSettings: settings),
         // F1
         .target(name: "Profiling", dependencies: ["CPlatform"], swiftSettings: librarySettings),
@@ -121,7 +122,7 @@ let package = Package(
         .target(
             name: "OpenTelemetry",
             dependencies: [
-                "Profiling", "JSONRPC", "Bytes", "CPlatform", logging, httpClient, crypto,
+                "Profiling", "JSONRPC", "Bytes", "CPlatform", "CZlib", logging, httpClient, crypto,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),

@@ -40,4 +40,4 @@ need_python() {
   fi
 }
 
-build_packages=(libc-ares-dev pkg-config)
+build_packages=(libc-ares-dev pkg-config zlib1g-dev)

@@ -1,0 +1,125 @@
+import Logging
+import Synchronization
+
+/// What became of every span that was handed over. Any thread.
+///
+/// Says in the log when a loss begins and when it is over, not for every span.
+final class ExportLedger: Sendable {
+    struct Counts: Sendable, Hashable {
+        var submitted = 0
+        var exported = 0
+        var lost: [LossCause: Int] = [:]
+        var requests = 0
+        var retries = 0
+        /// Answers to requests that were taken, that can't be read.
+        var answersUnreadable = 0
+
+        var lostTotal: Int { lost.values.reduce(0, +) }
+    }
+
+    /// What the exporter does now.
+    enum Phase: Sendable, Hashable {
+        case idle
+        case sending(attempt: Int)
+        /// Waits before the next attempt for a batch; until when, monotonic.
+        case waiting(attempt: Int, until: UInt64)
+        case stopped
+    }
+
+    struct Fault: Sendable, Hashable {
+        var text: String
+        var wallNanoseconds: UInt64
+    }
+
+    private struct Episode {
+        var since: UInt64
+        var last: UInt64
+        var before: Counts
+    }
+
+    private struct State {
+        var counts = Counts()
+        var phase = Phase.idle
+        var lastError: Fault?
+        var episode: Episode?
+    }
+
+    private let state = Mutex(State())
+    private let clock: any ExportClock
+    private let logger: Logger
+    private let endpoint: String
+
+    init(clock: any ExportClock, logger: Logger, endpoint: String) {
+        self.clock = clock
+        self.logger = logger
+        self.endpoint = endpoint
+    }
+
+    var counts: Counts { state.withLock { $0.counts } }
+    var phase: Phase { state.withLock { $0.phase } }
+    var lastError: Fault? { state.withLock { $0.lastError } }
+    /// Whether spans are being lost: between the two lines of the log.
+    var isLosing: Bool { state.withLock { $0.episode != nil } }
+
+    func submitted(_ count: Int) { state.withLock { $0.counts.submitted += count } }
+
+    func enter(_ phase: Phase) {
+        state.withLock { state in
+            state.phase = phase
+            if case .sending(let attempt) = phase {
+                state.counts.requests += 1
+                if attempt > 1 { state.counts.retries += 1 }
+            }
+        }
+    }
+
+    /// Something went wrong, whether or not spans are lost by it.
+    func note(_ text: String) {
+        let now = clock.wallNanoseconds()
+        state.withLock { $0.lastError = Fault(text: text, wallNanoseconds: now) }
+    }
+
+    func answerUnreadable(_ text: String) {
+        state.withLock { $0.counts.answersUnreadable += 1 }
+        note(text)
+    }
+
+    func exported(_ count: Int) {
+        let now = clock.monotonicNanoseconds()
+        let over: (Episode, Counts)? = state.withLock { state in
+            state.counts.exported += count
+            guard let episode = state.episode,
+                now - episode.last >= UInt64(ExportLimits.lossQuietMilliseconds) * 1_000_000
+            else { return nil }
+            state.episode = nil
+            return (episode, state.counts)
+        }
+        guard let (episode, counts) = over else { return }
+        let causes = LossCause.allCases.compactMap { cause -> String? in
+            let count = counts.lost[cause, default: 0] - episode.before.lost[cause, default: 0]
+            return count > 0 ? "\(cause.rawValue) \(count)" : nil
+        }
+        logger.notice(
+            "OpenTelemetry: no more spans are lost; \(counts.lostTotal - episode.before.lostTotal) were, in \((now - episode.since) / 1_000_000_000) s: \(causes.joined(separator: ", "))"
+        )
+    }
+
+    /// - Parameter text: What the log says beside the cause; nil: the last error.
+    func lost(_ count: Int, _ cause: LossCause, _ text: String? = nil) {
+        guard count > 0 else { return }
+        let now = clock.monotonicNanoseconds()
+        let (isFirst, reason) = state.withLock { state in
+            let before = state.counts
+            state.counts.lost[cause, default: 0] += count
+            let isFirst = state.episode == nil
+            if isFirst { state.episode = Episode(since: now, last: now, before: before) }
+            state.episode?.last = now
+            return (isFirst, text ?? state.lastError?.text)
+        }
+        if let text { note(text) }
+        guard isFirst else { return }
+        logger.warning(
+            "OpenTelemetry: spans are being lost (\(cause.rawValue)) on their way to \(endpoint)\(reason.map { ": \($0)" } ?? ""); see opentelemetry:status"
+        )
+    }
+}

@@ -1,0 +1,57 @@
+import GRPCCore
+import GRPCProtobuf
+
+/// What an error of a call means for the spans (OTLP, "OTLP/gRPC", "Failures").
+enum GRPCFault {
+    static func outcome(of error: any Error) -> ExportOutcome {
+        guard let error = error as? RPCError else {
+            return error is CancellationError
+                ? .failed(.timeout, "no answer in time") : .failed(.unreachable, HTTPFault.bounded("\(error)"))
+        }
+        let text = describe(error)
+        let delay = retryDelay(error)
+        switch error.code {
+        case .deadlineExceeded: return .failed(.timeout, text, delay)
+        case .unavailable:
+            guard error.cause != nil || error.metadata.isEmpty else { return .failed(.retryExhausted, text, delay) }
+            return .failed(isOfTLS(error) ? .tls : .unreachable, text, delay)
+        case .cancelled, .aborted, .outOfRange, .dataLoss: return .failed(.retryExhausted, text, delay)
+        case .resourceExhausted:
+            // One of ours: the decoder found more than the limit. One of the collector's carries metadata.
+            if error.metadata.isEmpty { return .refused(.answerTooBig, text) }
+            return delay == nil ? .refused(.rejected, text) : .failed(.retryExhausted, text, delay)
+        default: return .refused(.rejected, text)
+        }
+    }
+
+    /// `RetryInfo` in the details of the status. A negative one is as if there were none.
+    private static func retryDelay(_ error: RPCError) -> RetryDelay? {
+        guard let status = try? error.unpackGoogleRPCStatus() else { return nil }
+        for case let info? in status.details.map(\.retryInfo) {
+            let (seconds, attoseconds) = info.delay.components
+            guard seconds >= 0, attoseconds >= 0 else { return nil }
+            return .nanoseconds(
+                UInt64(min(seconds, Int64(Int32.max))) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000))
+        }
+        return nil
+    }
+
+    private static func isOfTLS(_ error: RPCError) -> Bool {
+        var cause: (any Error)? = error.cause
+        while let present = cause {
+            if HTTPFault.isOfTLS(present) { return true }
+            cause = (present as? RPCError)?.cause
+        }
+        return false
+    }
+
+    private static func describe(_ error: RPCError) -> String {
+        var text = "gRPC \(error.code): \(error.message)"
+        var cause: (any Error)? = error.cause
+        while let present = cause {
+            text += " (\((present as? RPCError)?.message ?? String(describing: present)))"
+            cause = (present as? RPCError)?.cause
+        }
+        return HTTPFault.bounded(text)
+    }
+}
