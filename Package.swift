@@ -170,6 +170,10 @@ let package = Package(
                 "SIPMessage", "Reactor", "Profiling", "Bytes", "CPlatform", "AllocationCounting",
             ],
             path: "Benchmarks/Stack", swiftSettings: settings),
+        .executableTarget(
+            name: "opentelemetry-benchmark",
+            dependencies: ["OpenTelemetry", "JSONRPC", "CPlatform", "AllocationCounting", logging],
+            path: "Benchmarks/OpenTelemetry", swiftSettings: settings),
         // Tests
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .target(name: "AllocationCounting", dependencies: ["CAllocationCounter"], path: "Tests/AllocationCounting"),
@@ -211,7 +215,8 @@ let package = Package(
         .testTarget(
             name: "OpenTelemetryTests",
             dependencies: [
-                "OpenTelemetry", "Profiling", "JSONRPC", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                "OpenTelemetry", "Profiling", "JSONRPC", logging,
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ]),
         .testTarget(name: "EventsTests", dependencies: ["Events", "Management", "JSONRPC", "Reactor", "Profiling"]),
     ],

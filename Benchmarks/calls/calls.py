@@ -5,6 +5,9 @@ Calls INVITE 100 180 200 ACK BYE 200 go from one sipp through the server (record
 of every process of the server. For SIPRay: profiling off, level 1 and level 3 with a subscriber that reads; there the SIP
 processes are also shown alone, since formatting and sending of events happen on threads of their own.
 
+Kind sipray-otlp exports every span to a collector that takes all (rotel, or with --collector another), sipray-otlp-silent to one that never answers,
+sipray-otlp-dead to a port where nobody listens; the last column tells what the exporter says of itself.
+
     Benchmarks/calls/calls.py [--rate 500] [--seconds 8] [--rounds 4] [--workers 2] [--scenario call|options|register] [--only sipray]
 
 Needs sipp and kamailio (Debian: sip-tester kamailio) and a release build (swift build -c release --product sipray).
@@ -114,8 +117,35 @@ class Reader(threading.Thread):
         self.process.wait()
 
 
+class Collector:
+    """Where a kind's spans go: rotel (PyPI) that drops what it takes, a listener that never answers, or nobody."""
+
+    def __init__(self, kind, directory):
+        self.process, self.listener = None, None
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        if kind.endswith("-silent"):
+            self.listener = socket.create_server(("127.0.0.1", self.port))
+        elif not kind.endswith("-dead"):
+            import rotel
+            agent = pathlib.Path(rotel.__file__).parent / "rotel-agent"
+            self.process = subprocess.Popen(
+                [str(agent), "start", "--otlp-http-endpoint", "127.0.0.1:%d" % self.port, "--otlp-grpc-endpoint", "127.0.0.1:0",
+                 "--exporter", "blackhole", "--pid-file", str(pathlib.Path(directory) / "rotel.pid")],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(0.5)
+
+    def end(self):
+        if self.process:
+            self.process.terminate()
+            self.process.wait()
+        if self.listener:
+            self.listener.close()
+
+
 def one_run(kind, options, directory):
-    """CPU milliseconds per call (all, SIP processes alone), MiB, failed calls."""
+    """CPU milliseconds per call (all, SIP processes alone), MiB, failed calls, what the exporter says."""
     port, uas, mi_port = free_port(), free_port(), free_port()
     values = dict(PORT=port, UAS_PORT=uas, MI_PORT=mi_port, WORKERS=options.workers)
     log = open(pathlib.Path(directory) / (kind + ".log"), "ab")
@@ -124,14 +154,23 @@ def one_run(kind, options, directory):
                    "-m", "256", "-M", "16"]
     else:
         command = [options.sipray, "serve", str(fill("sipray.cfg", directory, **values))]
+    reader = callee = collector = exporter = None
+    if kind.startswith("sipray-otlp"):
+        collector = Collector(kind, directory)
+        path = pathlib.Path(directory) / "sipray.cfg"
+        path.write_text(path.read_text().replace("\nroute", '''
+loadmodule "opentelemetry.so"
+modparam("opentelemetry", "enable", 1)
+modparam("opentelemetry", "exporter_endpoint", "http://127.0.0.1:%d/v1/traces")
+
+route''' % collector.port, 1))
     server = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-    reader = callee = None
     try:
         time.sleep(1.0)
         sip = None
         if kind != "kamailio":
             sip = {p["PID"] for p in mi(mi_port, "ps")["Processes"] if p["Type"].startswith("SIP receiver")}
-            if kind != "sipray":
+            if kind in ("sipray-1", "sipray-3"):
                 reader = Reader()
                 mi(mi_port, "core:profiling_proc", {"level": int(kind[-1])})
                 for event in ("E_PROFILING_PROC", "E_PROFILING_SCRIPT"):
@@ -156,14 +195,17 @@ def one_run(kind, options, directory):
         spent = {t: after[t] - before.get(t, 0) for t in after}
         total = sum(spent.values())
         of_sip = sum(v for t, v in spent.items() if t in sip) if sip else total
-        return total / calls / 1e6, of_sip / calls / 1e6, resident(server.pid), status
+        if collector:
+            exporter = mi(mi_port, "opentelemetry:status")
+        return total / calls / 1e6, of_sip / calls / 1e6, resident(server.pid), status, exporter
     finally:
         for process in (callee,):
             if process:
                 process.kill()
                 process.wait()
-        if reader:
-            reader.end()
+        for helper in (reader, collector):
+            if helper:
+                helper.end()
         server.send_signal(signal.SIGTERM)
         try:
             server.wait(10)
@@ -181,7 +223,7 @@ def main():
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--scenario", choices=["call", "options", "register"], default="call")
     parser.add_argument("--sipray", default=str(ROOT / ".build/release/sipray"))
-    parser.add_argument("--only", help="comma list of: kamailio, sipray, sipray-1, sipray-3")
+    parser.add_argument("--only", help="comma list of: kamailio, sipray, sipray-1, sipray-3, sipray-otlp, sipray-otlp-silent, sipray-otlp-dead")
     options = parser.parse_args()
     kinds = options.only.split(",") if options.only else ["kamailio", "sipray", "sipray-1", "sipray-3"]
     results = {kind: [] for kind in kinds}
@@ -193,6 +235,11 @@ def main():
                 print("round %d  %-9s %7.3f ms/%s  SIP processes %7.3f  %6.1f MiB  %s" % (
                     number + 1, kind, result[0], options.scenario, result[1], result[2],
                     "ok" if result[3] == 0 else "FAILED CALLS (sipp status %d)" % result[3]), flush=True)
+                if result[4]:
+                    told = result[4]
+                    print("         submitted %d, exported %d, lost %s, exporter CPU %.1f us a span" % (
+                        told["submitted"], told["exported"], {k: v for k, v in told["lost"].items() if v},
+                        1000 * told["cpu_ms"] / max(1, told["submitted"])), flush=True)
     base = statistics.median(r[0] for r in results[kinds[0]])
     plain = statistics.median(r[1] for r in results["sipray"]) if "sipray" in results else None
     print("\n%d a second (%s), %d s, %d workers, medians of %d alternated rounds\n" % (

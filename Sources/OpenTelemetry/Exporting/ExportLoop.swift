@@ -14,13 +14,13 @@ final class ExportLoop: Sendable {
     private let requestBytesMax: Int
 
     init(
-        settings: ExporterSettings, policy: RetryPolicy = RetryPolicy(), encoder: TraceEncoder,
+        settings: ExporterSettings, encoder: TraceEncoder,
         transport: any ExportTransport, queue: SpanQueue, ledger: ExportLedger, clock: any ExportClock,
         random: @escaping @Sendable (ClosedRange<Double>) -> Double = { .random(in: $0) },
         requestBytesMax: Int = ExportLimits.requestBytesMax
     ) {
         self.settings = settings
-        self.policy = policy
+        policy = RetryPolicy(batchMilliseconds: settings.batchMilliseconds)
         self.encoder = encoder
         self.transport = transport
         self.queue = queue

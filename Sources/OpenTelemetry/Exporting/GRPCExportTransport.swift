@@ -49,7 +49,9 @@ final class GRPCExportTransport: ExportTransport {
         }
         var options = CallOptions.defaults
         options.maxResponseMessageBytes = ExportLimits.answerBytesMax
-        options.maxRequestMessageBytes = ExportLimits.requestBytesMax
+        // The transport bounds what it receives, decompressed, by this one (grpc-swift-nio-transport 2.9, Connection.makeStream), and
+        // nothing that it sends.
+        options.maxRequestMessageBytes = ExportLimits.answerBytesMax
         options.waitForReady = false
         if settings.compresses { options.compression = .gzip }
         self.options = options

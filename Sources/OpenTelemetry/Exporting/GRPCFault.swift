@@ -14,7 +14,8 @@ enum GRPCFault {
         case .deadlineExceeded: return .failed(.timeout, text, delay)
         case .unavailable:
             guard error.cause != nil || error.metadata.isEmpty else { return .failed(.retryExhausted, text, delay) }
-            return .failed(isOfTLS(error) ? .tls : .unreachable, text, delay)
+            if let fault = faultOfTLS(error) { return .failed(.tls, HTTPFault.textOfTLS(fault), delay) }
+            return .failed(.unreachable, text, delay)
         case .cancelled, .aborted, .outOfRange, .dataLoss: return .failed(.retryExhausted, text, delay)
         case .resourceExhausted:
             // One of ours: the decoder found more than the limit. One of the collector's carries metadata.
@@ -36,13 +37,14 @@ enum GRPCFault {
         return nil
     }
 
-    private static func isOfTLS(_ error: RPCError) -> Bool {
+    /// The handshake's error, when that is what keeps the connection from being there.
+    private static func faultOfTLS(_ error: RPCError) -> (any Error)? {
         var cause: (any Error)? = error.cause
         while let present = cause {
-            if HTTPFault.isOfTLS(present) { return true }
+            if HTTPFault.isOfTLS(present) { return present }
             cause = (present as? RPCError)?.cause
         }
-        return false
+        return nil
     }
 
     private static func describe(_ error: RPCError) -> String {

@@ -11,7 +11,7 @@ enum HTTPFault {
             return .refused(.answerTooBig, "an answer of more than \(ExportLimits.answerBytesMax) bytes")
         }
         if error is Gzip.Fault { return .takenUnreadable("an answer whose compression is broken") }
-        if isOfTLS(error) { return .failed(.tls, text(error)) }
+        if isOfTLS(error) { return .failed(.tls, textOfTLS(error)) }
         if isTimeout(error) { return .failed(.timeout, "no answer in time") }
         return .failed(.unreachable, text(error))
     }
@@ -33,6 +33,16 @@ enum HTTPFault {
             return true
         }
         return error is NIOSSLExtraError || error is BoringSSLError
+    }
+
+    /// The two faults that an operator meets in words; of others, what the library says.
+    static func textOfTLS(_ error: any Error) -> String {
+        let text = String(describing: error)
+        if text.contains("CERTIFICATE_VERIFY_FAILED") {
+            return "the collector's certificate can't be verified: it is expired, or signed by nobody who is trusted"
+        }
+        if error is NIOSSLExtraError { return "the collector's certificate is for another name: \(bounded(text))" }
+        return bounded("TLS: \(text)")
     }
 
     static func text(_ error: any Error) -> String {

@@ -42,7 +42,7 @@ enum HTTPDate {
         let parts: (day: Substring, month: Substring, year: Substring, time: Substring)
         if words.count == 6, words[5] == "gmt" {
             parts = (words[1], words[2], words[3], words[4])
-        } else if words.count == 5 {
+        } else if words.count == 5, !text.contains(where: { $0 == "-" || $0 == "," }) {
             parts = (words[2], words[1], words[4], words[3])
         } else {
             return nil

@@ -10,6 +10,11 @@ package struct RetryPolicy: Sendable, Hashable {
 
     package init() {}
 
+    /// For batches that may take so long: the first wait is a second, or a tenth of that time where it is less.
+    package init(batchMilliseconds: Int) {
+        firstNanoseconds = min(firstNanoseconds, UInt64(batchMilliseconds) * 100_000)
+    }
+
     /// What to do after the attempt number `attempt` (from 1) for a batch failed.
     ///
     /// - Parameters:
