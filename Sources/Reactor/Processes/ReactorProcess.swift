@@ -13,7 +13,7 @@ package enum ProcessKind: Int, BitwiseCopyable, Sendable {
 
 /// A process as an operator sees it: a thread with a reactor, a name, a probe and counters of its own.
 ///
-/// Made by `ProcessTable.make`, set up, then either spawned as a thread or run on the calling thread. Nothing runs
+/// Made by `ProcessTable.make`, set up, then either spawned as a thread or given the calling one. Nothing runs
 /// before. `id` is its index, `pid` the kernel's task id.
 package final class ReactorProcess: @unchecked Sendable {
     // @unchecked: everything is constant or atomic, but `thread`, which `spawn` and `join` touch under `lifecycle`.
@@ -76,13 +76,6 @@ package final class ReactorProcess: @unchecked Sendable {
         }
         lifecycle.withLock { $0 = .running(thread) }
         start.introduced.wait()
-    }
-
-    /// Runs the process on the calling thread until it is stopped: for the process that the program begins in.
-    package func runOnThisThread(threadName: String) {
-        adoptThisThread(threadName: threadName)
-        reactor.run()
-        lifecycle.withLock { $0 = .ended }
     }
 
     /// Makes the calling thread the process's own before it runs, so that `pid` is known: the program's first thread.

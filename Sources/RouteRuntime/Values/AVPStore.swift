@@ -111,10 +111,6 @@ package final class AVPStore: Sendable {
         }
     }
 
-    package func removeEverything() {
-        entries.withLock { $0.removeAll() }
-    }
-
     private static func position(of name: ByteString, at index: Int, in entries: [Entry]) -> Int? {
         guard index != Int.min else { return nil }
         var left = index < 0 ? -index - 1 : index

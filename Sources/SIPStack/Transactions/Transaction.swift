@@ -181,10 +181,6 @@ package final class Transaction: @unchecked Sendable {
         }
     }
 
-    package func setBranchUser(_ index: Int, _ user: AnyObject?) {
-        lock.withLock { if branches.indices.contains(index) { branches[index].user = user } }
-    }
-
     /// Only the first address of each destination is tried.
     package func disableFailover() { lock.withLock { usesFailover = false } }
 

@@ -19,23 +19,8 @@ package struct ClientActions: OptionSet, Sendable, Hashable, BitwiseCopyable {
     package static let terminated = ClientActions(rawValue: 64)
 }
 
-/// Result of one event on a client machine: fits in registers, nothing is allocated.
-package struct ClientStep: Sendable, Hashable, BitwiseCopyable {
-    package var actions: ClientActions
-    /// Timer A or E.
-    package var retransmission: TimerChange
-    /// Timer B, C, D, F, K, M or the wait after a CANCEL.
-    package var lifetime: TimerChange
-
-    package init(_ actions: ClientActions = [], retransmission: TimerChange = .keep, lifetime: TimerChange = .keep) {
-        self.actions = actions
-        self.retransmission = retransmission
-        self.lifetime = lifetime
-    }
-
-    /// The step of an event that means nothing in the present state.
-    package static let nothing = ClientStep()
-}
+/// A step of a client machine. `retransmission` is timer A or E; `lifetime` B, C, D, F, K, M or the wait after a CANCEL.
+package typealias ClientStep = MachineStep<ClientActions>
 
 /// Client machine of either kind, as a branch holds it.
 package enum ClientMachine: Sendable, BitwiseCopyable {

@@ -21,22 +21,8 @@ package struct ServerActions: OptionSet, Sendable, Hashable, BitwiseCopyable {
     package static let refused = ServerActions(rawValue: 128)
 }
 
-/// Result of one event on a server machine: fits in registers, nothing is allocated.
-package struct ServerStep: Sendable, Hashable, BitwiseCopyable {
-    package var actions: ServerActions
-    /// Timer G.
-    package var retransmission: TimerChange
-    /// Timer H, I, J, L or the wait before a 100 Trying.
-    package var lifetime: TimerChange
-
-    package init(_ actions: ServerActions = [], retransmission: TimerChange = .keep, lifetime: TimerChange = .keep) {
-        self.actions = actions
-        self.retransmission = retransmission
-        self.lifetime = lifetime
-    }
-
-    package static let nothing = ServerStep()
-}
+/// A step of a server machine. `retransmission` is timer G; `lifetime` H, I, J, L or the wait before a 100 Trying.
+package typealias ServerStep = MachineStep<ServerActions>
 
 /// When an INVITE server says 100 Trying by itself.
 package enum TryingRule: UInt8, Sendable, BitwiseCopyable {
