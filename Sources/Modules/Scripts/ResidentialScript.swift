@@ -51,48 +51,51 @@ package enum ResidentialScript {
     private static let routes = """
 
         route {
-            # Nothing travels for ever.
-            if (!mf_process_maxfwd_header(10)) {
-                send_reply(483, "Too Many Hops");
-                exit;
-            }
-
-            if (is_method("OPTIONS") && is_myself($rd)) {
-                send_reply(200, "Here I am");
-                exit;
-            }
-
+            route(limits);
             if (has_totag())
                 route(inside_dialog);
 
-            if (is_method("CANCEL")) {
-                if (t_check_trans())
-                    t_relay();
-                exit;
+            # What is asked of the service itself ends here.
+            switch ($rm) {
+                case "CANCEL":
+                    route(give_up);
+                case "REGISTER":
+                    t_check_trans();
+                    route(register);
+                case "OPTIONS":
+                    if (is_myself($rd) && $rU == NULL) {
+                        send_reply(200, "Here I Am");
+                        exit;
+                    }
             }
 
-            # A request seen before is answered by its transaction.
+            # What is left is for somebody's telephone. A repetition is answered by its transaction.
             t_check_trans();
-
-            if (is_method("REGISTER"))
-                route(register);
-
-            # A first request has no business with routes of its own.
-            if (loose_route()) {
-                if (!is_method("ACK"))
-                    send_reply(403, "Preloaded Route Not Accepted");
-                exit;
-            }
-
-            if (!is_method("INVITE|MESSAGE|SUBSCRIBE|PUBLISH|NOTIFY|REFER|INFO|UPDATE|OPTIONS")) {
-                send_reply(405, "Method Not Allowed");
-                exit;
-            }
-
+            route(no_way_of_its_own);
             record_route();
             route(account);
             route(find_user);
             route(relay);
+        }
+
+        # Nothing travels for ever, and only what telephones understand travels at all.
+        route[limits] {
+            if (!mf_process_maxfwd_header(10)) {
+                send_reply(483, "Too Many Hops");
+                exit;
+            }
+            if (is_method("INVITE|ACK|CANCEL|BYE|PRACK|UPDATE|INFO|REFER|NOTIFY"))
+                return;
+            if (is_method("REGISTER|OPTIONS|MESSAGE|SUBSCRIBE|PUBLISH"))
+                return;
+            send_reply(405, "Method Not Allowed");
+            exit;
+        }
+
+        route[give_up] {
+            if (t_check_trans())
+                t_relay();
+            exit;
         }
 
         # Requests inside a call follow the route that was recorded when it began.
@@ -109,6 +112,15 @@ package enum ResidentialScript {
             if (is_method("BYE"))
                 do_accounting("log", "failed");
             route(relay);
+        }
+
+        # Nobody but this server says where a first request goes.
+        route[no_way_of_its_own] {
+            if (!loose_route())
+                return;
+            if (!is_method("ACK"))
+                send_reply(403, "Route Was Not Recorded");
+            exit;
         }
 
         route[register] {
@@ -169,7 +181,7 @@ package enum ResidentialScript {
         failure_route[unanswered] {
             if (t_was_cancelled())
                 exit;
-            if (t_check_status("486|408") && $avp(tried_mailbox) == NULL) {
+            if (t_check_status("408|48[06]") && $avp(tried_mailbox) == NULL) {
                 $avp(tried_mailbox) = 1;
                 $ru = "sip:mailbox@" + $rd;
                 if (lookup("location", "", "sip:mailbox@$fd")) {
