@@ -78,6 +78,23 @@ struct CfgUtilsTests {
         #expect(notes == ["both", "again", "same"])
     }
 
+    /// A script that ends with a lock in its hands does not keep the next one waiting.
+    @Test(arguments: ["exit;", "return;", "drop;", "$var(x) = 1;"])
+    func locksAreReleasedWhenTheScriptEnds(end: String) throws {
+        let harness = try ModuleHarness(
+            """
+            get_static_lock("a"); get_dynamic_lock($ci);
+            note("in");
+            if ($rm == "INVITE") usleep(1000);
+            note("out");
+            \(end)
+            """)
+        #expect(try harness.run(ModuleHarness.sample(ModuleHarness.invite)) == nil)
+        #expect(try harness.run(ModuleHarness.sample(ModuleHarness.invite)) == nil)
+        turn(harness) { harness.notes.count == 4 }
+        #expect(harness.notes == ["in", "out", "in", "out"])
+    }
+
     @Test func chance() throws {
         let notes = try ModuleHarness.notes(
             """

@@ -163,6 +163,18 @@ struct RegistrarTests {
         #expect(found.context.branches.isEmpty)
     }
 
+    /// What a contact says of itself counts more than the Allow header of its REGISTER (RFC 3840).
+    @Test(arguments: [
+        ("<sip:bob@10.0.0.1>;methods=\"INVITE, BYE\"", "Allow: OPTIONS", "1"),
+        ("<sip:bob@10.0.0.1>;methods=\"OPTIONS,BYE\"", "Allow: INVITE", "-2"),
+        ("<sip:bob@10.0.0.1>;methods=INVITE", "", "1"), ("<sip:bob@10.0.0.1>;methods=BYE", "", "-2"),
+    ])
+    func methodsOfAContact(contact: String, lines: String, code: String) throws {
+        let found = try look(
+            "lookup(\"location\", \"method-filtering\"); note(\"$rc\");", contacts: contact, lines: lines)
+        #expect(found.notes == [code])
+    }
+
     @Test func lookupFollowsThePath() throws {
         let found = try look(
             "lookup(\"location\"); note(\"$ru $du\");", contacts: "<sip:bob@10.0.0.1>",

@@ -105,6 +105,8 @@ import Testing
         ("exit; xlog(\"x\");", "unreachable"),
         ("return(0);", "return-zero"),
         ("switch ($rU) { case \"a\": break; case \"A\": break; }", "duplicate-case"),
+        ("switch ($rU) { case \"$fU\": break; }", "case-variable"),
+        ("switch ($rU) { case \"x$(fU)\": break; }", "case-variable"),
         ("$var(a) += NULL;", "null-arithmetic"),
         ("if ($ru) exit; #!define X 1", "kamailio-directive"),
     ])

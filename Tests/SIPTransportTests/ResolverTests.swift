@@ -69,6 +69,22 @@ struct ResolverTests {
         return result ?? []
     }
 
+    /// `dns_servers_no`: a second server is not asked although the first fails.
+    @Test(arguments: [
+        (nil, ["udp:192.0.2.1:1"]), (1, ["plain.test: the name servers failed"]), (9, ["udp:192.0.2.1:1"]),
+    ])
+    func onlyTheFirstServersAreAsked(most: Int?, expected: [String]) {
+        let broken = DNSServer([], broken: ["plain.test"])
+        defer { broken.stop() }
+        let resolver = makeResolver {
+            $0.servers = [broken.server, server.server]
+            $0.serversMax = most
+        }
+        #expect(resolve(resolver, "plain.test", port: 1) == expected)
+        #expect(!broken.asked.all.isEmpty)
+        #expect(server.asked.all.isEmpty == (most == 1))
+    }
+
     @Test func addressesAreAnsweredAtOnce() {
         let resolver = makeResolver()
         let table: [(String, UInt16?, Transport?, ResolveQuery.Scheme, String)] = [

@@ -91,7 +91,7 @@ package struct Binding: Sendable {
         cseq = request.cseq
         flags = request.flags
         branchFlags = request.branchFlags
-        methods = request.methods
+        methods = contact.methods ?? request.methods
         socketID = request.socketID
         lastModified = now
         state = .new
@@ -105,7 +105,7 @@ package struct Binding: Sendable {
             cseq = request.cseq
             flags = request.flags
             branchFlags = request.branchFlags
-            methods = request.methods
+            methods = contact.methods ?? request.methods
             socketID = request.socketID
             lastModified = now
         } else {

@@ -39,14 +39,18 @@ package struct ContactUpdate: Sendable {
     package var q: Int
     /// Value of `+sip.instance`, or empty.
     package var instance: ByteString
+    /// Methods that the contact itself names (`methods=`), as `MethodSet` says; nil: those of the request.
+    package var methods: UInt32?
 
     package init(
-        uri: ByteString, expiresSeconds: Int?, q: Int = Binding.qUnspecified, instance: ByteString = ByteString.empty
+        uri: ByteString, expiresSeconds: Int?, q: Int = Binding.qUnspecified, instance: ByteString = ByteString.empty,
+        methods: UInt32? = nil
     ) {
         self.uri = uri
         self.expiresSeconds = expiresSeconds
         self.q = q
         self.instance = instance
+        self.methods = methods
     }
 
     var isRemoval: Bool { expiresSeconds == 0 }

@@ -97,7 +97,7 @@ package final class CfgUtilsModule: Sendable {
             },
             "release_static_lock": { call in
                 guard let key = call.string(0) else { return .no }
-                locks.release(.fixed(key))
+                locks.release(.fixed(key), by: call.run)
                 return .yes
             },
             "get_dynamic_lock": { call in
@@ -105,7 +105,7 @@ package final class CfgUtilsModule: Sendable {
             },
             "release_dynamic_lock": { call in
                 guard let key = call.string(0) else { return .no }
-                locks.release(.dynamic(key))
+                locks.release(.dynamic(key), by: call.run)
                 return .yes
             },
             "strings_share_lock": { call in

@@ -33,7 +33,7 @@ final class ScriptLocks: Sendable {
         locks = Mutex((dynamic: Array(repeating: Lock(), count: size), fixed: [:]))
     }
 
-    enum Key {
+    enum Key: Hashable, Sendable {
         case fixed(ByteString)
         case dynamic(ByteString)
     }
@@ -43,7 +43,7 @@ final class ScriptLocks: Sendable {
 
     func acquire(_ key: Key, for run: ScriptRun) -> Outcome {
         let waiter = Waiter(run: run)
-        return access(key) { lock in
+        let outcome: Outcome = access(key) { lock in
             guard lock.isHeld else {
                 lock.isHeld = true
                 return .yes
@@ -52,10 +52,27 @@ final class ScriptLocks: Sendable {
             lock.waiters.append(waiter)
             return .suspended
         }
+        if case .done(1) = outcome { note(key, heldBy: run) }
+        return outcome
     }
 
     /// Gives the lock to the script that waits longest, or frees it. Harmless when it is not held.
-    func release(_ key: Key) {
+    func release(_ key: Key, by run: ScriptRun) {
+        if let held = run.moduleState[ObjectIdentifier(HeldLocks.self)] as? HeldLocks { held.keys.remove(key) }
+        release(key)
+    }
+
+    /// A script that ends without releasing a lock releases it then: the next would wait for ever.
+    private func note(_ key: Key, heldBy run: ScriptRun) {
+        let identifier = ObjectIdentifier(HeldLocks.self)
+        if let held = run.moduleState[identifier] as? HeldLocks {
+            held.keys.insert(key)
+        } else {
+            run.moduleState[identifier] = HeldLocks(key, of: self)
+        }
+    }
+
+    fileprivate func release(_ key: Key) {
         let next = access(key) { lock -> Waiter? in
             guard !lock.waiters.isEmpty else {
                 lock.isHeld = false
@@ -64,7 +81,10 @@ final class ScriptLocks: Sendable {
             return lock.waiters.removeFirst()
         }
         guard let next else { return }
-        let submitted = next.run.process.process.reactor.submit(Self.resumeSite) { next.run.resume(.yes) }
+        let submitted = next.run.process.process.reactor.submit(Self.resumeSite) { [self] in
+            note(key, heldBy: next.run)
+            next.run.resume(.yes)
+        }
         // A process that takes no jobs is ending: its script will not come back for the lock.
         if !submitted { release(key) }
     }
@@ -77,4 +97,17 @@ final class ScriptLocks: Sendable {
             }
         }
     }
+}
+
+/// The locks that one run of a script holds. Goes with the run (`ScriptRun.moduleState`), and releases what is left.
+private final class HeldLocks {
+    var keys: Set<ScriptLocks.Key>
+    private let locks: ScriptLocks
+
+    init(_ key: ScriptLocks.Key, of locks: ScriptLocks) {
+        keys = [key]
+        self.locks = locks
+    }
+
+    deinit { for key in keys { locks.release(key) } }
 }

@@ -119,7 +119,8 @@ extension RegistrarModule {
                 ContactUpdate(
                     uri: contact.uriText, expiresSeconds: expires(contact, source, flags),
                     q: contact.qThousandths ?? settings.qDefault ?? Binding.qUnspecified,
-                    instance: contact.parameters.value("+sip.instance")?.unquoted() ?? .empty))
+                    instance: contact.parameters.value("+sip.instance")?.unquoted() ?? .empty,
+                    methods: contact.parameters.value("methods").map { methods(listed: $0.unquoted()) }))
         }
         // RFC 3261 §10.3 step 6.
         if request.isWildcard, !request.contacts.isEmpty || message.expires != 0 {
@@ -150,6 +151,11 @@ extension RegistrarModule {
             return answered.expires ?? reply.expires
         }
         return reply.contains(.contact) ? nil : reply.expires
+    }
+
+    /// The `methods` parameter of a contact (RFC 3840 §9): what it accepts, whatever the Allow header says.
+    private func methods(listed text: ByteString) -> UInt32 {
+        text.split(at: UInt8(ascii: ",")).reduce(0) { $0 | MethodSet.bit(of: $1.trimmed()) }
     }
 
     private func methods(_ message: Message) -> UInt32 {

@@ -69,7 +69,9 @@ extension Checker {
             let key: String
             switch one.constant {
             case .number(let number): key = "n\(number)"
-            case .string(let bytes): key = "s" + String(decoding: bytes, as: UTF8.self).lowercased()
+            case .string(let bytes):
+                key = "s" + String(decoding: bytes, as: UTF8.self).lowercased()
+                warnOfVariable(in: bytes, at: one.location)
             case .null: key = "null"
             }
             if let earlier = seen[key] {
@@ -84,6 +86,19 @@ extension Checker {
             check(one.body)
         }
         if let body = switchStatement.defaultBody { check(body) }
+    }
+
+    /// A case is compared as it is written: `case "$fU"` never means the caller's name.
+    private mutating func warnOfVariable(in text: [UInt8], at location: SourceLocation) {
+        let looksLikeOne = text.indices.dropLast().contains { index in
+            let next = text[index + 1]
+            return text[index] == UInt8(ascii: "$")
+                && (next == UInt8(ascii: "(") || UInt8(ascii: "a")...UInt8(ascii: "z") ~= next | 0x20)
+        }
+        guard looksLikeOne else { return }
+        diagnostics.warn(
+            "case-variable", at: location, "a case is compared as it is written, with the `$` in it",
+            hint: "compare with a variable by `if`")
     }
 
     // MARK: Expressions

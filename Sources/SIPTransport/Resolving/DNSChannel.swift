@@ -113,9 +113,25 @@ final class DNSChannel {
             let status = ares_set_servers_ports_csv(channel, options.servers.joined(separator: ","))
             if status != ARES_SUCCESS { error = String(cString: ares_strerror(status)) }
         }
+        if let most = options.serversMax { keepServers(most) }
         timer = process?.reactor.makeTimer(label: Self.timerSite) { [unowned self] in
             self.turn(Int32(ARES_SOCKET_BAD), Int32(ARES_SOCKET_BAD))
         }
+    }
+
+    /// Asks no server but the first `count`.
+    private func keepServers(_ count: Int) {
+        var first: UnsafeMutablePointer<ares_addr_port_node>?
+        guard ares_get_servers_ports(channel, &first) == ARES_SUCCESS, first != nil else { return }
+        defer { ares_free_data(first) }
+        var last = first
+        for _ in 1..<max(1, count) { last = last?.pointee.next ?? last }
+        // The list is cut while it is read, and whole again when it is freed.
+        let rest = last?.pointee.next
+        last?.pointee.next = nil
+        let status = ares_set_servers_ports(channel, first)
+        last?.pointee.next = rest
+        if status != ARES_SUCCESS { error = String(cString: ares_strerror(status)) }
     }
 
     private func watch(_ descriptor: Int32, readable: Bool, writable: Bool) {

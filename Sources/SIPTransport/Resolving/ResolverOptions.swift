@@ -4,6 +4,8 @@ package import Reactor
 package struct ResolverOptions: Hashable, Sendable {
     /// Name servers as `address` or `address:port`; empty: the system's (`/etc/resolv.conf`).
     package var servers: [String] = []
+    /// Of these (or the system's) as many are asked, the first ones (`dns_servers_no`); nil: all.
+    package var serversMax: Int?
     /// What one server is given to answer, and how often all are asked.
     package var timeoutMilliseconds = 1500
     package var tries = 2
