@@ -164,6 +164,9 @@ let package = Package(
             name: "message-benchmark", dependencies: ["SIPMessage", "Bytes", "CPlatform", "AllocationCounting"],
             path: "Benchmarks/SIPMessage", swiftSettings: settings),
         .executableTarget(
+            name: "events-benchmark", dependencies: ["Events", "Profiling", "CPlatform"], path: "Benchmarks/Events",
+            swiftSettings: settings),
+        .executableTarget(
             name: "stack-benchmark",
             dependencies: [
                 "Modules", "RouteRuntime", "RouteLanguage", "SIPStack", "SIPTransaction", "SIPTransport", "Location",

@@ -1,17 +1,17 @@
 import JSONRPC
-import Profiling
+package import Profiling
 
 /// Writes events as JSON-RPC notifications: `{"jsonrpc":"2.0","method":"E_NAME","params":{…}}`, no id, no newline.
 ///
 /// Budget of a profiling event: no allocation once the writer has grown; no tree of values is built. Used on the
 /// sender's thread only.
-struct EventFormatter {
+package struct EventFormatter {
     private(set) var writer = JSONWriter(reservingBytes: 32 << 10)
     private let processHead: [UInt8]
     private let scriptHead: [UInt8]
     private let verbs: [[UInt8]]
 
-    init() {
+    package init() {
         processHead = Self.head(EventNames.profilingProcess)
         scriptHead = Self.head(EventNames.profilingScript)
         verbs = Verb.allCases.map { Array(#","verb":"\#($0.word)","name":"#.utf8) }
@@ -19,12 +19,15 @@ struct EventFormatter {
 
     var count: Int { writer.count }
 
-    mutating func removeAll() { writer.removeAll() }
+    /// Everything that was written since `removeAll`.
+    package var bytes: [UInt8] { writer.bytes }
+
+    package mutating func removeAll() { writer.removeAll() }
 
     mutating func truncate(to count: Int) { writer.truncate(to: count) }
 
     /// The fields and their order are the peer's; `parent`, `link` and `truncated` follow where SIPRay knows them.
-    mutating func append(_ record: ProfilingRecord) {
+    package mutating func append(_ record: ProfilingRecord) {
         writer.append(raw: record.producer == .script ? scriptHead : processHead)
         writer.append(integer: Int(record.seconds))
         writer.append(raw: Self.microseconds)
