@@ -55,7 +55,8 @@ package enum ServerProgram {
 
     /// Reads the script and tells what is wrong with it; nil when it is refused.
     private static func accept(_ options: StartOptions) -> Script? {
-        let analysis = ScriptAnalysis.analyse(path: options.scriptPath, catalogue: .sipray)
+        var analysis = ScriptAnalysis.analyse(path: options.scriptPath, catalogue: .sipray)
+        StartCheck.add(to: &analysis, options: options, looksUpNames: true)
         if !analysis.diagnostics.isEmpty { complain(analysis.render(colour: isatty(STDERR_FILENO) == 1)) }
         return analysis.isAccepted ? analysis.script : nil
     }

@@ -1,4 +1,5 @@
-"""200 calls a second for 20 s without a failed call: off, at level 3 with a subscriber, with a dead subscriber."""
+"""200 calls a second for 20 s without a failed call, with four receivers and a callee that is strict about ACK before BYE:
+off, at level 3 with a subscriber, with a dead subscriber."""
 import pytest
 
 from conftest import free_port, sessions
@@ -9,7 +10,7 @@ RATE, SECONDS = 200, 20
 
 @pytest.mark.parametrize("mode", ["off", "subscriber", "dead-subscriber"])
 def test_two_hundred_calls_a_second(spine, sipp, events, mode):
-    server = spine()
+    server = spine(WORKERS=4)
     if mode != "off":
         server.mi("core:profiling_proc", level=3)
     if mode == "subscriber":

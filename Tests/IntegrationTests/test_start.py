@@ -350,7 +350,7 @@ def test_a_file_in_the_place_of_the_fifo_is_left_alone(tmp_path):
     path.write_text("keep me")
     done = run(script(tmp_path, free_port(), free_port(), top='loadmodule "mi_fifo.so"\n'
                       'modparam("mi_fifo", "fifo_name", "%s")' % path))
-    assert done.returncode == 1 and str(path) in done.stderr and "not a FIFO" in done.stderr
+    assert done.returncode == 1 and str(path) in done.stderr and "is no FIFO" in done.stderr
     assert path.read_text() == "keep me"
 
 

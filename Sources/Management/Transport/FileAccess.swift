@@ -17,6 +17,18 @@ package struct FileAccess: Hashable, Sendable {
     /// Whether user and group are known on this machine.
     package func check() throws(ManagementSetupError) { _ = try ids() }
 
+    /// Whether a FIFO or socket can be made at `path`, as far as looking tells: its directory is there, nothing else is.
+    package static func check(place path: String, for kind: SpecialFile) throws(ManagementSetupError) {
+        let directory = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        var status = stat()
+        guard stat(directory, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+            throw ManagementSetupError("there is no directory \(directory) for the \(kind.rawValue) \(path)")
+        }
+        if let present = FileIdentity(path: path), !present.isKind(kind.bits) {
+            throw ManagementSetupError("\(path) is there and is no \(kind.rawValue): remove it or choose another name")
+        }
+    }
+
     /// Owner and group as numbers; `uid_t.max` where nothing is to be changed.
     func ids() throws(ManagementSetupError) -> (user: uid_t, group: gid_t) {
         var ids = (user: uid_t.max, group: gid_t.max)
@@ -43,6 +55,14 @@ package struct FileAccess: Hashable, Sendable {
         }
         if chmod(path, mode) != 0 { throw ManagementSetupError("can't set the mode of \(path): \(errorText())") }
     }
+}
+
+/// What the server makes in the file system for management.
+package enum SpecialFile: String, Sendable {
+    case fifo = "FIFO"
+    case socket = "socket"
+
+    var bits: UInt32 { UInt32(self == .fifo ? S_IFIFO : S_IFSOCK) }
 }
 
 /// Which file a path stands for, to notice when it is another or gone.

@@ -46,7 +46,7 @@ extension ModuleDeclaration {
             .integer("detect_direction", 0),
             .string("extra_fields"),
             .string("leg_fields"),
-            .integer("log_level", 2),
+            .integer("log_level", 2).within(-3...4),
             .string("log_facility", "LOG_DAEMON"),
             missing("aaa_url", .string, "there is no AAA backend yet; account to the log"),
             missing("service_type", .integer, "there is no AAA backend yet; account to the log"),

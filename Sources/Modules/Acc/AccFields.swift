@@ -37,7 +37,7 @@ struct AccFields: Sendable {
                     missing.append("\(word)")
                 } else if !word.equalsIgnoringCase("evi") {
                     throw ModuleError(
-                        "modparam(\"acc\", \"\(parameter)\"): SIPRay has no backend \"\(word)\"; use log or evi")
+                        "acc", parameter, definition, "SIPRay has no backend \"\(word)\"; use log or evi")
                 }
                 rest = definition.dropFirst(colon + 1)
             }

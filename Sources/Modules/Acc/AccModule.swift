@@ -25,7 +25,7 @@ final class AccModule: Sendable {
         reportsCancels = parameters.isOn("acc", "report_cancels")
         detectsDirection = parameters.isOn("acc", "detect_direction")
         guard !parameters.isOn("acc", "early_media") else {
-            throw ModuleError("modparam(\"acc\", \"early_media\", 1): provisional replies are not accounted; use 0")
+            throw ModuleError("acc", "early_media", nil, "provisional replies are not accounted; use 0")
         }
         level = ScriptLogLevel(rawValue: parameters.integer("acc", "log_level") ?? 2) ?? .notice
         now = environment.now

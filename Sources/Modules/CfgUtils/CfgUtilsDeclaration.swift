@@ -23,14 +23,14 @@ extension ModuleDeclaration {
             VariableDeclaration("shv", inner: .required, isWritable: true),
         ],
         parameters: [
-            ModuleParameterDeclaration("initial_probability", .any, default: .integer(10)),
+            ModuleParameterDeclaration("initial_probability", .any, default: .integer(10)).within(0...100),
             .string("hash_file"),
             .integer("shv_hash_size", 64),
             .string("shvset"),
             ModuleParameterDeclaration(
                 "varset", .string,
                 availability: .missing("$var begins as NULL in every run; set it in the route, or use $shv and shvset")),
-            ModuleParameterDeclaration("lock_pool_size", .any, default: .integer(32)),
+            ModuleParameterDeclaration("lock_pool_size", .any, default: .integer(32)).within(1...65_536),
         ])
 
     private static let chanceFunctions = [

@@ -61,7 +61,7 @@ extension ModuleDeclaration {
         .integer("default_expires", 3600),
         .integer("min_expires", 60),
         .integer("max_expires", 0),
-        .integer("default_q", 0),
+        .integer("default_q", 0).within(-1...1000),
         .string("tcp_persistent_flag"),
         .string("realm_prefix"),
         .integer("case_sensitive", 1),

@@ -40,7 +40,7 @@ struct RegistrarSettings: Sendable {
         contactAVP = try Self.avp(parameters, "mcontact_avp")
         socketHeader = parameters.text("registrar", "sock_hdr_name")
         guard !parameters.isSet("registrar", "disable_gruu") || parameters.isOn("registrar", "disable_gruu") else {
-            throw ModuleError("modparam(\"registrar\", \"disable_gruu\", 0): GRUUs (RFC 5627) are not generated")
+            throw ModuleError("registrar", "disable_gruu", nil, "GRUUs (RFC 5627) are not generated; use 1")
         }
     }
 
@@ -49,7 +49,7 @@ struct RegistrarSettings: Sendable {
         guard let text = parameters.text("registrar", name) else { return nil }
         let trimmed = text.trimmed()
         guard trimmed.hasPrefix("$avp("), trimmed.last == UInt8(ascii: ")"), trimmed.count > 6 else {
-            throw ModuleError("modparam(\"registrar\", \"\(name)\"): \"\(text)\" is not of the form $avp(name)")
+            throw ModuleError("registrar", name, text, "it is not of the form $avp(name)")
         }
         return trimmed.slice(5..<(trimmed.count - 1)).compacted()
     }

@@ -98,13 +98,15 @@ extension ModuleDeclaration {
 
     private static let cluster = Availability.missing("anycast needs the clusterer module; leave it out")
 
+    private static let durations = 1...Int(Int32.max / 1000)
+
     private static let tmParameters: [ModuleParameterDeclaration] = [
-        .integer("fr_timeout", 30),
-        .integer("fr_inv_timeout", 120),
-        .integer("wt_timer", 5),
+        .integer("fr_timeout", 30).within(durations),
+        .integer("fr_inv_timeout", 120).within(durations),
+        .integer("wt_timer", 5).within(durations),
         .integer("delete_timer", 2),
-        .integer("T1_timer", 500),
-        .integer("T2_timer", 4_000),
+        .integer("T1_timer", 500).within(durations),
+        .integer("T2_timer", 4_000).within(durations),
         .integer("ruri_matching", 1),
         .integer("via1_matching", 1),
         .integer("unix_tx_timeout", 2),

@@ -65,8 +65,7 @@ enum UsrLocModule {
         for (name, only) in modes {
             guard let value = parameters.text("usrloc", name), value != only else { continue }
             throw ModuleError(
-                "modparam(\"usrloc\", \"\(name)\"): SIPRay keeps contacts in memory only; \"\(value)\" is not "
-                    + "supported, use \"\(only)\"")
+                "usrloc", name, value, "SIPRay keeps contacts in memory only; use \"\(only)\"")
         }
     }
 

@@ -84,6 +84,7 @@ extension Checker {
                     hint: parameter.type == .integer ? "leave the quotes out" : "put it in quotes")
                 continue
             }
+            checkRange(assignment, parameter)
             if let rule = parameter.rule {
                 check(
                     assignment.value.text, rule, "parameter \(assignment.name) of module \(module.name)",
@@ -91,8 +92,24 @@ extension Checker {
             }
             script.moduleParameters.append(
                 ModuleParameterValue(
-                    module: module.name, name: assignment.name, value: assignment.value, location: assignment.location))
+                    module: module.name, name: assignment.name, value: assignment.value,
+                    location: assignment.valueLocation))
         }
+    }
+
+    /// A number that the parameter can't have. One in quotes counts as a number.
+    private mutating func checkRange(
+        _ assignment: ModuleParameterAssignment, _ parameter: ModuleParameterDeclaration
+    ) {
+        guard let range = parameter.range else { return }
+        let written = String(decoding: assignment.value.text, as: UTF8.self)
+        if let number = Int(written), range.contains(number) { return }
+        let allowed =
+            range.upperBound >= Int(Int32.max) / 1000
+            ? "\(range.lowerBound) and more" : "\(range.lowerBound) to \(range.upperBound)"
+        diagnostics.error(
+            "modparam-range", at: assignment.valueLocation,
+            "parameter `\(assignment.name)` can't be `\(written)`", hint: "it is a number: \(allowed)")
     }
 
     private static func fits(_ value: ConstantValue, _ type: ModuleParameterDeclaration.ValueType) -> Bool {

@@ -13,6 +13,8 @@ package struct ModuleParameterDeclaration: Sendable {
     package var availability: Availability
     /// What a value may say, nil for anything. Numbers are judged by their digits.
     package var rule: ConstantRule?
+    /// What a number may be, nil for any.
+    package var range: ClosedRange<Int>?
 
     package init(
         _ name: String, _ type: ValueType, default defaultValue: ConstantValue? = nil,
@@ -25,14 +27,22 @@ package struct ModuleParameterDeclaration: Sendable {
         self.rule = rule
     }
 
+    package func within(_ range: ClosedRange<Int>) -> ModuleParameterDeclaration {
+        var declaration = self
+        declaration.range = range
+        return declaration
+    }
+
     package func following(_ rule: ConstantRule) -> ModuleParameterDeclaration {
         var declaration = self
         declaration.rule = rule
         return declaration
     }
 
+    /// A number, not below 0 unless `within` says otherwise.
     package static func integer(_ name: String, _ defaultValue: Int? = nil) -> ModuleParameterDeclaration {
         ModuleParameterDeclaration(name, .integer, default: defaultValue.map { .integer($0) })
+            .within(0...Int(Int32.max))
     }
 
     package static func string(_ name: String, _ defaultValue: String? = nil) -> ModuleParameterDeclaration {

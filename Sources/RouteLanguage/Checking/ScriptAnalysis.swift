@@ -8,6 +8,12 @@ package struct ScriptAnalysis: Sendable {
     package var errorCount: Int
 
     package var isAccepted: Bool { errorCount == 0 }
+    /// Whether all that is wrong are values, so that it makes sense to judge what else the script sets.
+    package var isWellFormed: Bool {
+        errorCount == diagnostics.count { $0.severity == .error && Self.valueCodes.contains($0.code) }
+    }
+    private static let valueCodes: Set<String> = ["modparam-range", "modparam-type", "unknown-word"]
+
     package var warningCount: Int { diagnostics.count { $0.severity == .warning } }
 
     /// The last line of a report: `bad config file (2 errors, 1 warning)`, or `edge.cfg: ok`.
@@ -22,6 +28,12 @@ package struct ScriptAnalysis: Sendable {
     package func render(colour: Bool = false) -> String {
         let report = diagnostics.render(source: script.files, colour: colour)
         return report.isEmpty ? summary : report + "\n\n" + summary
+    }
+
+    /// Adds what was found later, by whoever is to run the script; errors refuse it.
+    package mutating func add(_ found: [Diagnostic]) {
+        diagnostics = (diagnostics + found).inSourceOrder()
+        errorCount += found.count { $0.severity == .error }
     }
 
     /// Reads the script at `path` (`-`: standard input) with its includes, parses it and checks it against `catalogue`.

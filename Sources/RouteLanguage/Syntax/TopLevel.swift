@@ -39,6 +39,7 @@ package struct ModuleParameterValue: Sendable {
     package var module: String
     package var name: String
     package var value: ConstantValue
+    /// Of the value.
     package var location: SourceLocation
 }
 
@@ -50,6 +51,8 @@ package struct SocketDefinition: Sendable {
         case name
         /// `*`: every interface.
         case any
+
+        package var isName: Bool { self == .name }
     }
 
     package var location: SourceLocation

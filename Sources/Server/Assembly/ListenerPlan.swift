@@ -21,8 +21,11 @@ struct ListenerPlan {
     let entries: [Entry]
 
     /// Expands names, interfaces and `*`.
+    /// - Parameter looksUpNames: whether the system may be asked for a host name's address; else it gets none.
     /// - Throws: a host that is unknown, or a transport that SIPRay lacks.
-    init(_ listeners: [ListenerConfiguration], settings: GlobalSettings, script: Script) throws(ConfigurationError) {
+    init(
+        _ listeners: [ListenerConfiguration], settings: GlobalSettings, script: Script, looksUpNames: Bool = true
+    ) throws(ConfigurationError) {
         var entries: [Entry] = []
         for listener in listeners {
             guard let transport = Transport(name: ByteString(listener.transport)), transport == .udp else {
@@ -42,7 +45,7 @@ struct ListenerPlan {
                 tag: listener.options.tag)
             let addresses: [SocketAddress]
             do throws(ListenError) {
-                addresses = try Interfaces.expand(request)
+                addresses = looksUpNames || !listener.hostKind.isName ? try Interfaces.expand(request) : []
             } catch {
                 throw Self.error(listener, error.description, script)
             }
@@ -59,7 +62,7 @@ struct ListenerPlan {
                         isAnycast: listener.options.isAnycast))
             }
         }
-        guard !entries.isEmpty else {
+        guard !entries.isEmpty || !looksUpNames && !listeners.isEmpty else {
             throw ConfigurationError(
                 "no socket to listen on",
                 hint: "add a line such as socket=udp:127.0.0.1:5060, or use -l udp:127.0.0.1:5060")

@@ -28,9 +28,10 @@ struct ManagementPlan {
     private static func fifo(
         _ script: Script, _ parameters: ModuleParameters
     ) throws(ConfigurationError) -> FIFOConfiguration {
-        FIFOConfiguration(
-            path: parameters.text("mi_fifo", "fifo_name")?.string ?? "/tmp/opensips_fifo",
-            access: try access(script, parameters, "mi_fifo", "fifo"),
+        let path = parameters.text("mi_fifo", "fifo_name")?.string ?? "/tmp/opensips_fifo"
+        try checkPlace(path, .fifo, script, "mi_fifo", "fifo_name")
+        return FIFOConfiguration(
+            path: path, access: try access(script, parameters, "mi_fifo", "fifo"),
             replyDirectory: parameters.text("mi_fifo", "reply_dir")?.string ?? "/tmp/")
     }
 
@@ -43,6 +44,7 @@ struct ManagementPlan {
                 "socket_name is '\(name)', which is no address", script, "mi_datagram", "socket_name",
                 hint: "write udp:127.0.0.1:8080 or /run/sipray.sock")
         }
+        if case .unix(let path) = address { try checkPlace(path, .socket, script, "mi_datagram", "socket_name") }
         return DatagramConfiguration(
             address: address, access: try access(script, parameters, "mi_datagram", "unix_socket"),
             replyMilliseconds: parameters.integer("mi_datagram", "socket_timeout") ?? 2000)
@@ -66,6 +68,16 @@ struct ManagementPlan {
             throw Self.error(error.description, script, module, prefix + "_user")
         }
         return access
+    }
+
+    private static func checkPlace(
+        _ path: String, _ kind: SpecialFile, _ script: Script, _ module: String, _ parameter: String
+    ) throws(ConfigurationError) {
+        do throws(ManagementSetupError) {
+            try FileAccess.check(place: path, for: kind)
+        } catch {
+            throw Self.error(error.description, script, module, parameter)
+        }
     }
 
     /// An error at the last `modparam` of the name, if there is one.

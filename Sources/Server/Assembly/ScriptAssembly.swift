@@ -32,7 +32,7 @@ enum ScriptAssembly {
             bindings = try ModuleLibrary.bind(names, environment)
             if names.contains("tm") { bindings.append(TMModule.bind(environment, host: host)) }
         } catch {
-            throw ConfigurationError(error.description)
+            throw ConfigurationError(error, in: script)
         }
         bindings.append(
             CoreModule.binding(
@@ -135,6 +135,7 @@ enum ScriptAssembly {
         if let seconds = parameters.integer("dns_retr_time"), seconds > 0 {
             options.timeoutMilliseconds = seconds * 1000
         }
+        options.serversMax = parameters.integer("dns_servers_no")
         if let tries = parameters.integer("dns_retr_no"), tries > 0 { options.tries = tries }
         return options
     }

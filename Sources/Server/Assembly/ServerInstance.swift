@@ -51,7 +51,9 @@ package final class ServerInstance {
         self.script = script
         self.options = options
         startedAt = time(nil)
-        settings = try GlobalSettings(script: script, options: options)
+        var problems: [ConfigurationError] = []
+        settings = GlobalSettings(script: script, options: options, problems: &problems)
+        if let first = problems.first { throw first }
         let configured = try options.sockets.map { text throws(ConfigurationError) in
             try ListenerConfiguration.parse(text)
         }.flatMap(\.self)

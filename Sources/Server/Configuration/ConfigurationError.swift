@@ -18,6 +18,11 @@ package struct ConfigurationError: Error, Sendable, CustomStringConvertible {
         fileName = script.fileName(of: location)
     }
 
+    /// For a report among the script's other diagnostics.
+    package var diagnostic: Diagnostic {
+        Diagnostic(.error, "configuration", at: location ?? .none, message, hint: hint)
+    }
+
     package var description: String {
         var text = message
         if let location, let fileName { text = "\(fileName):\(location.line):\(location.column): \(message)" }

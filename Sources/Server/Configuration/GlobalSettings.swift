@@ -25,12 +25,13 @@ package struct GlobalSettings: Sendable {
     /// The most receivers per socket that are started.
     package static let workersMax = 128
 
-    package init(script: Script, options: StartOptions) throws(ConfigurationError) {
+    /// - Parameter problems: gets what stands against a start; the settings are of no use then.
+    package init(script: Script, options: StartOptions, problems: inout [ConfigurationError]) {
         let parameters = script.parameters
         let isDebugging = parameters.boolean("debug_mode")
-        udpWorkers = try Self.count("udp_workers", 1...Self.workersMax, script)
+        udpWorkers = Self.count("udp_workers", 1...Self.workersMax, script, &problems)
         if isDebugging { udpWorkers = min(udpWorkers, 2) }
-        timerWorkers = try Self.count("timer_workers", 1...Self.workersMax, script)
+        timerWorkers = Self.count("timer_workers", 1...Self.workersMax, script, &problems)
         logLevel = options.logLevel ?? (isDebugging ? 4 : parameters.integer("log_level") ?? 2)
         xlogLevel = parameters.integer("xlog_level") ?? 2
         xlogPrintLevel = parameters.integer("xlog_print_level") ?? 2
@@ -47,22 +48,33 @@ package struct GlobalSettings: Sendable {
             }
         }
         logFixed.prefix = parameters.string("log_prefix") ?? ""
-        logFixed.stderrorFormat = try Self.format("stderror_log_format", script)
-        logFixed.syslogFormat = try Self.format("syslog_log_format", script)
-        logFixed.syslogFacility = try Self.facility(script)
+        logFixed.stderrorFormat = Self.format("stderror_log_format", script, &problems)
+        logFixed.syslogFormat = Self.format("syslog_log_format", script, &problems)
+        logFixed.syslogFacility = Self.facility(script, &problems)
         logFixed.syslogName = parameters.string("syslog_name") ?? "sipray"
         receiveBufferBytes = parameters.integer("maxbuffer") ?? 262_144
-        typeOfService = try Self.typeOfService(script)
+        typeOfService = Self.typeOfService(script, &problems)
         advertisedAddress = parameters.string("advertised_address")
         advertisedPort = parameters.integer("advertised_port")
+        if advertisedPort != nil { _ = Self.count("advertised_port", 1...65_535, script, &problems) }
         openFilesLimit = parameters.integer("open_files_limit").flatMap { $0 > 0 ? $0 : nil }
         workingDirectory = options.workingDirectory ?? parameters.string("wdir")
         rootDirectory = parameters.string("chroot")
         disablesCoreDump = parameters.boolean("disable_core_dump")
+        for (name, allowed) in Self.bounds where parameters.assignment(name) != nil {
+            _ = Self.count(name, allowed, script, &problems)
+        }
         for (name, reason) in Self.withoutEffect where parameters.assignment(name) != nil {
             notes.append("\(name) is taken and does nothing: \(reason)")
         }
     }
+
+    /// What else can't be any number.
+    private static let bounds: [(String, ClosedRange<Int>)] = [
+        ("max_while_loops", 1...Int(Int32.max)), ("maxbuffer", 1...Int(Int32.max)),
+        ("dns_retr_time", 1...3_600), ("dns_retr_no", 1...100), ("dns_servers_no", 1...16),
+        ("exec_msg_threshold", 0...Int(Int32.max)),
+    ]
 
     /// Parameters of the peer that a script may set and that mean nothing here, with the reason.
     private static let withoutEffect: [(String, String)] =
@@ -75,7 +87,6 @@ package struct GlobalSettings: Sendable {
             ("check_via", "replies are matched by their transaction"),
             ("sip_warning", "replies carry no Warning header"),
             ("exec_dns_threshold", "queries do not block a process; watch exec_msg_threshold"),
-            ("dns_servers_no", "all servers of /etc/resolv.conf are asked"),
             ("disable_dns_blacklist", "destinations that failed are not remembered; use dst_blacklist"),
             ("worker_reactor_timeout", "the reactor sleeps until there is something to do"),
             ("mcast_loopback", "there is no multicast"), ("mcast_ttl", "there is no multicast"),
@@ -105,27 +116,27 @@ package struct GlobalSettings: Sendable {
     }
 
     private static func count(
-        _ name: String, _ allowed: ClosedRange<Int>, _ script: Script
-    ) throws(ConfigurationError) -> Int {
+        _ name: String, _ allowed: ClosedRange<Int>, _ script: Script, _ problems: inout [ConfigurationError]
+    ) -> Int {
         let number = script.parameters.integer(name) ?? allowed.lowerBound
-        guard allowed.contains(number) else {
-            throw error(
-                name, script, "\(name) is \(number); \(allowed.lowerBound) to \(allowed.upperBound) are possible")
+        if !allowed.contains(number) {
+            problems.append(
+                error(
+                    name, script, "\(name) is \(number); \(allowed.lowerBound) to \(allowed.upperBound) are possible"))
         }
-        return number
+        return min(max(number, allowed.lowerBound), allowed.upperBound)
     }
 
     private static func format(
-        _ name: String, _ script: Script
-    ) throws(ConfigurationError) -> LogSettings.Format {
+        _ name: String, _ script: Script, _ problems: inout [ConfigurationError]
+    ) -> LogSettings.Format {
         let word = script.parameters.string(name) ?? "plain_text"
-        guard let format = LogSettings.Format(rawValue: word) else {
-            throw error(name, script, "\(name) is '\(word)'; plain_text, json and json_cee are possible")
-        }
-        return format
+        if let format = LogSettings.Format(rawValue: word) { return format }
+        problems.append(error(name, script, "\(name) is '\(word)'; plain_text, json and json_cee are possible"))
+        return .plainText
     }
 
-    private static func facility(_ script: Script) throws(ConfigurationError) -> Int32 {
+    private static func facility(_ script: Script, _ problems: inout [ConfigurationError]) -> Int32 {
         let word = script.parameters.string("syslog_facility") ?? "LOG_DAEMON"
         let names = [
             "LOG_KERN", "LOG_USER", "LOG_MAIL", "LOG_DAEMON", "LOG_AUTH", "LOG_SYSLOG", "LOG_LPR", "LOG_NEWS",
@@ -135,12 +146,14 @@ package struct GlobalSettings: Sendable {
         if word.hasPrefix("LOG_LOCAL"), let number = Int32(word.dropFirst(9)), (0...7).contains(number) {
             return (16 + number) << 3
         }
-        throw error(
-            "syslog_facility", script, "syslog_facility is '\(word)', which syslog does not know",
-            hint: "LOG_DAEMON and LOG_LOCAL0 to LOG_LOCAL7 are usual")
+        problems.append(
+            error(
+                "syslog_facility", script, "syslog_facility is '\(word)', which syslog does not know",
+                hint: "LOG_DAEMON and LOG_LOCAL0 to LOG_LOCAL7 are usual"))
+        return 3 << 3
     }
 
-    private static func typeOfService(_ script: Script) throws(ConfigurationError) -> Int {
+    private static func typeOfService(_ script: Script, _ problems: inout [ConfigurationError]) -> Int {
         switch script.parameters.value("tos") {
         case .integer(let number) where (0...255).contains(number): return number
         case .string(let word):
@@ -151,9 +164,11 @@ package struct GlobalSettings: Sendable {
             if let value = names[String(decoding: word, as: UTF8.self)] { return value }
         default: break
         }
-        throw error(
-            "tos", script, "tos is not a number from 0 to 255",
-            hint: "IPTOS_LOWDELAY, IPTOS_THROUGHPUT, IPTOS_RELIABILITY and IPTOS_MINCOST are possible too")
+        problems.append(
+            error(
+                "tos", script, "tos is not a number from 0 to 255",
+                hint: "IPTOS_LOWDELAY, IPTOS_THROUGHPUT, IPTOS_RELIABILITY and IPTOS_MINCOST are possible too"))
+        return 0
     }
 
     private static func error(

@@ -45,6 +45,7 @@ struct CheckCommand: ParsableCommand {
     func run() throws {
         let output = Output()
         var analysis = ScriptAnalysis.analyse(path: file, catalogue: .sipray, preprocessor: preprocessor)
+        StartCheck.add(to: &analysis, options: StartOptions(scriptPath: file), looksUpNames: false)
         let isRefused = !analysis.isAccepted || (strict && analysis.warningCount > 0)
         if quiet, !strict { analysis.diagnostics.removeAll { $0.severity == .warning } }
         if json {

@@ -1,0 +1,131 @@
+"""`sipray check` refuses what `sipray serve` refuses, value by value, and touches nothing."""
+import json
+import os
+import re
+import socket
+import subprocess
+
+import pytest
+
+from conftest import SIPRAY, free_port
+
+HEAD = """stderror_enabled=yes
+socket=udp:127.0.0.1:@PORT@
+loadmodule "proto_udp.so"
+loadmodule "sl.so"
+loadmodule "signaling.so"
+loadmodule "tm.so"
+loadmodule "maxfwd.so"
+loadmodule "cfgutils.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+loadmodule "acc.so"
+loadmodule "mi_fifo.so"
+modparam("mi_fifo", "fifo_name", "@FIFO@")
+loadmodule "mi_datagram.so"
+modparam("mi_datagram", "socket_name", "udp:127.0.0.1:@PORT@")
+@TOP@
+route {
+	exit;
+}
+"""
+LINE = HEAD.split("\n").index("@TOP@") + 1
+
+
+def write(directory, *top, head=HEAD):
+    path = directory / "script.cfg"
+    text = head.replace("@PORT@", str(free_port())).replace("@FIFO@", str(directory / "fifo"))
+    path.write_text(text.replace("@TOP@", "\n".join(top)))
+    return path
+
+
+def check(path, *arguments):
+    return subprocess.run([SIPRAY, "check", *arguments, str(path)], capture_output=True, text=True, timeout=15)
+
+
+def serve(path, *arguments):
+    return subprocess.run([SIPRAY, "serve", str(path), *arguments], capture_output=True, text=True, timeout=15)
+
+
+REFUSED = [
+    ("udp_workers=0", ["udp_workers is 0", "1 to 128"]),
+    ("udp_workers=1000", ["udp_workers is 1000"]),
+    ("timer_workers=0", ["timer_workers is 0"]),
+    ("syslog_facility=LOG_NOWHERE", ["LOG_NOWHERE", "LOG_LOCAL0"]),
+    ("stderror_log_format=xml", ["xml", "json_cee"]),
+    ("tos=300", ["tos"]),
+    ("advertised_port=70000", ["advertised_port is 70000"]),
+    ("max_while_loops=-1", ["max_while_loops is -1"]),
+    ("dns_retr_no=0", ["dns_retr_no is 0"]),
+    ("dns_servers_no=99", ["dns_servers_no is 99"]),
+    ("socket=udp:127.0.0.1:0", ["port 0"]),
+    ("socket=udp:127.0.0.1:5062 use_workers 1000", ["use_workers is 1000"]),
+    ('modparam("tm", "fr_timeout", -5)', ["fr_timeout", "-5", "1 and more"]),
+    ('modparam("tm", "fr_timeout", 0)', ["fr_timeout", "1 and more"]),
+    ('modparam("tm", "T1_timer", -1)', ["T1_timer"]),
+    ('modparam("maxfwd", "max_limit", 1000)', ["max_limit", "1 to 256"]),
+    ('modparam("acc", "extra_fields", "paper: a -> b")', ["paper", "log or evi"]),
+    ('modparam("acc", "leg_fields", "log: -> b")', ["leg_fields", "not a value"]),
+    ('modparam("acc", "early_media", 1)', ["early_media"]),
+    ('modparam("acc", "log_level", 9)', ["log_level", "-3 to 4"]),
+    ('modparam("cfgutils", "shvset", "nonsense")', ["shvset", "nonsense"]),
+    ('modparam("cfgutils", "initial_probability", 101)', ["initial_probability", "0 to 100"]),
+    ('modparam("cfgutils", "lock_pool_size", "many")', ["lock_pool_size", "many"]),
+    ('modparam("registrar", "received_avp", "received")', ["received_avp", "$avp(name)"]),
+    ('modparam("registrar", "default_q", 2000)', ["default_q", "-1 to 1000"]),
+    ('modparam("registrar", "max_contacts", -1)', ["max_contacts"]),
+    ('modparam("registrar", "disable_gruu", 0)', ["disable_gruu"]),
+    ('modparam("usrloc", "cluster_mode", "full-sharing")', ["cluster_mode"]),
+    ('modparam("mi_fifo", "fifo_name", "/nowhere/at/all/fifo")', ["/nowhere/at/all", "no directory"]),
+    ('modparam("mi_fifo", "fifo_name", "/etc/passwd")', ["/etc/passwd", "is no FIFO"]),
+    ('modparam("mi_fifo", "fifo_mode", 4096)', ["fifo_mode"]),
+    ('modparam("mi_fifo", "fifo_user", "nobody-of-that-name")', ["nobody-of-that-name"]),
+    ('modparam("mi_datagram", "socket_name", "udp:nowhere")', ["socket_name", "nowhere"]),
+    ('modparam("mi_datagram", "socket_name", "/nowhere/socket")', ["/nowhere", "no directory"]),
+    ('modparam("mi_datagram", "children_count", 0)', ["children_count"]),
+]
+
+
+@pytest.mark.parametrize("top, words", REFUSED, ids=[top for top, _ in REFUSED])
+def test_check_and_serve_refuse_a_value_at_its_place(tmp_path, top, words):
+    path = write(tmp_path, top)
+    found = check(path)
+    assert found.returncode == 1, found.stdout
+    places = re.findall(re.escape(str(path)) + r":(\d+):(\d+): error", found.stdout + found.stderr)
+    assert [int(line) for line, _ in places] == [LINE], found.stdout + found.stderr
+    for word in words:
+        assert word in found.stdout + found.stderr
+    for started in (serve(path), serve(path, "-c")):
+        assert started.returncode == 1
+        assert "%s:%s:%s: error" % (path, *places[0]) in started.stderr and "listening" not in started.stderr
+
+
+def test_all_of_them_are_told_in_one_run(tmp_path):
+    together = ["udp_workers=0", "syslog_facility=LOG_NOWHERE", "tos=300", 'modparam("tm", "fr_timeout", -5)',
+                'modparam("acc", "extra_fields", "paper: a -> b")', 'modparam("cfgutils", "shvset", "nonsense")',
+                'modparam("registrar", "received_avp", "received")', "socket=udp:127.0.0.1:0"]
+    found = json.loads(check(write(tmp_path, *together), "--json").stdout)
+    assert not found["accepted"] and found["errors"] == len(together)
+    assert [d["line"] for d in found["diagnostics"]] == list(range(LINE, LINE + len(together)))
+    assert all(d["column"] >= 1 and d["severity"] == "error" for d in found["diagnostics"])
+
+
+def test_a_good_script_is_good_and_nothing_is_touched(tmp_path):
+    path = write(tmp_path, 'modparam("acc", "extra_fields", "log: who -> caller")', "tos=16",
+                 'modparam("cfgutils", "shvset", "open=i:1")', 'modparam("tm", "fr_timeout", 5)')
+    before = sorted(os.listdir(tmp_path))
+    # The addresses are another's: a bind would fail.
+    port = int(re.search(r"socket=udp:127.0.0.1:(\d+)", path.read_text())[1])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
+        holder.bind(("127.0.0.1", port))
+        done = check(path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_names_of_hosts_are_not_asked_for(tmp_path):
+    """A build machine knows nothing of the names of the machine that the script is for."""
+    path = write(tmp_path, head=HEAD.replace("socket=udp:127.0.0.1", "socket=udp:sip.invalid"))
+    assert check(path).returncode == 0
+    refused = serve(path)
+    assert refused.returncode == 1 and "sip.invalid" in refused.stderr
