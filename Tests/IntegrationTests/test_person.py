@@ -42,7 +42,7 @@ def test_watch_draws_brackets_and_a_table(spine, sipp):
     wait_for(lambda: sorted(set(levels(server).values())) == [0, 1], "watch to raise the receivers' levels")
     sipp("options", target(server), calls=3).finish()
     lines = []
-    while sum(line.strip().startswith("0.") and "End SIP receiver" in line for line in lines) < 3:
+    while sum(bool(re.match(r" *[0-9.]+ End SIP receiver", line)) for line in lines) < 3:
         lines.append(process.stdout.readline().rstrip())
     process.send_signal(signal.SIGTERM)
     rest = process.communicate(timeout=10)[0]
