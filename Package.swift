@@ -57,6 +57,8 @@ let package = Package(
         .target(name: "CPlatform"),
         .systemLibrary(name: "CAres", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+        // A target of its own: grpc-swift brings another module with the same C types, which may not meet this one in a compile.
+        .target(name: "Compression", dependencies: ["CZlib"], swiftSettings: settings),
         .target(name: "Bytes", swiftSettings: settings),
         // F1
         .target(name: "Profiling", dependencies: ["CPlatform"], swiftSettings: librarySettings),
@@ -122,7 +124,8 @@ let package = Package(
         .target(
             name: "OpenTelemetry",
             dependencies: [
-                "Profiling", "JSONRPC", "Bytes", "CPlatform", "CZlib", logging, httpClient, crypto,
+                "SIPMessage", "Reactor", "Profiling", "JSONRPC", "Bytes", "CPlatform", "Compression", logging,
+                httpClient, crypto,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
@@ -218,7 +221,8 @@ let package = Package(
         .testTarget(
             name: "OpenTelemetryTests",
             dependencies: [
-                "OpenTelemetry", "Profiling", "JSONRPC", logging,
+                "OpenTelemetry", "Compression", "SIPMessage", "Reactor", "Profiling", "JSONRPC", "Bytes",
+                logging,
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ]),
         .testTarget(name: "EventsTests", dependencies: ["Events", "Management", "JSONRPC", "Reactor", "Profiling"]),

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Compression
 import Foundation
 import Logging
 import NIOCore

@@ -1,13 +1,13 @@
 import CZlib
 
 /// One gzip member (RFC 1952).
-enum Gzip {
+package enum Gzip {
     /// Window bits of zlib with 16 added: gzip instead of zlib's own frame.
     private static let gzipWindowBits = MAX_WBITS + 16
     private static let memoryLevel: Int32 = 8
 
     /// Compresses at once; level 1, because a request is made every few milliseconds and its text is very alike. Nil when zlib has no memory.
-    static func compress(_ bytes: [UInt8]) -> [UInt8]? {
+    package static func compress(_ bytes: [UInt8]) -> [UInt8]? {
         var stream = z_stream()
         guard
             deflateInit2_(
@@ -33,7 +33,7 @@ enum Gzip {
 }
 
 extension Gzip {
-    enum Fault: Error, Hashable {
+    package enum Fault: Error, Hashable {
         /// More than the limit comes out.
         case tooLong
         /// No gzip, or cut short.
@@ -41,7 +41,7 @@ extension Gzip {
     }
 
     /// What a gzip member (or zlib stream) holds. Never more than `limit` bytes are made of it, whatever it claims.
-    static func decompress(_ bytes: [UInt8], limit: Int) throws(Fault) -> [UInt8] {
+    package static func decompress(_ bytes: [UInt8], limit: Int) throws(Fault) -> [UInt8] {
         var stream = z_stream()
         // 32 added: the frame tells whether it is gzip or zlib.
         guard inflateInit2_(&stream, MAX_WBITS + 32, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
