@@ -9,7 +9,7 @@ package enum ModuleLibrary {
     /// All modules that `loadmodule` takes, in the order in which `sipray check` lists them.
     package static let declarations: [ModuleDeclaration] = [
         .signaling, .sl, .tm, .rr, .maxfwd, .sipmsgops, .textops, .usrloc, .registrar, .acc, .cfgutils, .options,
-        .uacAuth,
+        .openTelemetry, .uacAuth,
         .protoUDP, .miFIFO, .miDatagram, .eventDatagram, .eventRoute,
     ]
 

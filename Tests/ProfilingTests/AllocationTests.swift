@@ -28,6 +28,10 @@ import Testing
             bench.probe.enter(bench.job)
             bench.probe.annotate(1, UnsafeRawBufferPointer(start: bytes.utf8Start, count: bytes.utf8CodeUnitCount))
             let token = bench.probe.startScript(bench.route)
+            bench.probe.annotate(2) { room in
+                room.copyMemory(from: UnsafeRawBufferPointer(start: bytes.utf8Start, count: bytes.utf8CodeUnitCount))
+                return bytes.utf8CodeUnitCount
+            }
             bench.probe.enter(bench.subroute)
             bench.probe.exit(bench.subroute, status: 1)
             bench.probe.endScript(bench.route)

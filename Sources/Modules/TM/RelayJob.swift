@@ -124,6 +124,7 @@ final class RelayJob {
         let edits = host.scriptSocket(listener).map { branch.edits(for: $0) } ?? branch.edits
         var out = OutgoingBranch(requestURI: branch.requestURI, destinations: destinations, edits: edits)
         if let path = branch.path, !path.isEmpty { out.edits.addRoute(path, to: branch.message) }
+        host.propagate(context.records, branch.message, &out.edits)
         out.socket = host.socket(branch.socketOut)
         out.isMinor = branch.branchFlags & host.parameters.minorBranchMask != 0
         out.asksForRport = branch.addLocalRport

@@ -65,7 +65,8 @@ extension ScriptHost {
         let socket = socket(context.socketOut)
         return finish(run, worker, target) { [self] destination in
             let listener = socket ?? worker.listener(for: destination)
-            let edits = scriptSocket(listener).map { context.edits(for: $0) } ?? context.edits
+            var edits = scriptSocket(listener).map { context.edits(for: $0) } ?? context.edits
+            propagate(context.records, request.message, &edits)
             return worker.forwardStateless(
                 request, edits: edits, requestURI: context.requestURI, to: destination, socket: listener,
                 forcesRport: context.forceRport, asksForRport: context.addLocalRport,

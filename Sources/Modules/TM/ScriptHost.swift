@@ -1,4 +1,5 @@
 import Bytes
+import Profiling
 import Reactor
 import RouteLanguage
 package import RouteRuntime
@@ -23,6 +24,8 @@ package final class ScriptHost: @unchecked Sendable {
     package var parameters = TMParameters()
     /// The script's blacklists.
     package var filter = DestinationFilter()
+    /// `propagate` of opentelemetry; nil: off.
+    package var propagation: TracePropagation?
     private(set) var engine: ScriptEngine?
     private var requestRoute: RouteHandle?
     private var replyRoute: RouteHandle?
@@ -110,7 +113,7 @@ package final class ScriptHost: @unchecked Sendable {
         }
         hooks.badRequest = { [self] error, request, worker in runError(error, request, worker) }
         hooks.showsAllReplies = hasReplyRoute
-        if hasLocalRoute {
+        if hasLocalRoute || propagation != nil {
             hooks.localRequest = { [self] message, transaction, worker, next in
                 runLocal(message, transaction, worker, next)
             }
@@ -159,7 +162,7 @@ package final class ScriptHost: @unchecked Sendable {
         context.request = values?.request
         context.messageFlags = values?.messageFlags ?? 0
         context.branchFlags = branch?.values.flags ?? 0
-        runReply(routes[...], context, script) { isDropped in
+        runReply(routes[...], context, script, reply.transaction?.records ?? .none) { isDropped in
             state?.update { $0.messageFlags = context.messageFlags }
             branch?.update { $0.flags = context.branchFlags }
             next(ReplyVerdict(isDropped: isDropped, edits: context.edits))
@@ -169,12 +172,12 @@ package final class ScriptHost: @unchecked Sendable {
     /// Runs onreply routes one after another; a drop ends the row.
     private func runReply(
         _ routes: ArraySlice<RouteHandle>, _ context: MessageContext, _ script: ScriptProcess,
-        _ next: @escaping (Bool) -> Void
+        _ records: SessionLink, _ next: @escaping (Bool) -> Void
     ) {
         guard let route = routes.first else { return next(false) }
-        script.run(TopRoute(route, as: .onreply, on: context)) { [self] result in
+        script.run(TopRoute(route, as: .onreply, on: context, continuing: records)) { [self] result in
             if result.isDropped { return next(true) }
-            runReply(routes.dropFirst(), context, script, next)
+            runReply(routes.dropFirst(), context, script, records, next)
         }
     }
 
@@ -201,7 +204,7 @@ package final class ScriptHost: @unchecked Sendable {
         context.messageFlags = values.messageFlags
         context.reply = view?.response
         context.transaction = state
-        script.run(TopRoute(route, as: .failure, on: context)) { _ in
+        script.run(TopRoute(route, as: .failure, on: context, continuing: transaction.records)) { _ in
             state.update { $0.messageFlags = context.messageFlags }
             next()
         }
@@ -223,7 +226,11 @@ package final class ScriptHost: @unchecked Sendable {
         _ message: Message, _ transaction: Transaction, _ worker: StackWorker,
         _ next: @escaping (MessageEdits?) -> Void
     ) {
-        guard let localRoute, let script = script(worker) else { return next(MessageEdits()) }
+        guard let localRoute, let script = script(worker) else {
+            var edits = MessageEdits()
+            propagate(transaction.records, message, &edits)
+            return next(edits)
+        }
         let state = transaction.user as? TMState ?? TMState(avps: AVPStore())
         state.update { $0.transaction = transaction }
         transaction.user = state
@@ -231,7 +238,11 @@ package final class ScriptHost: @unchecked Sendable {
             message: message, number: nextNumber(worker), source: transaction.source, socketIn: scriptSockets.first,
             avps: state.avps)
         context.transaction = state
-        script.run(TopRoute(localRoute, as: .local, on: context)) { result in
+        let top = TopRoute(
+            localRoute, as: .local, on: context, continuing: transaction.records, isLinkCause: true)
+        script.run(top) { result in
+            if context.records != .none { transaction.records = context.records }
+            self.propagate(transaction.records, message, &context.edits)
             next(result.isDropped ? nil : context.edits)
         }
     }

@@ -92,7 +92,8 @@ package struct TMModule: Sendable {
         if let transaction = state.transaction { return .transaction(transaction, isNew: false) }
         guard let request = host.inbound(call.context) else { return .end(.done(RelayCode.badMessage)) }
         switch worker.makeTransaction(
-            for: request, forcesRport: call.context.forceRport, saysTrying: saysTrying, user: state)
+            for: request, forcesRport: call.context.forceRport, saysTrying: saysTrying, user: state,
+            records: call.context.records)
         {
         case .created(let transaction):
             state.update { $0.messageFlags = call.context.messageFlags }

@@ -115,7 +115,8 @@ public final class Profiler: Sendable {
 
     // MARK: Consumers
 
-    /// Begins to give records to a consumer: sessions that begin from now on. Attaching again changes what it wants.
+    /// Begins to give records to a consumer: sessions that begin from now on. Attaching again changes what it wants, for
+    /// sessions that begin then: `wants: []` lets it see the ends of those that are open, and costs nothing from then on.
     ///
     /// `wants` is any of `.process` (how much of it speaks is up to the levels), `.script` and `.annotations`.
     public func attach(_ consumer: Consumer, wants: Interest) {

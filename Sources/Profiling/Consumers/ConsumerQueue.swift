@@ -17,6 +17,8 @@ struct ConsumerQueue {
 
     private var records: [ProfilingRecord] = []
     private var generation: UInt64 = 0
+    /// What it wanted before, and since when: still holds for sessions that began then.
+    private var earlier: (interest: Interest, generation: UInt64) = ([], 0)
     /// Sessions whose `start` was delivered and whose `end` was not.
     private var open: [UInt64: Open] = [:]
 
@@ -35,6 +37,7 @@ struct ConsumerQueue {
 
     /// Sets what is wanted, for sessions first seen in that generation or later.
     mutating func open(interest: Interest, generation: UInt64) {
+        earlier = isClosed ? ([], generation) : (self.interest, self.generation)
         self.interest = interest
         self.generation = generation
         isClosed = false
@@ -107,6 +110,7 @@ struct ConsumerQueue {
 
     private func isDue(_ delivery: Delivery) -> Bool {
         let wanted: Interest = delivery.record.producer == .script ? .script : .process
-        return delivery.generation >= generation && !interest.isDisjoint(with: wanted)
+        if delivery.generation >= generation { return !interest.isDisjoint(with: wanted) }
+        return delivery.generation >= earlier.generation && !earlier.interest.isDisjoint(with: wanted)
     }
 }

@@ -23,8 +23,10 @@ public struct ProfilingRecord: Sendable, Hashable {
     public var status: Int32?
     /// The session around this one; `start` only.
     public var parent: UInt64?
-    /// The session that this one continues; `start` only.
+    /// The session that this one continues, or that caused it; `start` only.
     public var link: UInt64?
+    /// `link` is the cause of this session: work of its own, not the same work going on.
+    public var isLinkCause: Bool
     /// The process's id.
     public var process: Int
     /// On `end`: something of the session is missing, because a ring was overrun, a queue was full or the process was
@@ -37,7 +39,7 @@ public struct ProfilingRecord: Sendable, Hashable {
     public init(
         nanoseconds: Int64, session: UInt64, verb: Verb, producer: Producer, name: String, file: String? = nil,
         line: Int? = nil, type: Int, depth: Int, status: Int32? = nil, parent: UInt64? = nil, link: UInt64? = nil,
-        process: Int = 0, isTruncated: Bool = false, annotations: [Annotation] = []
+        isLinkCause: Bool = false, process: Int = 0, isTruncated: Bool = false, annotations: [Annotation] = []
     ) {
         self.nanoseconds = nanoseconds
         self.session = session
@@ -51,6 +53,7 @@ public struct ProfilingRecord: Sendable, Hashable {
         self.status = status
         self.parent = parent
         self.link = link
+        self.isLinkCause = isLinkCause
         self.process = process
         self.isTruncated = isTruncated
         self.annotations = annotations
@@ -68,10 +71,13 @@ public struct Annotation: Sendable, Hashable {
     public var key: UInt16
     /// The bytes; cut at `Probe.annotationBytesMax`.
     public var bytes: [UInt8]
+    /// When it was noted, in nanoseconds since 1970.
+    public var nanoseconds: Int64
 
     /// An annotation.
-    public init(key: UInt16, bytes: [UInt8]) {
+    public init(key: UInt16, bytes: [UInt8], nanoseconds: Int64 = 0) {
         self.key = key
         self.bytes = bytes
+        self.nanoseconds = nanoseconds
     }
 }

@@ -4,7 +4,7 @@
 ///          63                  32 31  24 23               4 3    0
 /// word 0  │ ticks                                               │
 /// word 1  │ status              │  0    │ site number      │ verb │   start, enter, exit, end
-///         │ session continued by the next start        (60) │ verb │   link
+///         │ 0 │ cause (bit 60) │ session named by next start │ verb │   link
 ///         │ byte ring position  │ key (16) │ count (12)     │ verb │   annotation
 ///         │ 0                                               │ verb │   cut
 /// ```
@@ -28,7 +28,8 @@ struct RawRecord: BitwiseCopyable {
     var kind: Kind? { Kind(rawValue: word & 15) }
     var site: Int { Int(word &>> 4 & UInt64(Site.numberMask)) }
     var status: Int32 { Int32(truncatingIfNeeded: word &>> 32) }
-    var token: SessionToken { SessionToken(rawValue: word &>> 4) }
+    var token: SessionToken { SessionToken(rawValue: word &>> 4 & (1 &<< 53 - 1)) }
+    var isCause: Bool { word & RawRecord.causeBit != 0 }
     var annotationCount: Int { Int(word &>> 4 & 0xFFF) }
     var annotationKey: UInt16 { UInt16(truncatingIfNeeded: word &>> 16) }
     var annotationPosition: UInt32 { UInt32(truncatingIfNeeded: word &>> 32) }
@@ -38,7 +39,11 @@ struct RawRecord: BitwiseCopyable {
         kind.rawValue | UInt64(site.raw & Site.numberMask) &<< 4 | UInt64(UInt32(bitPattern: status)) &<< 32
     }
 
-    static func link(_ token: SessionToken) -> UInt64 { Kind.link.rawValue | token.rawValue &<< 4 }
+    static func link(_ token: SessionToken, isCause: Bool) -> UInt64 {
+        Kind.link.rawValue | token.rawValue &<< 4 | (isCause ? causeBit : 0)
+    }
+
+    private static let causeBit: UInt64 = 1 &<< 60
 
     static func annotation(key: UInt16, count: Int, position: UInt64) -> UInt64 {
         Kind.annotation.rawValue | UInt64(count & 0xFFF) &<< 4 | UInt64(key) &<< 16

@@ -31,6 +31,8 @@ public final class Probe: @unchecked Sendable {
     @exclusivity(unchecked) private var scriptsCount = 0
     private let held: UnsafeMutablePointer<RawRecord>
     private let scripts: UnsafeMutablePointer<UInt64>
+    /// Where annotations are put together. Never moved; the process's thread only.
+    @usableFromInline let scratch: UnsafeMutableRawBufferPointer
     private let clock: TickSource
     private let usesCounter: Bool
 
@@ -51,6 +53,7 @@ public final class Probe: @unchecked Sendable {
         held.initialize(repeating: RawRecord(ticks: 0, word: 0), count: Probe.heldMax)
         scripts = .allocate(capacity: Probe.scriptsMax)
         scripts.initialize(repeating: 0, count: Probe.scriptsMax)
+        scratch = .allocate(byteCount: Probe.annotationBytesMax, alignment: 8)
     }
 
     /// A probe that no profiler listens to: for code that must run without one, and for tests.
@@ -61,6 +64,7 @@ public final class Probe: @unchecked Sendable {
     deinit {
         held.deallocate()
         scripts.deallocate()
+        scratch.deallocate()
     }
 
     // MARK: Passes
@@ -177,12 +181,15 @@ public final class Probe: @unchecked Sendable {
 
     /// A run of a top-level route begins: a session of its own, inside the one that is open.
     ///
-    /// `continuing` names the session that this one goes on with after a suspension. Gives the session's id, or
-    /// `none` when nobody is interested.
+    /// `continuing` names the session that this one goes on with after a suspension, on any process; with `isCause` the
+    /// one that made it necessary, as work of its own. Gives the session's id, or `none` when nobody is interested.
     @discardableResult
     @inlinable
-    public func startScript(_ site: Site, continuing link: SessionToken = .none) -> SessionToken {
-        active.load(ordering: .relaxed) & Interest.script.rawValue != 0 ? startScriptWanted(site, link) : .none
+    public func startScript(
+        _ site: Site, continuing link: SessionToken = .none, isCause: Bool = false
+    ) -> SessionToken {
+        active.load(ordering: .relaxed) & Interest.script.rawValue != 0
+            ? startScriptWanted(site, link, isCause) : .none
     }
 
     /// The run of the route started last ends.
@@ -199,9 +206,9 @@ public final class Probe: @unchecked Sendable {
 
     @usableFromInline
     @inline(never)
-    func startScriptWanted(_ site: Site, _ link: SessionToken) -> SessionToken {
+    func startScriptWanted(_ site: Site, _ link: SessionToken, _ isCause: Bool) -> SessionToken {
         if heldCount > 0 { release() }
-        if link != .none { write(RawRecord.link(link)) }
+        if link != .none { write(RawRecord.link(link, isCause: isCause)) }
         let position = ring.position
         if scriptsCount < Probe.scriptsMax { scripts[scriptsCount] = position }
         scriptsCount += 1
@@ -228,6 +235,15 @@ public final class Probe: @unchecked Sendable {
     @inlinable
     public func annotate(_ key: UInt16, _ bytes: UnsafeRawBufferPointer) {
         if active.load(ordering: .relaxed) & Interest.annotations.rawValue != 0 { annotateWanted(key, bytes) }
+    }
+
+    /// The same for bytes that must be put together first: `fill` gets room for `annotationBytesMax` bytes, the process's
+    /// own, and says how many it wrote. Not called, and nothing done, while nobody wants annotations.
+    @inlinable
+    public func annotate(_ key: UInt16, filling fill: (UnsafeMutableRawBufferPointer) -> Int) {
+        guard active.load(ordering: .relaxed) & Interest.annotations.rawValue != 0 else { return }
+        let count = min(max(fill(scratch), 0), Probe.annotationBytesMax)
+        annotateWanted(key, UnsafeRawBufferPointer(rebasing: scratch[..<count]))
     }
 
     @usableFromInline

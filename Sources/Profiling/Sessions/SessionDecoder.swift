@@ -21,7 +21,7 @@ struct SessionDecoder {
     }
 
     private var stack: [Open] = []
-    private var link: SessionToken?
+    private var link: (token: SessionToken, isCause: Bool)?
     private var lastTicks: UInt64 = 0
     private var sites: [SiteDescription] = []
     private let table: SiteTable
@@ -54,7 +54,7 @@ struct SessionDecoder {
         case .exit: job(raw, entering: false, into: &out)
         case .end: end(raw, .process, into: &out)
         case .scriptEnd: end(raw, .script, into: &out)
-        case .link: link = raw.token
+        case .link: link = (raw.token, raw.isCause)
         case .annotation: annotate(raw, bytes)
         case .cut: cut(into: &out)
         }
@@ -81,13 +81,14 @@ struct SessionDecoder {
         let open = Open(
             token: SessionToken(position: position, process: process), producer: producer, site: raw.site,
             type: producer == .process ? type : site.type, calibration: stack.last?.calibration ?? calibration,
-            generation: generation)
+            generation: stack.last?.generation ?? generation)
         var record = make(.start, open, name: site.name, ticks: raw.ticks)
         record.parent = stack.last?.token.rawValue
-        record.link = link?.rawValue
+        record.link = link?.token.rawValue
+        record.isLinkCause = link?.isCause ?? false
         link = nil
         stack.append(open)
-        out.append(Delivery(record: record, generation: generation))
+        out.append(Delivery(record: record, generation: open.generation))
     }
 
     private mutating func job(_ raw: RawRecord, entering: Bool, into out: inout [Delivery]) {
@@ -140,7 +141,9 @@ struct SessionDecoder {
     private mutating func annotate(_ raw: RawRecord, _ bytes: AnnotationRing) {
         guard let last = stack.indices.last else { return }
         guard let read = bytes.read(position: raw.annotationPosition, count: raw.annotationCount) else { return }
-        stack[last].annotations.append((stack[last].depth, Annotation(key: raw.annotationKey, bytes: read)))
+        let noted = stack[last].calibration.wallNanoseconds(at: raw.ticks)
+        stack[last].annotations.append(
+            (stack[last].depth, Annotation(key: raw.annotationKey, bytes: read, nanoseconds: noted)))
     }
 
     private mutating func takeAnnotations(_ index: Int, above depth: Int) -> [Annotation] {

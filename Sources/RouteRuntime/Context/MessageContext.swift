@@ -1,4 +1,5 @@
 package import Bytes
+package import Profiling
 package import Reactor
 package import SIPMessage
 
@@ -59,6 +60,9 @@ package final class MessageContext {
     // State that belongs to others.
     /// The transaction, as TM knows it.
     package var transaction: AnyObject?
+    /// The session of the run that handles the message, for what goes on with it later or elsewhere; `none` while nobody
+    /// listens.
+    package internal(set) var records = SessionLink.none
     /// Index of the branch that a branch or onreply route is about; 0 elsewhere (`$T_branch_idx`).
     package var branchIndex = 0
     /// In a failure route the winning reply, in an onreply route the reply itself: `$(<reply>…)`.
@@ -122,6 +126,7 @@ package final class MessageContext {
         copy.viaHandling = viaHandling
         copy.blacklists = blacklists
         copy.transaction = transaction
+        copy.records = records
         copy.branchIndex = index
         copy.moduleState = moduleState
         copy.ownedModuleState = []

@@ -1,4 +1,5 @@
 package import Bytes
+package import Reactor
 
 /// What a script sees of a listening socket. The transport floor is out of sight here; `id` is its handle.
 package struct ScriptSocket: Sendable, Hashable {
@@ -12,6 +13,8 @@ package struct ScriptSocket: Sendable, Hashable {
     package let advertisedPort: Int?
     package let tag: ByteString?
     package let isAnycast: Bool
+    /// Address and port as a socket has them; 0.0.0.0 when the address is none.
+    package let socketAddress: SocketAddress
     /// `udp:127.0.0.1:5060`
     package let description: ByteString
 
@@ -29,6 +32,10 @@ package struct ScriptSocket: Sendable, Hashable {
         self.advertisedPort = advertisedPort
         self.tag = tag
         self.isAnycast = isAnycast
+        let numeric = address.withBytes { bytes in
+            SocketAddress(host: Span(_unsafeBytes: bytes), port: UInt16(clamping: port))
+        }
+        socketAddress = numeric ?? SocketAddress(ipv4: 0, port: UInt16(clamping: port))
         var writer = ByteWriter()
         writer.append(transport)
         writer.append(UInt8(ascii: ":"))

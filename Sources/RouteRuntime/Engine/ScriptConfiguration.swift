@@ -27,6 +27,10 @@ package struct ScriptConfiguration: Sendable {
     /// When the server started, in seconds of the epoch: `$TS`.
     package var startSeconds = 0
 
+    /// Whether messages are noted whole for those who want annotations.
+    package var notesRawMessages = false
+    /// Whether `traceparent` headers are noted.
+    package var notesTraceParents = false
     /// `$var`s that every run begins with, instead of NULL (`varset` of cfgutils).
     package var presetVariables: [(name: ByteString, value: Value)] = []
 

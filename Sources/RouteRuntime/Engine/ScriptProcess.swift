@@ -1,3 +1,4 @@
+import Profiling
 package import Reactor
 import RouteLanguage
 
@@ -22,6 +23,8 @@ package final class ScriptProcess {
     /// Runs that `launch()` made and that can go on as soon as the present one lets go.
     var launched: [ScriptRun] = []
     private var pool: [ScriptRun] = []
+    /// Of the run that is being executed, while somebody listens: what it calls into existence belongs to the same work.
+    var records = SessionLink.none
 
     package init(engine: ScriptEngine, process: ReactorProcess) {
         self.engine = engine
@@ -46,7 +49,7 @@ package final class ScriptProcess {
     /// Runs a top route until it ends or waits.
     package func run(_ top: TopRoute) -> RunState {
         let run = take(top.context, kind: top.kind)
-        run.begin(top.route)
+        run.begin(top)
         let state = drive(run)
         if !launched.isEmpty { driveLaunched() }
         return state
@@ -70,7 +73,11 @@ package final class ScriptProcess {
     /// Goes on with a run, and with those that wait for it, until all ended or one waits for something outside.
     func drive(_ first: ScriptRun) -> RunState {
         var run = first
+        // While nobody listens all of them are `none`.
+        let outer = records
+        defer { records = outer }
         while true {
+            records = run.context.records
             switch run.execute() {
             case .nested(let child):
                 run = child

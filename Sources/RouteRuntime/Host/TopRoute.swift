@@ -1,3 +1,4 @@
+package import Profiling
 package import RouteLanguage
 
 /// A route of the program, by index. Looked up at start, or by `Call.route(_:)`.
@@ -14,8 +15,17 @@ package struct TopRoute {
     package let route: RouteHandle
     package let kind: RouteKind
     package let context: MessageContext
+    /// The session that this run goes on with; `none`: it begins something.
+    package let link: SessionLink
+    /// `link` is only what caused the run.
+    package let isLinkCause: Bool
 
-    package init(_ route: RouteHandle, as kind: RouteKind, on context: MessageContext) {
+    package init(
+        _ route: RouteHandle, as kind: RouteKind, on context: MessageContext, continuing link: SessionLink = .none,
+        isLinkCause: Bool = false
+    ) {
+        self.link = link
+        self.isLinkCause = isLinkCause
         self.route = route
         self.kind = kind
         self.context = context

@@ -36,7 +36,7 @@ extension ScriptRun {
         let child = process.take(context, kind: .error)
         child.parent = self
         child.parentContinuation = { _, _ in .exit }
-        child.begin(route)
+        child.begin(TopRoute(route, as: .error, on: context))
         return .nested(child)
     }
 
@@ -67,6 +67,7 @@ extension ScriptRun {
             message: context.message, number: context.number, source: context.source,
             sourceTransport: context.sourceTransport, socketIn: context.socketIn)
         let run = process.take(other, kind: kind)
+        (run.session, run.link) = (session, context.records)
         for argument in call.arguments { run.arguments.append(argument.value(in: self)) }
         run.launch(call, report: report, parameter: parameter)
         finishLaunch()

@@ -65,7 +65,7 @@ extension ScriptRun {
             let child = process.take(top.context, kind: top.kind)
             child.parent = self
             child.parentContinuation = then
-            child.begin(top.route)
+            child.begin(top)
             return .nested(child)
         case .suspended:
             if let early = pending {
@@ -143,8 +143,7 @@ extension ScriptRun {
     private func beginSession(_ route: Int, parameterCount: Int) {
         startSite = bound.routes[route].startSite(kind)
         topRoute = route
-        session = probe.startScript(startSite, continuing: session)
-        hasOpenRecords = true
+        continueSession()
         startedNanoseconds = configuration.execThresholdMicroseconds > 0 ? Self.now() : 0
         push(route: route, returnTo: -1, parameterCount: parameterCount, site: bound.routes[route].enterSite)
         result = 1
@@ -205,11 +204,17 @@ extension ScriptRun {
         for next in chain.reversed() { next.reopenRecords() }
     }
 
+    /// A session that goes on with the run's last one.
+    private func continueSession() {
+        session = probe.startScript(startSite, continuing: session)
+        if session != .none { noteSession() }
+        hasOpenRecords = true
+    }
+
     func reopenRecords() {
         if startedNanoseconds == 0, configuration.execThresholdMicroseconds > 0 { startedNanoseconds = Self.now() }
         guard !frames.isEmpty else { return }
-        session = probe.startScript(startSite, continuing: session)
-        hasOpenRecords = true
+        continueSession()
         for frame in frames { probe.enter(frame.site) }
         if let site = pendingCall?.site { probe.enter(site) }
     }

@@ -68,7 +68,11 @@ package final class ScriptRun {
     var parentContinuation: ((ScriptRun, ScriptResult) -> Outcome)?
 
     // Records and bookkeeping.
+    /// The session that is open, or was last.
     var session = SessionToken.none
+    /// What the run goes on with, or what caused it.
+    var link = SessionLink.none
+    var isLinkCause = false
     var startSite = Site.silent
     /// Index of the top route.
     var topRoute = 0
@@ -121,11 +125,14 @@ package final class ScriptRun {
     }
 
     /// Starts at the first statement of a route.
-    func begin(_ route: RouteHandle) {
+    func begin(_ top: TopRoute) {
+        let route = top.route
         let bound = bound.routes[route.index]
         startSite = bound.startSite(kind)
         topRoute = route.index
-        session = probe.startScript(startSite)
+        (link, isLinkCause) = (top.link, top.isLinkCause)
+        session = probe.startScript(startSite, continuing: link.session, isCause: isLinkCause)
+        if session != .none { noteSession() }
         hasOpenRecords = true
         startedNanoseconds = configuration.execThresholdMicroseconds > 0 ? Self.now() : 0
         push(route: route.index, returnTo: -1, parameterCount: 0, site: bound.enterSite)
@@ -169,6 +176,8 @@ package final class ScriptRun {
         parent = nil
         parentContinuation = nil
         session = .none
+        link = .none
+        isLinkCause = false
         hasOpenRecords = false
         slowest.reset()
         startedNanoseconds = 0

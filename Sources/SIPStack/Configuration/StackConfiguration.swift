@@ -26,6 +26,9 @@ package struct StackConfiguration: Sendable {
     /// Value of the `User-Agent` header of requests built here; nil for none (`user_agent_header`).
     package var userAgent: ByteString? = "SIPRay"
 
+    /// Whether notes about replies tell the `traceparent` of their request.
+    package var notesTraceParents = false
+
     package init() {}
 
     /// The tm module's documented defaults.

@@ -79,6 +79,7 @@ extension StackWorker {
         }
         probe.enter(StackSites.replyReceived)
         count(counters.tmReplies)
+        if probe.wantsAnnotations { note(reply, from: source, on: socket, continuing: transaction) }
         receive(
             InboundReply(
                 message: reply, source: source, socket: socket, transaction: transaction, branch: Int(id.index)),

@@ -1,4 +1,5 @@
 package import Bytes
+package import Profiling
 import Reactor
 import SIPMessage
 import SIPTransaction
@@ -23,6 +24,8 @@ package struct LocalRequest {
     package var cseq: UInt32 = 10
     /// What the transaction user keeps with the transaction.
     package var user: AnyObject?
+    /// The session that asks for the request.
+    package var records = SessionLink.none
 
     package init(method: ByteString, requestURI: ByteString, from: ByteString, to: ByteString) {
         self.method = method
@@ -58,6 +61,7 @@ extension StackWorker {
             isReliable: first.transport.isReliable, configuration: configuration)
         transaction.onLocalFinal = completion
         transaction.userState = local.user
+        transaction.records = local.records
         guard stack.table.insertLocal(transaction) else {
             completion?(nil, 503, self)
             return

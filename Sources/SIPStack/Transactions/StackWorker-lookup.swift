@@ -1,4 +1,5 @@
 package import Bytes
+package import Profiling
 import Reactor
 import SIPMessage
 package import SIPTransaction
@@ -52,8 +53,10 @@ extension StackWorker {
     /// - Parameters:
     ///   - forcesRport: replies go to the address and port that the request came from, asked for or not.
     ///   - saysTrying: false suppresses the automatic 100.
+    ///   - records: the session that handles the request.
     package func makeTransaction(
-        for request: InboundRequest, forcesRport: Bool = false, saysTrying: Bool = true, user: AnyObject? = nil
+        for request: InboundRequest, forcesRport: Bool = false, saysTrying: Bool = true, user: AnyObject? = nil,
+        records: SessionLink = .none
     ) -> TransactionCreation {
         guard let key = MatchKey(request.message), let via = request.message.topVia else { return .unusable }
         let transaction = Transaction(
@@ -62,6 +65,7 @@ extension StackWorker {
             isReliable: request.socket.transport.isReliable, localTagNumber: makeUnique(), configuration: configuration)
         transaction.forcesRport = forcesRport
         transaction.userState = user
+        transaction.records = records
         transaction.orphanDeadline = now + Int(transaction.settings.finalInviteResponse)
         switch stack.table.insert(transaction, matching: configuration.matching) {
         case .full:

@@ -1,4 +1,5 @@
 package import Bytes
+package import Profiling
 package import Reactor
 package import SIPMessage
 import SIPTransaction
@@ -38,6 +39,9 @@ package final class Transaction: @unchecked Sendable {
         return writer.finishText()
     }
     private let localTagNumber: UInt64
+    /// The session that handled the request, for those that go on with it: its replies, its failure. `none` while nobody
+    /// listens. Set before the transaction is shared, or before its first request leaves.
+    package var records = SessionLink.none
 
     // Guarded by `lock`.
     let lock = StackLock()

@@ -1,0 +1,69 @@
+import Bytes
+import Profiling
+import Reactor
+import RouteLanguage
+import SIPMessage
+
+/// What a run tells of itself when its session begins. Only while somebody listens; copies ranges, allocates nothing.
+extension ScriptRun {
+    /// The context learns which session handles it; who wants annotations learns what the message is.
+    @inline(never)
+    func noteSession() {
+        let origin = isLinkCause || link.origin == .none ? process.records.origin : link.origin
+        context.records = SessionLink(session: session, origin: origin == .none ? session : origin)
+        // Sessions of the same run share its origin.
+        link = SessionLink(session: link.session, origin: context.records.origin)
+        isLinkCause = false
+        if probe.wantsAnnotations { noteMessage() }
+    }
+
+    private func noteMessage() {
+        let hasMessage = kind.isAboutMessage
+        probe.annotate(MessageNote.key) { memory in
+            var fields = FieldWriter(memory)
+            fields.put(MessageNote.Field.origin.rawValue, value: context.records.origin.rawValue)
+            guard hasMessage else { return fields.count }
+            fields.put(MessageNote.Field.peer.rawValue, value: context.source)
+            if let socket = context.socketIn {
+                fields.put(MessageNote.Field.local.rawValue, value: socket.socketAddress)
+                MessageNote.text(.transport, socket.transport, &fields)
+            }
+            if configuration.notesTraceParents, let request = tracedRequest,
+                let header = request.first(named: ScriptRun.traceParent)
+            {
+                MessageNote.text(.traceParent, request.text(header.value), &fields)
+            }
+            MessageNote.put(context.message, uri: context.requestURI, into: &fields)
+            return fields.count
+        }
+        if hasMessage, configuration.notesRawMessages { noteRawMessage() }
+    }
+
+    /// The request that the work is about: of a reply the one that it answers.
+    private var tracedRequest: Message? {
+        context.message.isRequest ? context.message : context.request?.message
+    }
+
+    private func noteRawMessage() {
+        context.message.wholeText.withBytes { bytes in
+            var rest = bytes[...]
+            while !rest.isEmpty {
+                let piece = rest.prefix(Probe.annotationBytesMax)
+                probe.annotate(MessageNote.rawKey, UnsafeRawBufferPointer(rebasing: piece))
+                rest = rest.dropFirst(piece.count)
+            }
+        }
+    }
+
+    private static let traceParent: ByteString = "traceparent"
+}
+
+extension RouteKind {
+    /// Whether a run of the kind handles a SIP message.
+    fileprivate var isAboutMessage: Bool {
+        switch self {
+        case .request, .failure, .onreply, .branch, .error, .local: true
+        case .startup, .timer, .event: false
+        }
+    }
+}

@@ -1,0 +1,34 @@
+import Bytes
+import Profiling
+import Reactor
+import SIPMessage
+import SIPTransport
+
+extension StackWorker {
+    /// Notes what a reply is and which session it goes on with, inside the job that is open: for replies that no route sees.
+    /// Only while somebody wants to know; copies ranges, allocates nothing.
+    @inline(never)
+    func note(
+        _ reply: Message, from source: SocketAddress, on socket: ListenSocket, continuing transaction: Transaction
+    ) {
+        guard probe.wants(StackSites.replyReceived) else { return }
+        let records = transaction.records
+        let request = configuration.notesTraceParents ? transaction.originalRequest : nil
+        let parent = request?.first(named: Self.traceParent).flatMap { request?.value(of: $0) }
+        probe.annotate(MessageNote.key) { memory in
+            var fields = FieldWriter(memory)
+            if records.session != .none {
+                fields.put(MessageNote.Field.link.rawValue, value: records.session.rawValue)
+                fields.put(MessageNote.Field.origin.rawValue, value: records.origin.rawValue)
+            }
+            fields.put(MessageNote.Field.peer.rawValue, value: source)
+            fields.put(MessageNote.Field.local.rawValue, value: socket.address)
+            fields.put(MessageNote.Field.transport.rawValue, socket.transport.viaName)
+            if let parent { MessageNote.text(.traceParent, parent, &fields) }
+            MessageNote.put(reply, into: &fields)
+            return fields.count
+        }
+    }
+
+    private static let traceParent: ByteString = "traceparent"
+}

@@ -1,0 +1,84 @@
+import Testing
+
+@testable import Profiling
+
+/// How sessions name those before them, and what happens to sessions when a consumer changes what it wants.
+@Suite struct LinkTests {
+    @Test func aSessionSaysWhetherItGoesOnOrWasCaused() {
+        let bench = Bench()
+        bench.probe.begin(bench.process)
+        let first = bench.probe.startScript(bench.route)
+        bench.probe.endScript(bench.route)
+        bench.probe.startScript(bench.route, continuing: first)
+        bench.probe.endScript(bench.route)
+        bench.probe.startScript(bench.route, continuing: first, isCause: true)
+        bench.probe.endScript(bench.route)
+        bench.probe.end()
+        let starts = bench.records().filter { $0.verb == .start && $0.producer == .script }
+        #expect(starts.map(\.link) == [nil, first.rawValue, first.rawValue])
+        #expect(starts.map(\.isLinkCause) == [false, false, true])
+    }
+
+    @Test func theLargestTokenFitsALink() {
+        let token = SessionToken(rawValue: 1 << 53 - 1)
+        for isCause in [false, true] {
+            let raw = RawRecord(ticks: 0, word: RawRecord.link(token, isCause: isCause))
+            #expect(raw.kind == .link && raw.token == token && raw.isCause == isCause)
+        }
+    }
+
+    @Test func anAnnotationThatIsFilledInPlaceComesWithItsTime() throws {
+        let bench = Bench(wants: [.script, .annotations])
+        bench.probe.begin(bench.process)
+        bench.probe.startScript(bench.route)
+        bench.tick(5)
+        bench.probe.annotate(7) { room in
+            room[0] = 1
+            room[1] = 2
+            return 2
+        }
+        bench.tick(5)
+        bench.probe.endScript(bench.route)
+        bench.probe.end()
+        let records = bench.records()
+        let end = try #require(records.last)
+        #expect(end.annotations.map(\.bytes) == [[1, 2]])
+        #expect(end.annotations.first.map { $0.nanoseconds - records[0].nanoseconds } == 5000)
+    }
+
+    @Test func nobodyFillsWhatNobodyWants() {
+        let bench = Bench(wants: .script)
+        var calls = 0
+        bench.probe.begin(bench.process)
+        bench.probe.startScript(bench.route)
+        bench.probe.annotate(7) { _ in
+            calls += 1
+            return 0
+        }
+        bench.probe.endScript(bench.route)
+        bench.probe.end()
+        #expect(calls == 0)
+    }
+
+    @Test func whoWantsNothingAnyMoreSeesOpenSessionsEnd() {
+        let bench = Bench(wants: [.process, .script])
+        bench.probe.begin(bench.process)
+        bench.probe.enter(bench.job)
+        bench.profiler.collect()
+        bench.profiler.attach(bench.consumer, wants: [])
+        // Inside the session that is open, also what begins now.
+        bench.probe.startScript(bench.route)
+        bench.probe.endScript(bench.route)
+        bench.probe.exit(bench.job)
+        bench.probe.end()
+        bench.pass()
+        #expect(
+            bench.lines() == [
+                "start worker 1", "enter job 2", "start relay 1", "end relay 1", "exit job 1", "end worker 1",
+            ])
+        bench.profiler.attach(bench.consumer, wants: .process)
+        bench.pass()
+        #expect(bench.lines().count == 4)
+        #expect(bench.consumer.losses.total == 0)
+    }
+}
