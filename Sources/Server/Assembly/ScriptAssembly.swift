@@ -5,6 +5,7 @@ import JSONRPC
 import Logging
 import Management
 import Modules
+import OpenTelemetry
 import Reactor
 import RouteLanguage
 import RouteRuntime
@@ -23,7 +24,7 @@ enum ScriptAssembly {
     static func make(
         script: Script, settings: GlobalSettings, options: StartOptions, plan: ListenerPlan, host: ScriptHost,
         environment: ModuleEnvironment, events: EventInterface, logger: Logger, statistics: Statistics,
-        levels: LogLevels, logHandler: ServerLogHandler
+        levels: LogLevels, logHandler: ServerLogHandler, tracing: TracingSettings?
     ) throws(ConfigurationError) -> Parts {
         let catalogue = ModuleLibrary.catalogue
         let names = script.modules.map(\.name)
@@ -40,16 +41,21 @@ enum ScriptAssembly {
                 flags: environment.flags))
         let engine: ScriptEngine
         do throws(ScriptBindingError) {
+            var configuration = Self.configuration(
+                script, settings, options, events, logger, levels, statistics, logHandler)
+            configuration.notesRawMessages = tracing?.notesRawMessages ?? false
+            configuration.notesTraceParents = tracing?.propagates ?? false
             engine = try ScriptEngine(
                 script: script, catalogue: catalogue, bindings: bindings, flags: environment.flags,
-                configuration: configuration(
-                    script, settings, options, events, logger, levels, statistics, logHandler))
+                configuration: configuration)
         } catch {
             throw ConfigurationError(error.description)
         }
         host.prepare(engine)
+        var stackConfiguration = Self.stackConfiguration(script, environment.parameters)
+        stackConfiguration.notesTraceParents = tracing?.propagates ?? false
         let stack = Stack(
-            configuration: stackConfiguration(script, environment.parameters),
+            configuration: stackConfiguration,
             hooks: host.makeHooks(
                 hasReplyRoute: engine.route(.onreply) != nil, hasLocalRoute: engine.route(.local) != nil),
             statistics: statistics)

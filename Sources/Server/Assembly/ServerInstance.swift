@@ -5,6 +5,7 @@ import Location
 package import Logging
 import Management
 import Modules
+import OpenTelemetry
 package import Profiling
 package import Reactor
 package import RouteLanguage
@@ -40,6 +41,8 @@ package final class ServerInstance {
     let resolver: Resolver
     let environment: ModuleEnvironment
     let parameters: ModuleParameters
+    /// nil: the script does not load `opentelemetry`.
+    let openTelemetry: OpenTelemetryParts?
     private(set) var listeners: [UDPListener] = []
     private var sipProcesses: [SIPProcess] = []
     private(set) var management: ManagementServers?
@@ -87,10 +90,14 @@ package final class ServerInstance {
             location: location, statistics: statistics, events: outlet, now: { time(nil) },
             log: { [logger] level, text in logger.log(level: level.loggerLevel, "\(text)") },
             print: { logHandler.printIfWanted($0, $1) })
+        openTelemetry = try OpenTelemetryPlan(script, parameters).map { [profiler, processes, logger] plan in
+            OpenTelemetryParts(plan, script: script, profiler: profiler, processes: processes, logger: logger)
+        }
+        host.propagation = openTelemetry?.propagation
         let parts = try ScriptAssembly.make(
             script: script, settings: settings, options: options, plan: plan, host: host, environment: environment,
             events: events, logger: logger, statistics: statistics, levels: levels,
-            logHandler: logHandler)
+            logHandler: logHandler, tracing: openTelemetry?.tracing.settings)
         engine = parts.engine
         stack = parts.stack
         resolver = parts.resolver
@@ -130,6 +137,7 @@ package final class ServerInstance {
             sampleLoad(on: timers[0])
             profiler.start()
             events.start()
+            openTelemetry?.start(on: self)
             try runStartupRoute()
             try ready()
             try spawnAll(timers)
@@ -145,6 +153,7 @@ package final class ServerInstance {
         for process in processes.all where process !== attendant { process.stop() }
         for process in processes.all where process !== attendant { process.join() }
         events.stop()
+        openTelemetry?.stop()
         profiler.stop()
         sipProcesses = []
         management = nil
@@ -242,7 +251,7 @@ package final class ServerInstance {
     }
 
     /// What `top -H` shows of a process: 15 bytes.
-    private static func threadName(_ process: ReactorProcess) -> String {
+    static func threadName(_ process: ReactorProcess) -> String {
         switch process.kind {
         case .udp: "sip-\(process.id)"
         case .tcp: "tcp-\(process.id)"

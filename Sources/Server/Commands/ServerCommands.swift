@@ -32,6 +32,7 @@ enum ServerCommands {
                 in: &registry, module, hashedFile: server.parameters.text("cfgutils", "hash_file")?.string,
                 logger: server.logger)
         }
+        if let parts = server.openTelemetry { OpenTelemetryCommands.register(in: &registry, parts) }
         return registry
     }
 

@@ -21,6 +21,9 @@ package enum StartCheck {
         checkListeners(script, settings, options, looksUpNames, &problems)
         let parameters = ModuleParameters(script.moduleParameters)
         collect(&problems) { () throws(ConfigurationError) in _ = try ManagementPlan(script, parameters) }
+        collect(&problems) { () throws(ConfigurationError) in
+            _ = try OpenTelemetryPlan(script, parameters, environment: [:])
+        }
         checkModules(script, parameters, &problems)
         return problems
     }

@@ -33,6 +33,8 @@ package final class LogSettings: Sendable {
 
     package let fixed: Fixed
     package let levels: LogLevels
+    /// Lines as events of spans.
+    package let spans = SpanLog()
     private let outputs: Mutex<[Output: OutputState]>
 
     package init(

@@ -78,6 +78,7 @@ package struct ServerLogHandler: LogHandler {
     private func write(_ level: ScriptLogLevel, _ pid: Int, _ text: String, isBare: Bool = false) {
         if settings.isWanted(level, .stderror) { writeError(level, pid, text, isBare) }
         if settings.isWanted(level, .syslog) { writeSyslog(level, pid, text, isBare) }
+        settings.spans.note(level, pid, text)
         if let raise, settings.isWanted(level, .event) { raise(level, pid, text) }
     }
 

@@ -1,0 +1,138 @@
+import CPlatform
+import Glibc
+package import Profiling
+import Synchronization
+
+/// Tracing of a server: a consumer of the profiler's records, the thread that makes spans of them, and the switch.
+///
+/// Off it has no interest, so that no process writes anything for it. Switching, on any thread and at any time, breaks no
+/// session: those that are open when it is switched off are still seen to their end, and sent.
+package final class Tracing: Sendable {
+    package let settings: TracingSettings
+    package let description: TraceDescription
+    private let profiler: Profiler
+    private let consumer = Consumer(name: "opentelemetry", queueRecordsMax: Tracing.queueRecordsMax)
+    private let exporter: any SpanExporter
+    private let state = Mutex(State())
+    /// Log lines up to this level are noted.
+    private let noted = Atomic<Int>(Int.min)
+
+    private struct State {
+        var isEnabled = false
+        var figures = TracingFigures()
+        var thread: pthread_t?
+        /// Processes whose level was raised from off.
+        var raised: Set<Int> = []
+    }
+
+    /// Records that wait for the thread at most.
+    package static let queueRecordsMax = 65_536
+
+    package init(
+        settings: TracingSettings, description: TraceDescription, profiler: Profiler, exporter: any SpanExporter
+    ) {
+        self.settings = settings
+        self.description = description
+        self.profiler = profiler
+        self.exporter = exporter
+    }
+
+    /// Log lines up to this level are to be noted in the session that writes them; `Int.min`: none. One relaxed load.
+    package var logLevel: Int { noted.load(ordering: .relaxed) }
+
+    package var isEnabled: Bool { state.withLock { $0.isEnabled } }
+
+    package var figures: TracingFigures {
+        var figures = state.withLock { $0.figures }
+        figures.recordsLost = consumer.losses.total
+        return figures
+    }
+
+    /// Starts the thread, and tracing itself if `enable` says so. Once.
+    package func start() {
+        let argument = Unmanaged.passRetained(self)
+        var thread = pthread_t()
+        let code = pthread_create(
+            &thread, nil,
+            { argument in
+                // The pointer is the object that `start` retained for this thread.
+                let tracing = Unmanaged<Tracing>.fromOpaque(argument!).takeRetainedValue()
+                _ = cplatform_thread_introduce("opentelemetry")
+                tracing.run()
+                return nil
+            }, argument.toOpaque())
+        precondition(code == 0, "Tracing: can't start a thread: error \(code)")
+        state.withLock { $0.thread = thread }
+        if settings.isEnabled { setEnabled(true) }
+    }
+
+    /// Ends the thread once it has made spans of what is there. After the processes have ended; `Profiler.stop` may have
+    /// been called before.
+    package func stop() {
+        let thread = state.withLock { state in
+            defer { state.thread = nil }
+            return state.thread
+        }
+        guard let thread else { return }
+        profiler.collect()
+        profiler.detach(consumer)
+        pthread_join(thread, nil)
+    }
+
+    /// Switches tracing. Says whether it is on now: never with `OTEL_SDK_DISABLED`.
+    @discardableResult
+    package func setEnabled(_ isEnabled: Bool) -> Bool {
+        state.withLock { state in
+            let isEnabled = isEnabled && !settings.isDisabled
+            guard isEnabled != state.isEnabled else { return isEnabled }
+            state.isEnabled = isEnabled
+            if isEnabled { raiseLevels(&state) } else { lowerLevels(&state) }
+            var wants: Interest = [.script, .annotations]
+            if settings.profilesProcesses { wants.formUnion(.process) }
+            profiler.attach(consumer, wants: isEnabled ? wants : [])
+            noted.store(isEnabled ? settings.logLevel ?? Int.min : Int.min, ordering: .relaxed)
+            return isEnabled
+        }
+    }
+
+    /// `proc_profiling` asks for processes to be seen: those that say nothing say level 1.
+    private func raiseLevels(_ state: inout State) {
+        guard settings.profilesProcesses else { return }
+        for process in profiler.processes where process.level == .off {
+            profiler.setLevel(.stack, process: process.id)
+            state.raised.insert(process.id)
+        }
+    }
+
+    /// Those that are as they were left say nothing again.
+    private func lowerLevels(_ state: inout State) {
+        for process in profiler.processes where state.raised.contains(process.id) && process.level == .stack {
+            profiler.setLevel(.off, process: process.id)
+        }
+        state.raised = []
+    }
+
+    private func run() {
+        var assembler = SpanAssembler(description)
+        while let records = consumer.next() {
+            let spans = assembler.take(records)
+            if !spans.isEmpty { exporter.submit(spans) }
+            let figures = assembler.figures
+            state.withLock { $0.figures = figures }
+        }
+    }
+
+    // MARK: Propagation
+
+    /// The `traceparent` of a request that leaves on behalf of a session; `incoming` is the one that the request came with.
+    package func traceParent(_ records: SessionLink, incoming: TraceParent?, callID: some Sequence<UInt8>)
+        -> TraceParent
+    {
+        let identity = description.identity
+        let own = incoming?.traceID ?? identity.traceID(origin: records.origin.rawValue)
+        let trace = description.tracesCalls ? TraceIdentity.traceID(callID: callID) : own
+        return TraceParent(
+            traceID: trace, spanID: identity.spanID(session: records.session.rawValue),
+            isSampled: description.sampler.keeps(trace, isParentSampled: incoming?.isSampled))
+    }
+}

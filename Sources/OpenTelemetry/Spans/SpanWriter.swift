@@ -1,0 +1,278 @@
+import Bytes
+import Profiling
+
+/// Makes spans of a session tree that is over: decides on its trace, whether it is sent, and what each span says.
+struct SpanWriter {
+    let description: TraceDescription
+    var figures = TracingFigures()
+    private var tail: TailSampler
+    /// Traces of script sessions seen lately, for links to them.
+    private var traces = RecentTraces()
+    private var processes: [Int: TracedProcess] = [:]
+
+    init(_ description: TraceDescription) {
+        self.description = description
+        tail = TailSampler(description.tail)
+    }
+
+    private var identity: TraceIdentity { description.identity }
+
+    /// Appends the tree's spans, or counts why there are none.
+    mutating func write(_ tree: SessionTree, into spans: inout [Span]) {
+        figures.stepsDropped += UInt64(tree.stepsDropped)
+        let claims = tree.sessions.indices.map { claim(of: $0, in: tree) }
+        let root =
+            claims.lazy.compactMap(\.self).first ?? TraceClaim(trace: identity.traceID(origin: tree.sessions[0].id))
+        guard description.sampler.keeps(root.trace, isParentSampled: root.isParentSampled) else {
+            figures.treesNotSampled += 1
+            return
+        }
+        guard tail.keeps(root.trace, facts(of: tree)) else {
+            figures.treesNotKept += 1
+            return
+        }
+        figures.treesKept += 1
+        if tree.sessions.contains(where: \.isTruncated) || tree.stepsDropped > 0 { figures.treesTruncated += 1 }
+        let count = spans.count
+        var placed: [TraceID] = []
+        placed.reserveCapacity(tree.sessions.count)
+        for index in tree.sessions.indices {
+            placed.append(write(index, of: tree, claims[index], root, placed, into: &spans))
+        }
+        figures.spansMade += UInt64(spans.count - count)
+    }
+
+    /// Writes a session and its jobs; gives the trace they are in.
+    private mutating func write(
+        _ index: Int, of tree: SessionTree, _ claim: TraceClaim?, _ root: TraceClaim, _ placed: [TraceID],
+        into spans: inout [Span]
+    ) -> TraceID {
+        let session = tree.sessions[index]
+        let outer = index == 0 ? root.trace : placed[session.parent]
+        // Work of another transaction has a trace of its own, and says where it ran.
+        let own = claim.flatMap { $0.trace == outer ? nil : $0 }
+        let trace = own?.trace ?? outer
+        let around =
+            session.parent < 0
+            ? nil
+            : SpanLink(
+                traceID: outer,
+                spanID: identity.spanID(session: tree.sessions[session.parent].id, job: session.parentJob + 1))
+        var span = Span(
+            traceID: trace, spanID: identity.spanID(session: session.id), name: session.name,
+            startNanoseconds: UInt64(clamping: session.start), endNanoseconds: UInt64(clamping: session.end))
+        if index == 0 || own != nil {
+            let entry = own ?? root
+            span.parentSpanID = entry.parent
+            if entry.isParentRemote { span.flags = [.hasIsRemote, .isRemote] }
+            span.links = entry.links
+            if own != nil, let around { span.links.append(around) }
+        } else if let around {
+            span.parentSpanID = around.spanID
+            span.links = claim?.links ?? []
+        }
+        span.flags.insert(.sampled)
+        if session.producer == .script { traces.note(session.id, trace) }
+        describe(session, tree, &span)
+        spans.append(span)
+        for (number, job) in session.jobs.enumerated() {
+            spans.append(self.span(job, number, session, trace))
+        }
+        return trace
+    }
+
+    private func span(_ job: TracedJob, _ number: Int, _ session: TracedSession, _ trace: TraceID) -> Span {
+        var span = Span(
+            traceID: trace, spanID: identity.spanID(session: session.id, job: number + 1), name: job.name,
+            startNanoseconds: UInt64(clamping: job.start), endNanoseconds: UInt64(clamping: max(job.end, job.start)))
+        span.parentSpanID = identity.spanID(session: session.id, job: job.parent + 1)
+        span.flags.insert(.sampled)
+        if session.producer == .script {
+            describe(scriptJob: job, session, &span)
+        } else {
+            if let file = job.file { span.attributes.append(Attribute("code.function.name", .string(file))) }
+        }
+        if let line = job.line, line > 0 { span.attributes.append(Attribute("code.line.number", .int(Int64(line)))) }
+        if let status = job.status { span.attributes.append(Attribute("sipray.status", .int(Int64(status)))) }
+        describe(job.noted, uri: true, &span)
+        return span
+    }
+
+    /// A route, or a function that it called.
+    private func describe(scriptJob job: TracedJob, _ session: TracedSession, _ span: inout Span) {
+        let isRoute = !description.functions.contains(job.name)
+        if isRoute {
+            span.attributes.append(Attribute("opensips.route.type", .string(RouteTypes.name(session.type))))
+            if job.name != SpanWriter.unnamedRoute {
+                span.attributes.append(Attribute("opensips.route.name", .string(job.name)))
+            }
+            span.attributes.append(Attribute("opensips.route.is_root", 0))
+            if let status = job.status, status < 0 {
+                span.status = .error("route \(job.name) returned \(status)")
+                span.attributes.append(Attribute("error.type", .string(String(status))))
+            }
+        }
+        span.attributes.append(Attribute("code.function.name", .string(job.name)))
+        if let file = job.file { span.attributes.append(Attribute("code.file.path", .string(file))) }
+    }
+
+    static let unnamedRoute = "<root>"
+
+    private mutating func describe(_ session: TracedSession, _ tree: SessionTree, _ span: inout Span) {
+        if session.producer == .script {
+            let type = RouteTypes.name(session.type)
+            span.name = (session.noted.message?.method ?? "SIP") + " " + type
+            span.kind = session.type == RouteTypes.local ? .client : .server
+            span.attributes.append(Attribute("opensips.route.type", .string(type)))
+            if session.name != SpanWriter.unnamedRoute {
+                span.attributes.append(Attribute("opensips.route.name", .string(session.name)))
+            }
+            span.attributes.append(Attribute("opensips.route.is_root", 1))
+        }
+        describe(session.noted, uri: true, &span)
+        span.attributes.append(Attribute("sipray.session.id", .int(Int64(session.id))))
+        if let status = session.status { span.attributes.append(Attribute("sipray.status", .int(Int64(status)))) }
+        if session.isTruncated { span.attributes.append(Attribute("sipray.session.truncated", true)) }
+        if tree.sessions[0].id == session.id, tree.stepsDropped > 0 {
+            span.attributes.append(Attribute("sipray.spans.dropped", .int(Int64(tree.stepsDropped))))
+        }
+        if let process = process(session.process) {
+            span.attributes.append(Attribute("thread.id", .int(Int64(process.pid))))
+            span.attributes.append(Attribute("thread.name", .string(process.threadName)))
+            span.attributes.append(Attribute("sipray.process.id", .int(Int64(process.id))))
+            span.attributes.append(Attribute("sipray.process.description", .string(process.description)))
+        }
+    }
+
+    private func describe(_ noted: Noted, uri: Bool, _ span: inout Span) {
+        if let message = noted.message, message.isMessage {
+            span.attributes += MessageAttributes.make(message, description.redaction)
+        }
+        if !noted.raw.isEmpty {
+            let text = description.redaction.apply(to: String(decoding: noted.raw, as: UTF8.self))
+            span.attributes.append(Attribute("sip.raw", .string(text)))
+        }
+        for line in noted.lines {
+            span.events.append(
+                SpanEvent(
+                    name: "log", nanoseconds: UInt64(clamping: line.nanoseconds),
+                    attributes: [
+                        Attribute("log.severity", .string(LogSeverity.name(line.level))),
+                        Attribute("log.message", .string(description.redaction.apply(to: line.text))),
+                    ]))
+        }
+        span.dropped.events = noted.linesDropped
+    }
+
+    private mutating func process(_ id: Int) -> TracedProcess? {
+        if let known = processes[id] { return known }
+        let found = description.process(id)
+        if let found, found.pid != 0 { processes[id] = found }
+        return found
+    }
+
+    // MARK: Traces
+
+    /// To which trace a session's work belongs; nil where it only belongs to what is around it.
+    private func claim(of index: Int, in tree: SessionTree) -> TraceClaim? {
+        let session = tree.sessions[index]
+        if session.producer == .script {
+            // What a script runs within itself, such as a branch route, is its own.
+            if session.parent >= 0, tree.sessions[session.parent].producer == .script { return nil }
+            return claim(
+                session.noted.message, own: session.id, link: session.link, isCause: session.isLinkCause)
+        }
+        // A reply that no route sees goes on with its request's session.
+        for job in session.jobs {
+            guard let message = job.noted.message else { continue }
+            return claim(message, own: session.id, link: message.link, isCause: false)
+        }
+        return nil
+    }
+
+    private func claim(_ message: NotedMessage?, own: UInt64, link: UInt64?, isCause: Bool) -> TraceClaim {
+        let continued = isCause ? nil : link
+        let parent = description.propagates ? message?.traceParent : nil
+        var claim = TraceClaim(
+            trace: parent?.traceID ?? identity.traceID(origin: message?.origin ?? continued ?? own))
+        claim.isParentSampled = parent?.isSampled
+        if description.tracesCalls, let callID = message?.callID, !callID.isEmpty {
+            claim.trace = TraceIdentity.traceID(callID: callID)
+        }
+        if let continued {
+            claim.parent = identity.spanID(session: continued)
+        } else if let parent {
+            if parent.traceID == claim.trace {
+                claim.parent = parent.spanID
+                claim.isParentRemote = true
+            } else {
+                claim.links.append(SpanLink(remote: parent))
+            }
+        }
+        if isCause, let link {
+            let trace = traces[link] ?? identity.traceID(origin: link)
+            claim.links.append(SpanLink(traceID: trace, spanID: identity.spanID(session: link)))
+        }
+        return claim
+    }
+
+    private func facts(of tree: SessionTree) -> TreeFacts {
+        var facts = TreeFacts()
+        guard !description.tail.isOff else { return facts }
+        facts.nanoseconds = tree.sessions[0].end - tree.sessions[0].start
+        for session in tree.sessions {
+            note(session.noted.message, &facts)
+            for job in session.jobs {
+                note(job.noted.message, &facts)
+                if session.producer == .script, let status = job.status, status < 0,
+                    !description.functions.contains(job.name)
+                {
+                    facts.hasFailed = true
+                }
+            }
+        }
+        return facts
+    }
+
+    private func note(_ message: NotedMessage?, _ facts: inout TreeFacts) {
+        guard let message else { return }
+        if let method = message.method { facts.methods.append(method) }
+        if let status = message.status, status >= 400, status != 401, status != 407 { facts.hasFailed = true }
+    }
+}
+
+/// The trace that a session's work belongs to, and how it hangs on what was before.
+struct TraceClaim {
+    var trace: TraceID
+    var parent = SpanID.none
+    var isParentRemote = false
+    var isParentSampled: Bool?
+    var links: [SpanLink] = []
+}
+
+/// In which trace the last script sessions were: bounded, forgets the oldest.
+struct RecentTraces {
+    private var recent: [UInt64: TraceID] = [:]
+    private var older: [UInt64: TraceID] = [:]
+
+    /// Sessions remembered, twice this many at most.
+    static let remembered = 8192
+
+    subscript(session: UInt64) -> TraceID? { recent[session] ?? older[session] }
+
+    mutating func note(_ session: UInt64, _ trace: TraceID) {
+        if recent.count >= RecentTraces.remembered {
+            older = recent
+            recent.removeAll(keepingCapacity: true)
+        }
+        recent[session] = trace
+    }
+}
+
+extension SpanLink {
+    fileprivate init(remote parent: TraceParent) {
+        self.init(traceID: parent.traceID, spanID: parent.spanID)
+        flags = [.hasIsRemote, .isRemote]
+        if parent.isSampled { flags.insert(.sampled) }
+    }
+}

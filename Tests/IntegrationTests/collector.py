@@ -1,0 +1,88 @@
+"""A collector for tests: takes OTLP over HTTP and keeps the spans, decoded with opentelemetry-proto."""
+import gzip
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest, ExportTraceServiceResponse)
+
+KINDS = {1: "internal", 2: "server", 3: "client"}
+
+
+def plain(value):
+    """An AnyValue as a Python value."""
+    kind = value.WhichOneof("value")
+    if kind == "array_value":
+        return [plain(v) for v in value.array_value.values]
+    return getattr(value, kind) if kind else None
+
+
+def attributes(pairs):
+    out = {}
+    for pair in pairs:
+        assert pair.key not in out, "an attribute twice: %s" % pair.key
+        out[pair.key] = plain(pair.value)
+    return out
+
+
+class Span:
+    def __init__(self, message, resource, scope):
+        self.trace, self.id, self.parent = message.trace_id.hex(), message.span_id.hex(), message.parent_span_id.hex()
+        assert len(message.trace_id) == 16 and len(message.span_id) == 8 and len(message.parent_span_id) in (0, 8)
+        self.name, self.kind, self.flags = message.name, KINDS[message.kind], message.flags
+        self.start, self.end = message.start_time_unix_nano, message.end_time_unix_nano
+        self.attributes = attributes(message.attributes)
+        self.events = [(e.name, e.time_unix_nano, attributes(e.attributes)) for e in message.events]
+        self.links = [(l.trace_id.hex(), l.span_id.hex()) for l in message.links]
+        self.status, self.message = message.status.code, message.status.message
+        self.resource, self.scope = resource, scope
+        assert self.start <= self.end
+
+    def __getitem__(self, key):
+        return self.attributes.get(key)
+
+    def __repr__(self):
+        return "%s %s" % (self.name, self.id)
+
+
+class Collector:
+    def __init__(self, address="127.0.0.1"):
+        self.spans = []
+        collector = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.headers.get("Content-Encoding") == "gzip":
+                    body = gzip.decompress(body)
+                collector.take(ExportTraceServiceRequest.FromString(body))
+                answer = ExportTraceServiceResponse().SerializeToString()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/x-protobuf")
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer((address, 0), Handler)
+        self.server.daemon_threads = True
+        self.endpoint = "http://%s:%d/v1/traces" % self.server.server_address
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def take(self, request):
+        for resource_spans in request.resource_spans:
+            resource = attributes(resource_spans.resource.attributes)
+            for scope_spans in resource_spans.scope_spans:
+                scope = scope_spans.scope.name, scope_spans.scope.version
+                self.spans += [Span(s, resource, scope) for s in scope_spans.spans]
+
+    def named(self, name):
+        return [s for s in list(self.spans) if s.name == name]
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()

@@ -1,0 +1,68 @@
+import Testing
+
+@testable import OpenTelemetry
+
+@Suite struct TracingSettingsTests {
+    private func name(_ settings: TracingSettings) -> AttributeValue? {
+        settings.resource.first { $0.key == "service.name" }?.value
+    }
+
+    @Test func theEnvironmentOfTheSpecification() {
+        #expect(name(TracingSettings()) == "sipray")
+        let settings = TracingSettings(environment: [
+            "OTEL_SERVICE_NAME": "edge", "OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.5",
+            "OTEL_RESOURCE_ATTRIBUTES": "service.name=other, deployment.environment.name=a%2Cb ,team=",
+            "OTEL_SDK_DISABLED": "TRUE",
+        ])
+        #expect(name(settings) == "edge" && settings.isDisabled && settings.sampler == .ratio(0.5))
+        #expect(settings.resource.map(\.key) == ["service.name", "deployment.environment.name", "team"])
+        #expect(settings.resource[1].value == "a,b" && settings.resource[2].value == "")
+        #expect(settings.problems.isEmpty)
+        #expect(name(TracingSettings(environment: ["OTEL_RESOURCE_ATTRIBUTES": "service.name=x"])) == "x")
+    }
+
+    @Test(arguments: [
+        ("OTEL_SDK_DISABLED", "1"), ("OTEL_RESOURCE_ATTRIBUTES", "novalue"), ("OTEL_RESOURCE_ATTRIBUTES", "a=%zz"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "=b"), ("OTEL_TRACES_SAMPLER", "mine"),
+    ]) func aBadValueIsNamedAndTheDefaultUsed(name: String, value: String) {
+        let settings = TracingSettings(environment: [name: value])
+        #expect(settings.problems.count == 1 && settings.problems[0].contains(name))
+        #expect(!settings.isDisabled && settings.sampler == .default && settings.resource.count == 1)
+    }
+
+    @Test func anEmptyValueIsNone() {
+        let settings = TracingSettings(environment: [
+            "OTEL_SDK_DISABLED": "", "OTEL_SERVICE_NAME": "", "OTEL_TRACES_SAMPLER": "",
+        ])
+        #expect(settings.problems.isEmpty && name(settings) == "sipray")
+    }
+
+    @Test func theResourceSaysWhatTheServerIs() {
+        let resource = Resource.server(
+            TracingSettings(environment: ["OTEL_RESOURCE_ATTRIBUTES": "host.name=mine"]), version: "1.2")
+        let keys = resource.attributes.map(\.key)
+        for key in [
+            "service.name", "service.version", "service.instance.id", "host.name", "process.pid",
+            "process.executable.name", "os.type", "os.name", "os.version", "telemetry.sdk.name",
+            "telemetry.sdk.language",
+            "telemetry.sdk.version",
+        ] { #expect(keys.count { $0 == key } == 1, "\(key)") }
+        #expect(resource.attributes.first { $0.key == "host.name" }?.value == "mine")
+    }
+
+    static let masks: [(Redaction, String, String)] = [
+        ([], "sip:bob@a.org", "sip:bob@a.org"), (.users, "sip:bob:pw@a.org;x=1", "sip:***@a.org;x=1"),
+        (.users, "<SIPS:bob@a.org>, \"B\" <sip:a.org>", "<SIPS:***@a.org>, \"B\" <sip:a.org>"),
+        (.numbers, "sip:+49151123456@a.org", "sip:***56@a.org"), (.numbers, "sip:bob@a.org", "sip:bob@a.org"),
+        (.numbers, "tel:+49-151-12;phone-context=x", "tel:***12"), (.users, "xsip:bob@a.org", "xsip:bob@a.org"),
+        (.numbers, "sip:100@a.org", "sip:***@a.org"),
+        (
+            .digest, "A: 1\r\nAuthorization: Digest a=\"b\",\r\n c=d\r\nB: 2\r\n",
+            "A: 1\r\nAuthorization: ***\r\nB: 2\r\n"
+        ),
+    ]
+
+    @Test(arguments: masks) func redaction(what: Redaction, text: String, masked: String) {
+        #expect(what.apply(to: text) == masked)
+    }
+}
