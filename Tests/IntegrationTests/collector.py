@@ -1,10 +1,14 @@
 """A collector for tests: takes OTLP over HTTP and keeps the spans, decoded with opentelemetry-proto."""
 import gzip
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest, ExportTraceServiceResponse)
+
+from conftest import wait_for
 
 KINDS = {1: "internal", 2: "server", 3: "client"}
 
@@ -86,3 +90,43 @@ class Collector:
     def close(self):
         self.server.shutdown()
         self.server.server_close()
+
+
+@pytest.fixture
+def collector(monkeypatch):
+    """A collector; what is exported waits 50 ms at most."""
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
+    one = Collector()
+    yield one
+    one.close()
+
+
+def module(collector, *lines):
+    """What loads the module and points it at the collector."""
+    text = 'loadmodule "opentelemetry.so"\nmodparam("opentelemetry", "exporter_endpoint", "%s")\n' % collector.endpoint
+    for line in lines:
+        name, _, value = line.partition("=")
+        text += 'modparam("opentelemetry", "%s", %s)\n' % (name, value)
+    return text
+
+
+def sent(server, collector):
+    """All spans of what has happened up to now; waits until the server has sent them."""
+    def done():
+        status = server.mi("opentelemetry:status")
+        made = status["sampling"]["spans_made"]
+        return made == status["submitted"] == status["exported"] == len(collector.spans) and made > 0
+    last = [-1, 0.0]
+
+    def settled():
+        """Nothing more has come for a while: records take up to two rounds of the collector's thread."""
+        if last[0] != len(collector.spans):
+            last[:] = len(collector.spans), time.monotonic()
+        return done() and time.monotonic() - last[1] > 0.2
+    wait_for(settled, "the spans to come: %s" % server.mi("opentelemetry:status"))
+    return list(collector.spans)
+
+
+def wait_spans(collector, condition, what):
+    wait_for(lambda: condition(list(collector.spans)), what)
+    return list(collector.spans)

@@ -1,55 +1,14 @@
 """What traces of real traffic say, decoded by messages nobody here wrote, against the events of the same traffic."""
 import collections
 import re
-import time
 
 import pytest
 
-from collector import Collector
+from collector import collector, module, sent, wait_spans  # noqa: F401 (fixture)
 from conftest import HERE, sessions, wait_for
 from peer import Peer
 from test_calls import spine, target  # noqa: F401 (fixture)
 
-
-
-@pytest.fixture
-def collector(monkeypatch):
-    """A collector; what is exported waits 50 ms at most."""
-    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
-    one = Collector()
-    yield one
-    one.close()
-
-
-def module(collector, *lines):
-    """What loads the module and points it at the collector."""
-    text = 'loadmodule "opentelemetry.so"\nmodparam("opentelemetry", "exporter_endpoint", "%s")\n' % collector.endpoint
-    for line in lines:
-        name, _, value = line.partition("=")
-        text += 'modparam("opentelemetry", "%s", %s)\n' % (name, value)
-    return text
-
-
-def sent(server, collector):
-    """All spans of what has happened up to now; waits until the server has sent them."""
-    def done():
-        status = server.mi("opentelemetry:status")
-        made = status["sampling"]["spans_made"]
-        return made == status["submitted"] == status["exported"] == len(collector.spans) and made > 0
-    last = [-1, 0.0]
-
-    def settled():
-        """Nothing more has come for a while: records take up to two rounds of the collector's thread."""
-        if last[0] != len(collector.spans):
-            last[:] = len(collector.spans), time.monotonic()
-        return done() and time.monotonic() - last[1] > 0.2
-    wait_for(settled, "the spans to come: %s" % server.mi("opentelemetry:status"))
-    return list(collector.spans)
-
-
-def wait_spans(collector, condition, what):
-    wait_for(lambda: condition(list(collector.spans)), what)
-    return list(collector.spans)
 
 
 def at(record):
@@ -326,68 +285,26 @@ def test_logs_raw_messages_and_what_is_masked(start, collector):
     assert span.start <= event[1] <= span.end
 
 
-def options(server, count, user="x"):
+def test_what_is_launched_goes_on_in_the_trace(start, collector, events):
+    script = (HERE / "cfg" / "spine.cfg").read_text().replace('\troute(sanity, "10");\n', """\troute(sanity, "10");
+	if (is_method("MESSAGE")) {
+		launch(usleep(20000), report);
+		send_reply(200, "OK");
+		exit;
+	}
+""", 1) + "route[report] { route(nested); }\n"
+    server = start(script, UAS_PORT=1, BUSY_PORT=1, DEAD_PORT=1, EXTRA=module(collector, "enable=1"))
+    server.subscribe(events, "E_PROFILING_SCRIPT")
     peer = Peer(server)
-    for number in range(count):
-        peer.request("OPTIONS", user, branch=str(number), cseq=number + 1)
-        peer.expect(200)
+    peer.request("MESSAGE", "x")
+    peer.expect(200)
     peer.close()
-
-
-def test_every_so_manieth_tree_is_kept_and_the_rest_is_counted(spine, collector):
-    server = spine(EXTRA=module(collector, "enable=1", "keep_every=5"))
-    options(server, 20)
-    wait_for(lambda: server.mi("opentelemetry:status")["sampling"]["trees_not_kept"] == 16, "what was not kept")
-    spans = sent(server, collector)
-    assert sum(1 for s in spans if s.name == "OPTIONS request") == 4
-    assert server.statistic("opentelemetry:trees_kept") == 4
-    assert server.statistic("opentelemetry:trees_not_kept") == 16
-
-
-def test_trees_are_kept_by_rules(spine, collector):
-    server = spine(EXTRA=module(collector, "enable=1", "keep_every=0", 'keep_methods="register"', "keep_failed=1"))
-    options(server, 5)
-    peer = Peer(server)
-    peer.register("user1", [(5060, 1)])
-    peer.close()
-    spans = sent(server, collector)
-    assert {s.name for s in spans if s["sipray.session.id"]} == {"REGISTER request"}
-    assert server.mi("opentelemetry:status")["sampling"]["trees_not_kept"] == 5
-
-
-def test_the_environment_samples_and_names(spine, collector, monkeypatch):
-    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_always_off")
-    monkeypatch.setenv("OTEL_SERVICE_NAME", "from-environment")
-    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test%20bed")
-    server = spine(EXTRA=module(collector, "enable=1"))
-    options(server, 3)
-    wait_for(lambda: server.mi("opentelemetry:status")["sampling"]["trees_not_sampled"] == 3, "what was not sampled")
-    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "nonsense")
-    monkeypatch.setenv("OTEL_SDK_DISABLED", "maybe")
-    other = spine(EXTRA=module(collector, "enable=1"))
-    options(other, 3)
-    spans = sent(other, collector)
-    assert spans[0].resource["service.name"] == "from-environment"
-    assert spans[0].resource["deployment.environment.name"] == "test bed"
-    log = other.log_path.read_text()
-    assert "OTEL_TRACES_SAMPLER is 'nonsense'" in log and "OTEL_SDK_DISABLED is 'maybe'" in log
-
-
-def test_a_disabled_sdk_cannot_be_switched_on(spine, collector, monkeypatch):
-    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
-    server = spine(EXTRA=module(collector, "enable=1"))
-    assert server.mi("opentelemetry:status")["enabled"] == 0
-    assert "OTEL_SDK_DISABLED" in server.mi_call("opentelemetry:enable", {"enable": 1})["error"]["data"]
-    assert server.mi("opentelemetry:enable", enable=0) == {"enabled": 0}
-
-
-@pytest.mark.parametrize("line", ['redact="names"', "enable=2", "log_level=9", "keep_every=-1", "slow_us=-5"])
-def test_a_bad_parameter_is_refused_with_its_place(start, collector, line):
-    server = start("spine.cfg", UAS_PORT=1, BUSY_PORT=1, DEAD_PORT=1, EXTRA=module(collector, line), wait=False)
-    assert server.process.wait(10) == 1
-    server.log.flush()
-    assert re.search(r"sipray\.cfg:\d+:\d+: .*%s" % line.partition("=")[0], server.log_path.read_text())
-    server.process.returncode = 0
+    wait_for(lambda: collector.named("nested") and len(collector.named("MESSAGE request")) == 2, "the report route")
+    request, report = sorted(collector.named("MESSAGE request"), key=lambda s: s.start)
+    assert report["opensips.route.name"] == "report"
+    assert report.trace == request.trace and report.parent == request.id
+    starts = {r["session"]: r for r in events.all("E_PROFILING_SCRIPT") if r["verb"] == "start"}
+    assert starts[report["sipray.session.id"]]["link"] == request["sipray.session.id"]
 
 
 def test_a_local_request_and_a_resumed_script_say_what_they_belong_to(start, collector, events):
