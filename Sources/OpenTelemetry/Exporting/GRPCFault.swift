@@ -3,6 +3,10 @@ import GRPCProtobuf
 
 /// What an error of a call means for the spans (OTLP, "OTLP/gRPC", "Failures").
 enum GRPCFault {
+    /// How grpc-swift-nio-transport begins its text when an answer is longer than the limit, before or after decompression; it
+    /// has no code of its own for that.
+    private static let undecodable = "Failed to decode message"
+
     static func outcome(of error: any Error) -> ExportOutcome {
         guard let error = error as? RPCError else {
             return error is CancellationError
@@ -21,6 +25,7 @@ enum GRPCFault {
             // One of ours: the decoder found more than the limit. One of the collector's carries metadata.
             if error.metadata.isEmpty { return .refused(.answerTooBig, text) }
             return delay == nil ? .refused(.rejected, text) : .failed(.retryExhausted, text, delay)
+        case .internalError where error.message.hasPrefix(Self.undecodable): return .refused(.answerTooBig, text)
         default: return .refused(.rejected, text)
         }
     }

@@ -1,0 +1,284 @@
+"""An OTLP collector that behaves as a test says: well, badly, or not at all. HTTP/1.1 over asyncio, written by hand; gRPC by grpcio.
+
+What it takes it decodes with PyPI's opentelemetry-proto, so with messages that nobody here wrote.
+"""
+import asyncio
+import base64
+import concurrent.futures
+import functools
+import gzip
+import json
+import pathlib
+import socket
+import ssl
+import struct
+import subprocess
+import threading
+import time
+import zlib
+
+import grpc
+from google.protobuf import json_format
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest, ExportTraceServiceResponse
+
+
+def decode(headers, body):
+    """The request in a body as the specification has it; JSON must hold ids in hexadecimal and enums as numbers."""
+    if headers.get("content-encoding") == "gzip":
+        body = gzip.decompress(body)
+    if headers["content-type"] == "application/x-protobuf":
+        return ExportTraceServiceRequest.FromString(body)
+    assert headers["content-type"] == "application/json", headers
+    tree = json.loads(body)
+    for resource in tree["resourceSpans"]:
+        for scope in resource["scopeSpans"]:
+            for span in scope["spans"]:
+                assert isinstance(span["kind"], int) and isinstance(span["startTimeUnixNano"], str)
+                for holder in [span] + span.get("links", []):
+                    for key in ("traceId", "spanId", "parentSpanId"):
+                        if key in holder:  # protobuf's own mapping has bytes in base64
+                            holder[key] = base64.b64encode(bytes.fromhex(holder[key])).decode()
+    return json_format.ParseDict(tree, ExportTraceServiceRequest())
+
+
+class Received:
+    """What a collector took."""
+
+    def __init__(self):
+        self.requests = []
+        self.headers = []
+        self.times = []
+
+    def take(self, request, headers):
+        self.requests.append(request)
+        self.headers.append(headers)
+        self.times.append(time.monotonic())
+
+    @property
+    def spans(self):
+        return [span for request in list(self.requests) for resource in request.resource_spans
+                for scope in resource.scope_spans for span in scope.spans]
+
+
+class HTTPCollector(Received):
+    """`behave` is called as a coroutine with (collector, reader, writer, headers, body) for each request, and may be changed at any time."""
+
+    def __init__(self, behave=None, port=None, context=None):
+        super().__init__()
+        self.behave = behave or well
+        self.asked = 0
+        self.connections = 0
+        self.context = context
+        self.loop = asyncio.new_event_loop()
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(("127.0.0.1", port or 0))
+        self.port = self.socket.getsockname()[1]
+        self.writers = set()
+        started = threading.Event()
+
+        async def start():
+            self.server = await asyncio.start_server(self._serve, sock=self.socket, ssl=context, limit=1 << 26)
+            started.set()
+
+        self.loop.create_task(start())
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
+        assert started.wait(5)
+
+    @property
+    def url(self):
+        return "%s://%s:%d/v1/traces" % ("https" if self.context else "http", "localhost" if self.context else "127.0.0.1",
+                                         self.port)
+
+    async def _serve(self, reader, writer):
+        self.connections += 1
+        self.writers.add(writer)
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                lines = head.decode().split("\r\n")
+                headers = {n.lower(): v.strip() for n, _, v in (line.partition(":") for line in lines[1:] if line)}
+                headers[":line"] = lines[0]
+                body = await reader.readexactly(int(headers.get("content-length", 0)))
+                self.asked += 1
+                await self.behave(self, reader, writer, headers, body)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError, ssl.SSLError):
+            pass
+        finally:
+            self.writers.discard(writer)
+            writer.close()
+
+    def close(self):
+        def end():
+            self.server.close()
+            for writer in list(self.writers):
+                writer.transport.abort()
+            for task in asyncio.all_tasks(self.loop):
+                task.cancel()
+            self.loop.call_later(0.05, self.loop.stop)
+
+        if self.thread.is_alive():
+            self.loop.call_soon_threadsafe(end)
+            self.thread.join(5)
+            self.socket.close()
+
+
+def response(status, body=b"", *headers):
+    return ("HTTP/1.1 %s\r\nContent-Length: %d\r\n%s\r\n" % (
+        status, len(body), "".join(h + "\r\n" for h in headers))).encode() + body
+
+
+# Behaviours.
+
+async def well(collector, reader, writer, headers, body):
+    collector.take(decode(headers, body), headers)
+    kind = headers["content-type"]
+    writer.write(response("200 OK", b"{}" if kind == "application/json" else b"", "Content-Type: " + kind))
+
+
+def says(status, *headers, body=b"no"):
+    async def behave(collector, reader, writer, request_headers, request_body):
+        writer.write(response(status, body, "Content-Type: text/plain", *headers))
+    return behave
+
+
+def partly(rejected, message):
+    async def behave(collector, reader, writer, headers, body):
+        collector.take(decode(headers, body), headers)
+        answer = ExportTraceServiceResponse()
+        answer.partial_success.rejected_spans = rejected
+        answer.partial_success.error_message = message
+        writer.write(response("200 OK", answer.SerializeToString(), "Content-Type: application/x-protobuf"))
+    return behave
+
+
+async def never(collector, reader, writer, headers, body):
+    await asyncio.sleep(3600)
+
+
+async def drop_by_drop(collector, reader, writer, headers, body):
+    """Every drop comes well within any read time-out; the whole never."""
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 100000\r\n\r\n")
+    for _ in range(100000):
+        writer.write(b"\x00")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+
+async def reset(collector, reader, writer, headers, body):
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 1000\r\n\r\nhalf of it")
+    await writer.drain()
+    plain = writer.get_extra_info("socket")
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+async def garbage(collector, reader, writer, headers, body):
+    collector.take(decode(headers, body), headers)
+    writer.write(response("200 OK", b"<html>\xff\xfe" + bytes(range(256)), "Content-Type: application/x-protobuf"))
+
+
+async def not_http(collector, reader, writer, headers, body):
+    writer.write(b"SSH-2.0-OpenSSH_9.2\r\n" * 20)
+
+
+async def too_long(collector, reader, writer, headers, body):
+    writer.write(response("200 OK", b"\n" * (5 << 20), "Content-Type: application/x-protobuf"))
+
+
+@functools.cache
+def packed_zeros(mebibytes=256):
+    """256 MiB in 256 KiB."""
+    deflate = zlib.compressobj(9, zlib.DEFLATED, 31)
+    return b"".join(deflate.compress(bytes(1 << 20)) for _ in range(mebibytes)) + deflate.flush()
+
+
+async def bomb(collector, reader, writer, headers, body):
+    writer.write(response("200 OK", packed_zeros(), "Content-Type: application/x-protobuf", "Content-Encoding: gzip"))
+
+
+class GRPCCollector(Received):
+    """`behave` is called with (collector, request, context) and returns an answer, or ends the call by the context."""
+
+    EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+
+    def __init__(self, behave=None, port=None, credentials=None):
+        super().__init__()
+        self.asked = 0
+        self.behave = behave or (lambda collector, request, context: ExportTraceServiceResponse())
+        collector = self
+
+        class Handler(grpc.GenericRpcHandler):
+            def service(self, details):
+                if details.method != GRPCCollector.EXPORT:
+                    return None
+                return grpc.unary_unary_rpc_method_handler(
+                    collector._export, request_deserializer=ExportTraceServiceRequest.FromString,
+                    response_serializer=lambda m: m if isinstance(m, bytes) else m.SerializeToString())
+
+        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(4), handlers=(Handler(),),
+                                  options=[("grpc.so_reuseport", 0), ("grpc.max_send_message_length", -1)])
+        address = "127.0.0.1:%d" % (port or 0)
+        self.secure = credentials is not None
+        self.port = (self.server.add_secure_port(address, credentials) if credentials
+                     else self.server.add_insecure_port(address))
+        assert self.port
+        self.server.start()
+
+    @property
+    def url(self):
+        return "https://localhost:%d" % self.port if self.secure else "http://127.0.0.1:%d" % self.port
+
+    def _export(self, request, context):
+        self.asked += 1
+        answer = self.behave(self, request, context)
+        self.take(request, dict(context.invocation_metadata()))
+        return answer
+
+    def close(self):
+        self.server.stop(0).wait(5)
+
+
+class Certificates:
+    """A certificate authority of our own, made with openssl, and certificates of it: good, expired, for another name."""
+
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory)
+        self.run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "ca.key",
+                 "-out", "ca.pem", "-subj", "/CN=test authority", "-days", "2")
+        for name in ("index.txt", "index.txt.attr"):
+            (self.directory / name).write_text("")
+        (self.directory / "serial").write_text("01\n")
+        (self.directory / "ca.cnf").write_text(
+            "[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\nserial=serial\nnew_certs_dir=.\ncertificate=ca.pem\n"
+            "private_key=ca.key\ndefault_md=sha256\npolicy=p\ncopy_extensions=copy\n[p]\ncommonName=supplied\n")
+        self.make("good", "localhost", "20200101000000Z", "20491231000000Z")
+        self.make("expired", "localhost", "20200101000000Z", "20210101000000Z")
+        self.make("other", "elsewhere.invalid", "20200101000000Z", "20491231000000Z")
+
+    def run(self, *arguments):
+        subprocess.run(["openssl", *arguments], cwd=self.directory, check=True, capture_output=True)
+
+    def make(self, name, host, start, end):
+        self.run("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout",
+                 name + ".key", "-out", name + ".csr", "-subj", "/CN=" + name, "-addext", "subjectAltName=DNS:" + host)
+        self.run("ca", "-batch", "-config", "ca.cnf", "-notext", "-in", name + ".csr", "-out", name + ".pem", "-startdate",
+                 start, "-enddate", end)
+
+    @property
+    def authority(self):
+        return str(self.directory / "ca.pem")
+
+    def context(self, name, client=False):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.directory / (name + ".pem"), self.directory / (name + ".key"))
+        if client:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(self.authority)
+        return context
+
+    def credentials(self, name):
+        return grpc.ssl_server_credentials([((self.directory / (name + ".key")).read_bytes(),
+                                             (self.directory / (name + ".pem")).read_bytes())])
