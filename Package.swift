@@ -96,7 +96,7 @@ let package = Package(
             name: "Modules",
             dependencies: [
                 "RouteRuntime", "RouteLanguage", "SIPStack", "SIPTransaction", "SIPTransport", "Location", "SIPMessage",
-                "Reactor", "Profiling", "Bytes", logging,
+                "Reactor", "Profiling", "Bytes", "CPlatform", logging,
             ],
             swiftSettings: settings),
         .target(

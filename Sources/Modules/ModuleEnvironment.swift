@@ -45,6 +45,27 @@ package final class ModuleEnvironment {
         self.print = print ?? log
     }
 
+    /// What modules end when the server does.
+    private var stopJobs: [() -> Void] = []
+
+    /// The credentials of `uac_auth`, for a module that requires it: made when the first asks.
+    func credentials() throws(ModuleError) -> UACAuthModule {
+        if let uacAuth { return uacAuth }
+        let made = try UACAuthModule(self)
+        uacAuth = made
+        return made
+    }
+
+    /// Asks for `body` to be called once, when all processes have ended, on the thread that owns the server.
+    package func atStop(_ body: @escaping () -> Void) { stopJobs.append(body) }
+
+    /// Ends what modules have under way. After the processes have ended.
+    package func stop() {
+        let jobs = stopJobs
+        stopJobs = []
+        for job in jobs { job() }
+    }
+
     /// Asks for `body` to be called every `milliseconds` on the timer process. `name` is the timer job's name in records.
     package func every(milliseconds: Int, _ name: String, _ body: @escaping @Sendable () -> Void) {
         periodicJobs.append(PeriodicJob(name: name, milliseconds: milliseconds, body: body))

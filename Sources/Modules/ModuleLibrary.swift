@@ -9,7 +9,7 @@ package enum ModuleLibrary {
     /// All modules that `loadmodule` takes, in the order in which `sipray check` lists them.
     package static let declarations: [ModuleDeclaration] = [
         .signaling, .sl, .tm, .rr, .maxfwd, .sipmsgops, .textops, .usrloc, .registrar, .acc, .cfgutils, .options,
-        .openTelemetry, .uacAuth,
+        .openTelemetry, .uacAuth, .restClient, .exec,
         .protoUDP, .miFIFO, .miDatagram, .eventDatagram, .eventRoute,
     ]
 
@@ -46,8 +46,9 @@ package enum ModuleLibrary {
             let module = try CfgUtilsModule(environment)
             environment.cfgutils = module
             return module.binding
+        case "exec": return try ExecModule.bind(environment)
         case "uac_auth":
-            environment.uacAuth = try UACAuthModule(environment)
+            _ = try environment.credentials()
             return ModuleBinding("uac_auth")
         // Transports of SIP, management and events: the Server makes their processes.
         default: return nil

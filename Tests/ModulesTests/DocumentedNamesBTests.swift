@@ -45,6 +45,14 @@ import Testing
             strings_share_lock:2 get_accurate_time:2-3 shuffle_avps:1
             """
         ),
+        ("exec", "exec:1-5"), ("uac_auth", ""),
+        ("rest_client", "rest_get:2-4 rest_post:4-6 rest_put:4-6 rest_append_hf:1 rest_init_client_tls:1"),
+        (
+            "uac",
+            """
+            uac_replace_from:2 uac_replace_to:2 uac_restore_from:0 uac_restore_to:0 uac_auth:0-1 uac_inc_cseq:1
+            """
+        ),
         ("proto_udp", ""), ("mi_fifo", ""), ("mi_datagram", ""), ("event_datagram", ""), ("event_route", ""),
     ])
     func functions(module: String, documented: String) throws {
@@ -63,6 +71,16 @@ import Testing
             location_cluster ha_cluster ha_shtag skip_replicated_db_ops max_contact_delete hash_size
             regen_broken_contactid latency_event_min_us latency_event_min_us_delta pinging_mode mi_dump_kv_store
             contact_refresh_timer
+            """
+        ),
+        ("exec", "setvars time_to_kill"),
+        ("uac", "restore_mode restore_passwd rr_from_store_param rr_to_store_param force_dialog"),
+        ("uac_auth", "credential auth_realm_avp auth_username_avp auth_password_avp"),
+        (
+            "rest_client",
+            """
+            curl_timeout connection_timeout connect_poll_interval max_async_transfers max_transfer_size ssl_verifypeer
+            ssl_verifyhost ssl_capath curl_http_version enable_expect_100 no_concurrent_connects curl_conn_lifetime
             """
         ),
         (

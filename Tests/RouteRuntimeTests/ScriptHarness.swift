@@ -19,6 +19,7 @@ final class ScriptHarness {
         private let notesStored = Mutex<[String]>([])
         private let logsStored = Mutex<[String]>([])
         nonisolated(unsafe) var waiting: [ScriptRun] = []
+        nonisolated(unsafe) var held: [Resumption] = []
         nonisolated(unsafe) var earlyOutcome: Int32?
 
         var notes: [String] { notesStored.withLock { $0 } }
@@ -106,6 +107,7 @@ enum TestModule {
             FunctionDeclaration("code", [.integer("code")]),
             FunctionDeclaration("wait", [.string("text", optional: true)], hasAsyncForm: true, isSlow: true),
             FunctionDeclaration("wait_into", [.output("result")], hasAsyncForm: true, isSlow: true),
+            FunctionDeclaration("hold", [.output("result", optional: true)], hasAsyncForm: true, isSlow: true),
             FunctionDeclaration("branches", [.route("route", .branch), .integer("count")], isSlow: true),
             FunctionDeclaration("leave"), FunctionDeclaration("discard"),
             FunctionDeclaration("takes", [.string("text"), .integer("number", optional: true)]),
@@ -132,6 +134,11 @@ enum TestModule {
                 "wait_into": { call in
                     call.assign(0, .string("out"))
                     recorder.waiting.append(call.run)
+                    return .suspended
+                },
+                "hold": { call in
+                    let number = recorder.held.count
+                    recorder.held.append(call.wait { recorder.note("abandoned \(number)") })
                     return .suspended
                 },
                 "branches": { call in

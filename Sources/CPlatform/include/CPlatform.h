@@ -1,6 +1,7 @@
 #ifndef CPLATFORM_H
 #define CPLATFORM_H
 // The operating system and processor as plain C functions. One header per concern.
+#include "CPlatformChildren.h"
 #include "CPlatformClock.h"
 #include "CPlatformSlices.h"
 #include "CPlatformSignals.h"

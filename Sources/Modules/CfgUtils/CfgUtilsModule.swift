@@ -18,7 +18,6 @@ package final class CfgUtilsModule: Sendable {
     private static let schedulesMax = 1024
     /// Longest `sleep()`, in milliseconds: a day.
     private static let sleepMillisecondsMax = 86_400_000
-    private static let wakeSite = Site("sleep", file: "CfgUtilsModule", interest: .timers)
 
     init(_ environment: ModuleEnvironment) throws(ModuleError) {
         let parameters = environment.parameters
@@ -83,10 +82,7 @@ package final class CfgUtilsModule: Sendable {
 
     private static func wait(_ call: borrowing Call, milliseconds: (partialValue: Int, overflow: Bool)) -> Outcome {
         let delay = milliseconds.overflow ? sleepMillisecondsMax : min(milliseconds.partialValue, sleepMillisecondsMax)
-        guard delay > 0 else { return .yes }
-        let run = call.run
-        run.process.process.reactor.schedule(afterMilliseconds: delay, label: wakeSite) { run.resume(.yes) }
-        return .suspended
+        return delay > 0 ? ScriptSleep.start(call, milliseconds: delay) : .yes
     }
 
     private var lockFunctions: [String: HostFunction] {

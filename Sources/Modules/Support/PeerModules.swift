@@ -75,9 +75,6 @@ enum PeerModules {
         Module(
             "permissions", "compare `$si` with addresses and nets: `if ($si == 10.0.0.0/8)`",
             "check_address check_source_address get_source_group allow_routing allow_register allow_uri"),
-        Module(
-            "uac", "change header fields with remove_hf() and append_hf(), except From and To",
-            "uac_replace_from uac_replace_to uac_restore_from uac_restore_to uac_auth uac_inc_cseq"),
         Module("uac_registrant", "it does not register with other servers"),
         Module(
             "dispatcher", destinations,
@@ -128,8 +125,6 @@ enum PeerModules {
             "json", "pick values out with transformations", "json_link json_merge",
             variables: "json json_pretty json_compact"),
         Module("xml", "pick values out with transformations", variables: "xml"),
-        Module("rest_client", "it makes no HTTP requests", "rest_get rest_post rest_put rest_append_hf"),
-        Module("exec", "it starts no other programs", "exec"),
         Module("perl", "write it in the route script", "perl_exec"),
         Module("python", "write it in the route script", "python_exec"),
         Module("lua", "write it in the route script", "lua_exec"),

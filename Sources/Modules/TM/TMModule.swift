@@ -81,32 +81,9 @@ package struct TMModule: Sendable {
 
     // MARK: transactions
 
-    /// The transaction of the request, made if there is none. The other case is what the function returns.
-    enum Entry {
-        case transaction(Transaction, isNew: Bool)
-        case end(Outcome)
-    }
-
-    func enter(_ call: borrowing Call, _ worker: StackWorker, saysTrying: Bool = true) -> Entry {
-        let state = call.context.makeTMState()
-        if let transaction = state.transaction { return .transaction(transaction, isNew: false) }
-        guard let request = host.inbound(call.context) else { return .end(.done(RelayCode.badMessage)) }
-        switch worker.makeTransaction(
-            for: request, forcesRport: call.context.forceRport, saysTrying: saysTrying, user: state,
-            records: call.context.records)
-        {
-        case .created(let transaction):
-            state.update { $0.messageFlags = call.context.messageFlags }
-            state.begin(transaction)
-            let values = state.values
-            if let seconds = values.finalInviteTimeout {
-                transaction.finalInviteResponseTimeout = UInt32(clamping: seconds * 1_000)
-            }
-            return .transaction(transaction, isNew: true)
-        // Absorbed, or answered: nothing is left for the script to do.
-        case .retransmission, .refused: return .end(.done(0))
-        case .unusable: return .end(.done(RelayCode.badMessage))
-        }
+    /// The transaction of the request, made if there is none.
+    func enter(_ call: borrowing Call, _ worker: StackWorker, saysTrying: Bool = true) -> TransactionEntry {
+        host.enter(call.context, worker, saysTrying: saysTrying)
     }
 
     private func newTransaction(_ call: borrowing Call) -> Outcome {

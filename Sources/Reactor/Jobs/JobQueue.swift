@@ -3,11 +3,14 @@ import Synchronization
 
 /// One piece of work for another process.
 final class Job {
+    /// The kind of job that the records name around it.
+    let kind: Site
     let label: Site
     let body: @Sendable () -> Void
     var next: Unmanaged<Job>?
 
-    init(label: Site, body: @escaping @Sendable () -> Void) {
+    init(kind: Site, label: Site, body: @escaping @Sendable () -> Void) {
+        self.kind = kind
         self.label = label
         self.body = body
     }

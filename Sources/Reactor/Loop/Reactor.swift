@@ -113,6 +113,13 @@ extension Reactor {
         for registration in registrations { registration?.letGo() }
     }
 
+    /// Runs passes on the calling thread until `condition` holds, asked after each, or `stop`. May be called before `run`: for what
+    /// must be done before others start.
+    package func run(until condition: () -> Bool) {
+        updateNow()
+        while !condition(), !isStopping.load(ordering: .acquiring) { pass(waiting: true) }
+    }
+
     /// One pass that does not wait: for tests and for who drives a reactor by hand.
     package func runOnce() {
         if figures.since.load(ordering: .relaxed) == 0 {
@@ -352,11 +359,14 @@ private final class PeriodicBox {
 extension Reactor {
     /// Runs `body` on the reactor's thread, in a session of its own, in order of submission. Any thread.
     ///
+    /// Records name `kind` around the job: `.silent` for a job that says itself what it is.
     /// False when the queue is full or the reactor has stopped: the job is dropped and counted. The kernel is asked only
     /// when the reactor may be asleep.
     @discardableResult
-    package func submit(_ label: Site, _ body: @escaping @Sendable () -> Void) -> Bool {
-        guard jobs.push(Job(label: label, body: body)) else { return false }
+    package func submit(
+        _ label: Site, within kind: Site = ReactorSites.ipcJob, _ body: @escaping @Sendable () -> Void
+    ) -> Bool {
+        guard jobs.push(Job(kind: kind, label: label, body: body)) else { return false }
         if mayBeAsleep.load(ordering: .sequentiallyConsistent),
             mayBeAsleep.exchange(false, ordering: .sequentiallyConsistent)
         {
@@ -374,11 +384,11 @@ extension Reactor {
             pendingJobs = job.next
             jobs.finishedOne()
             probe.begin(processSite)
-            probe.hold(ReactorSites.ipcJob)
+            probe.hold(job.kind)
             probe.enter(job.label)
             job.body()
             probe.exit(job.label)
-            probe.exit(ReactorSites.ipcJob)
+            probe.exit(job.kind)
             probe.end()
             figures.jobsDone.addBySingleWriter(1)
         }

@@ -11,10 +11,12 @@ final class BoundCall: Sendable {
     let arguments: [BoundArgument]
     /// Of a slow function: its record's site.
     let site: Site?
+    /// Of the record that says that the script goes on after it.
+    let resumeSite: Site
 
     init(
         index: Int, name: String, location: SourceLocation, function: @escaping HostFunction,
-        arguments: [BoundArgument], site: Site?
+        arguments: [BoundArgument], site: Site?, resumeSite: Site
     ) {
         self.index = index
         self.name = name
@@ -22,6 +24,7 @@ final class BoundCall: Sendable {
         self.function = function
         self.arguments = arguments
         self.site = site
+        self.resumeSite = resumeSite
     }
 }
 

@@ -13,6 +13,9 @@ final class BoundProgram: Sendable {
     let calls: [BoundCall]
     let routeCalls: [BoundRouteCall]
     let asyncTimeouts: [BoundArgument?]
+    /// Of the resumes of `async` and `launch` statements, by their index.
+    let asyncSites: [Site]
+    let launchSites: [Site]
     let routes: [BoundRoute]
     let switches: [BoundSwitch]
     /// Names of `$var`s to slots.
@@ -21,7 +24,8 @@ final class BoundProgram: Sendable {
     init(
         program: Program, strings: [ByteString], formats: [BoundFormat], variables: [BoundVariable],
         patterns: [RegularExpression], calls: [BoundCall], routeCalls: [BoundRouteCall],
-        asyncTimeouts: [BoundArgument?], routes: [BoundRoute], switches: [BoundSwitch], slots: [ByteString: Int]
+        asyncTimeouts: [BoundArgument?], asyncSites: [Site], launchSites: [Site], routes: [BoundRoute],
+        switches: [BoundSwitch], slots: [ByteString: Int]
     ) {
         self.program = program
         self.strings = strings
@@ -32,6 +36,8 @@ final class BoundProgram: Sendable {
         self.calls = calls
         self.routeCalls = routeCalls
         self.asyncTimeouts = asyncTimeouts
+        self.asyncSites = asyncSites
+        self.launchSites = launchSites
         self.routes = routes
         self.switches = switches
         self.slots = slots

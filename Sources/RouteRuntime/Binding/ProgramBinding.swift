@@ -26,8 +26,25 @@ extension BoundProgram {
         return BoundProgram(
             program: program, strings: program.strings.map { ByteString($0) }, formats: formats,
             variables: variables, patterns: patterns, calls: calls, routeCalls: routeCalls,
-            asyncTimeouts: timeouts, routes: program.routes.map { BoundRoute($0, file: files($0.location)) },
+            asyncTimeouts: timeouts,
+            asyncSites: program.asyncStatements.map { program.resumeSite($0.call, $0.resume) },
+            launchSites: program.launchStatements.map { program.resumeSite($0.call, $0.report) },
+            routes: program.routes.map { BoundRoute($0, file: files($0.location)) },
             switches: program.switches.map { BoundSwitch($0, variables) }, slots: binding.slots)
+    }
+}
+
+extension Program {
+    /// The site of the resume that follows a call: names the function and the route that goes on.
+    fileprivate func resumeSite(_ call: Int, _ target: RouteTarget?) -> Site {
+        let route =
+            switch target {
+            case .route(let index)?: routes[index].displayName
+            case .unknown(let name)?: name
+            case .dynamic?: "route"
+            case nil: "no route"
+            }
+        return ResumeSites.handler(calls[call].name, route)
     }
 }
 
@@ -68,7 +85,9 @@ extension Binding {
             ? Site(call.name, file: files(call.location), line: Int(call.location.line), interest: .script) : nil
         return BoundCall(
             index: index, name: call.name, location: call.location, function: function, arguments: arguments,
-            site: site)
+            site: site,
+            resumeSite: declaration?.isSlow == true || declaration?.hasAsyncForm == true
+                ? ResumeSites.statement(call.name) : .silent)
     }
 
     fileprivate mutating func routeCall(

@@ -38,6 +38,9 @@ package struct ScriptConfiguration: Sendable {
     package var log: @Sendable (ScriptLogLevel, String) -> Void
     /// Where the script's own lines go (`xlog`, `xdbg`, `log`, traces), already filtered.
     package var output: @Sendable (ScriptLogLevel, String) -> Void
+    /// Called before the function of an `async` statement: makes the transaction. What it gives, if anything, is done
+    /// instead of the statement.
+    package var beforeAsync: (@Sendable (ScriptRun) -> Outcome?)?
     /// An `assert` failed and `abort_on_assert` is set: the server is to stop.
     package var abort: (@Sendable () -> Void)?
     /// A run took longer than `execThresholdMicroseconds`.

@@ -45,6 +45,12 @@ extension ScriptRun {
     func async(_ index: Int) -> Exit? {
         let statement = bound.program.asyncStatements[index]
         let call = bound.calls[statement.call]
+        // What is awaited belongs to a transaction, which absorbs the request's retransmissions meanwhile.
+        if let refusal = configuration.beforeAsync?(self) {
+            pendingCall = nil
+            counter += 2
+            return apply(refusal)
+        }
         let base = arguments.count
         for argument in call.arguments { arguments.append(argument.value(in: self)) }
         let timeout = bound.asyncTimeouts[index]?.value(in: self)
@@ -69,7 +75,9 @@ extension ScriptRun {
         let run = process.take(other, kind: kind)
         (run.session, run.link) = (session, context.records)
         for argument in call.arguments { run.arguments.append(argument.value(in: self)) }
-        run.launch(call, report: report, parameter: parameter)
+        // What modules gathered for their next function is for this one.
+        run.nextCallState = nextCallState
+        run.launch(call, report: report, parameter: parameter, site: bound.launchSites[index])
         finishLaunch()
     }
 
@@ -79,22 +87,18 @@ extension ScriptRun {
     }
 
     /// Calls the function of a `launch` statement in this, its own run.
-    private func launch(_ call: BoundCall, report: Int?, parameter: ByteString?) {
+    private func launch(_ call: BoundCall, report: Int?, parameter: ByteString?, site: Site) {
         pendingCall = call
-        pendingPurpose = .launch(report: report, parameter: parameter)
+        pendingPurpose = .launch(report: report, parameter: parameter, site: site)
         if let site = call.site { probe.enter(site) }
         isInHost = true
         let outcome = call.function(Call(run: self, site: call, base: 0))
         isInHost = false
         if let site = call.site { probe.exit(site) }
         if case .suspended = outcome, pending == nil {
-            guard process.waitingCount < configuration.waitingRunsMax else {
-                log(.error, "\(call.name) cannot wait: \(process.waitingCount) scripts wait")
-                return
-            }
-            hasWaited = true
-            isWaiting = true
-            process.waitingCount += 1
+            guard !beginWaiting() else { return }
+            pending = .done(-1)
+            process.launched.append(self)
             return
         }
         if case .suspended = outcome {} else { pending = outcome }

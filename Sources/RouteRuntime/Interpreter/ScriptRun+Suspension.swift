@@ -16,10 +16,28 @@ extension ScriptRun {
         isWaiting = false
         process.waitingCount -= 1
         pending = outcome
+        onAbandon = nil
+        timeout?.cancel()
+        timeout = nil
+        let (kind, handler) = resumeSites
+        let probe = probe
+        probe.enter(kind)
+        probe.enter(handler)
         // An async statement's records are over; its resume route begins a session of its own.
         if case .async = pendingPurpose, parent == nil {} else { reopenChain() }
-        _ = process.drive(self)
+        let code = process.drive(self).statusCode
         if !process.launched.isEmpty { process.driveLaunched() }
+        probe.exit(handler, status: code)
+        probe.exit(kind)
+    }
+
+    /// What the records of the resume name: the kind of wait, and the function with the route that goes on.
+    private var resumeSites: (kind: Site, handler: Site) {
+        switch pendingPurpose {
+        case .statement: (ResumeSites.script, pendingCall?.resumeSite ?? .silent)
+        case .async(let index): (ResumeSites.script, bound.asyncSites[index])
+        case .launch(_, _, let site): (ResumeSites.launch, site)
+        }
     }
 
     /// Calls the pending function and deals with what it says. nil: the interpreter goes on.
@@ -72,12 +90,7 @@ extension ScriptRun {
                 pending = nil
                 return apply(early)
             }
-            guard process.waitingCount < configuration.waitingRunsMax else {
-                log(.error, "\(pendingCall?.name ?? "a function") cannot wait: \(process.waitingCount) scripts wait")
-                return finishCall(-1)
-            }
-            isWaiting = true
-            process.waitingCount += 1
+            guard beginWaiting() else { return finishCall(-1) }
             markWaited()
             closeChain()
             return .suspended
@@ -94,6 +107,7 @@ extension ScriptRun {
 
     /// The pending function is done: its arguments go, and its code takes effect.
     private func finishCall(_ code: Int32) -> Exit? {
+        let outputs = asyncOutputs
         leaveCall(code)
         result = code
         returnCode = code
@@ -102,8 +116,8 @@ extension ScriptRun {
             return code == 0 ? stop(code: 0) : nil
         case .async(let index):
             let statement = bound.program.asyncStatements[index]
-            return startResume(routeIndex(statement.resume), code: code)
-        case .launch(let report, let parameter):
+            return startResume(routeIndex(statement.resume), outputs: outputs, code: code)
+        case .launch(let report, let parameter, _):
             guard let report else { return .ended(ScriptResult(code: 1)) }
             if let parameter { parameters.append(.string(parameter)) }
             beginSession(report, parameterCount: parameter == nil ? 0 : 1)
@@ -112,6 +126,7 @@ extension ScriptRun {
     }
 
     private func leaveCall(_ code: Int32) {
+        onAbandon = nil
         guard let call = pendingCall else { return }
         arguments.shrink(to: max(0, arguments.count - call.arguments.count))
         if hasOpenRecords, let site = call.site { probe.exit(site, status: code) }
@@ -124,8 +139,19 @@ extension ScriptRun {
 
     // MARK: async
 
-    /// The script up to here is over; the resume route runs, as a session linked to this one. `$var`s do not survive.
-    private func startResume(_ route: Int?, code: Int32) -> Exit? {
+    /// What the function of an `async` wrote to variables: the resume route sees it.
+    private var asyncOutputs: [(BoundVariable, Value)] {
+        guard case .async = pendingPurpose, let call = pendingCall else { return [] }
+        return call.arguments.compactMap { argument in
+            guard let variable = argument.output else { return nil }
+            guard case .script = variable.storage else { return nil }
+            return (variable, variable.read(in: self))
+        }
+    }
+
+    /// The script up to here is over; the resume route runs, as a session linked to this one. Of the `$var`s only those
+    /// survive that the function wrote to.
+    private func startResume(_ route: Int?, outputs: [(BoundVariable, Value)], code: Int32) -> Exit? {
         guard let route else {
             log(.error, "the resume route does not exist")
             return stop(code: -1)
@@ -133,6 +159,7 @@ extension ScriptRun {
         while !frames.isEmpty { pop(status: code) }
         endSession(status: code)
         resetVariables()
+        for (variable, value) in outputs { _ = variable.write(value, as: .set, in: self) }
         stack.removeAll(keepingCapacity: true)
         returned.removeAll(keepingCapacity: true)
         beginSession(route, parameterCount: 0)
@@ -158,19 +185,6 @@ extension ScriptRun {
             process.engine.route(.request, bound.formats[format].text(in: self).string)?.index
         }
     }
-
-    /// Gives up waiting after a while, unless it was resumed.
-    func scheduleTimeout(seconds: Int) {
-        process.process.reactor.schedule(
-            afterMilliseconds: max(0, min(seconds, 1 << 20)) * 1000, label: ScriptRun.timeoutSite
-        ) { [weak self] in
-            guard let self, self.isWaiting, case .async = self.pendingPurpose else { return }
-            self.log(.warning, "async: \(self.pendingCall?.name ?? "function") did not end in \(seconds) s")
-            self.resume(.done(-1))
-        }
-    }
-
-    private static let timeoutSite = Site("async timeout", file: "ScriptRun", interest: .timers)
 
     // MARK: Records
 
@@ -217,5 +231,12 @@ extension ScriptRun {
         continueSession()
         for frame in frames { probe.enter(frame.site) }
         if let site = pendingCall?.site { probe.enter(site) }
+    }
+}
+
+extension RunState {
+    /// What the records of a resume say: how the run ended, 0 while it waits again.
+    var statusCode: Int32 {
+        if case .finished(let result) = self { result.code } else { 0 }
     }
 }

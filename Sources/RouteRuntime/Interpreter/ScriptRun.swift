@@ -24,7 +24,7 @@ package final class ScriptRun {
         /// The resume route of an `async` statement (index) runs.
         case async(Int)
         /// The report route (index) of a `launch` runs with that parameter.
-        case launch(report: Int?, parameter: ByteString?)
+        case launch(report: Int?, parameter: ByteString?, site: Site)
     }
 
     package let process: ScriptProcess
@@ -64,6 +64,14 @@ package final class ScriptRun {
     var isWaiting = false
     var isInHost = false
     var hasWaited = false
+    /// Counts the waits of this object, so that what comes late is known.
+    var waitNumber: UInt64 = 0
+    /// Ends what the run waits for; nil when it cannot be ended.
+    var onAbandon: (() -> Void)?
+    /// Of an `async` statement that waits.
+    var timeout: Timer?
+    /// The run learns when its transaction is answered.
+    var followsTransaction = false
     var parent: ScriptRun?
     var parentContinuation: ((ScriptRun, ScriptResult) -> Outcome)?
 
@@ -87,6 +95,8 @@ package final class ScriptRun {
     var evaluationDepth = 0
     /// Values that modules keep for the length of a run.
     package var moduleState: [ObjectIdentifier: AnyObject] = [:]
+    /// What modules gather for a function that is called later (`rest_append_hf`): `launch()` hands it on.
+    package var nextCallState: [ObjectIdentifier: AnyObject] = [:]
 
     init(process: ScriptProcess) {
         self.process = process
@@ -173,6 +183,9 @@ package final class ScriptRun {
         pendingCall = nil
         pending = nil
         pendingPurpose = .statement
+        onAbandon = nil
+        timeout = nil
+        followsTransaction = false
         parent = nil
         parentContinuation = nil
         session = .none
@@ -184,6 +197,7 @@ package final class ScriptRun {
         pendingNanoseconds = 0
         trace = nil
         if !moduleState.isEmpty { moduleState.removeAll() }
+        if !nextCallState.isEmpty { nextCallState.removeAll() }
     }
 
     /// Makes every `$var` NULL.

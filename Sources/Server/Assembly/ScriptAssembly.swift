@@ -6,6 +6,7 @@ import Logging
 import Management
 import Modules
 import OpenTelemetry
+import RESTClient
 import Reactor
 import RouteLanguage
 import RouteRuntime
@@ -31,6 +32,7 @@ enum ScriptAssembly {
         var bindings: [ModuleBinding] = []
         do throws(ModuleError) {
             bindings = try ModuleLibrary.bind(names, environment)
+            if names.contains("rest_client") { bindings.append(try RESTClientModule.bind(environment)) }
             if names.contains("tm") { bindings.append(TMModule.bind(environment, host: host)) }
         } catch {
             throw ConfigurationError(error, in: script)
@@ -42,7 +44,7 @@ enum ScriptAssembly {
         let engine: ScriptEngine
         do throws(ScriptBindingError) {
             var configuration = Self.configuration(
-                script, settings, options, events, logger, levels, statistics, logHandler)
+                script, settings, options, events, logger, levels, statistics, logHandler, host)
             configuration.notesRawMessages = tracing?.notesRawMessages ?? false
             configuration.notesTraceParents = tracing?.propagates ?? false
             engine = try ScriptEngine(
@@ -66,7 +68,7 @@ enum ScriptAssembly {
     private static func configuration(
         _ script: Script, _ settings: GlobalSettings, _ options: StartOptions, _ events: EventInterface,
         _ logger: Logger, _ levels: LogLevels, _ statistics: Statistics,
-        _ logHandler: ServerLogHandler
+        _ logHandler: ServerLogHandler, _ host: ScriptHost
     ) -> ScriptConfiguration {
         var configuration = ScriptConfiguration(log: { logHandler.write($0, $1) })
         configuration.output = { logHandler.print($0, $1) }
@@ -76,6 +78,7 @@ enum ScriptAssembly {
         configuration.whileLoopsMax = parameters.integer("max_while_loops") ?? 10_000
         configuration.assertsEnabled = parameters.boolean("enable_asserts")
         configuration.execThresholdMicroseconds = parameters.integer("exec_msg_threshold") ?? 0
+        if script.isLoaded("tm") { configuration.beforeAsync = host.beforeAsync }
         configuration.arguments = options.scriptArguments
         configuration.startSeconds = environmentSeconds()
         let slowMessages = CoreStatistics.slowMessages(statistics)

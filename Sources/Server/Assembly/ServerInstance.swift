@@ -152,6 +152,7 @@ package final class ServerInstance {
     package func stop() {
         for process in processes.all where process !== attendant { process.stop() }
         for process in processes.all where process !== attendant { process.join() }
+        environment.stop()
         events.stop()
         openTelemetry?.stop()
         profiler.stop()
@@ -183,6 +184,7 @@ package final class ServerInstance {
     private func makeTimerProcesses() throws(ConfigurationError) -> [SIPProcess] {
         var made: [SIPProcess] = []
         let counters = UDPStatistics(statistics)
+        let watch = TimerWatch(statistics, logger, events)
         for _ in 0..<settings.timerWorkers {
             made.append(try makeSIPProcess("Timer handler", .timer, reading: [], counters))
         }
@@ -197,16 +199,7 @@ package final class ServerInstance {
                 milliseconds: job.milliseconds, label: ReactorSites.timer(job.name), job.body)
             process.reactor.atStop { timer.invalidate() }
         }
-        for route in engine.routes(.timer) {
-            let process = handler()
-            let timer = process.process.reactor.every(
-                milliseconds: max(1, route.intervalSeconds ?? 1) * 1000,
-                label: ReactorSites.timer("timer_route \(route.name ?? "")")
-            ) { [script = process.script, host] in
-                _ = script.run(TopRoute(route.handle, as: .timer, on: host.emptyContext()))
-            }
-            process.process.reactor.atStop { timer.invalidate() }
-        }
+        TimerRoutes.connect(engine, host, watch, next: handler)
         EventRoutes.connect(engine, to: events, on: made[0], host)
         return made
     }
@@ -231,13 +224,28 @@ package final class ServerInstance {
         }
     }
 
-    /// Runs `startup_route` on the attendant, before traffic. One that waits goes on while traffic starts.
+    /// How long a `startup_route` may wait for what it asked for before traffic starts without it.
+    private static let startupMillisecondsMax = 60_000
+
+    /// Runs `startup_route` on the attendant, to its end, before traffic.
     private func runStartupRoute() throws(ConfigurationError) {
         guard let route = engine.route(.startup) else { return }
+        let reactor = attendant.reactor
         let attendantScript = ScriptProcess(engine: engine, process: attendant)
-        attendant.probe.begin(attendant.reactor.processSite)
-        _ = attendantScript.run(TopRoute(route, as: .startup, on: host.emptyContext()))
+        var hasEnded = false
+        var isTimeUp = false
+        attendant.probe.begin(reactor.processSite)
+        attendantScript.run(TopRoute(route, as: .startup, on: host.emptyContext())) { _ in hasEnded = true }
         attendant.probe.end()
+        guard !hasEnded else { return }
+        let timer = reactor.schedule(
+            afterMilliseconds: Self.startupMillisecondsMax, label: ReactorSites.timer("startup_route")
+        ) { isTimeUp = true }
+        reactor.run(until: { hasEnded || isTimeUp })
+        timer.cancel()
+        if !hasEnded {
+            logger.warning("startup_route still waits after \(Self.startupMillisecondsMax / 1000) s: traffic starts")
+        }
     }
 
     private func spawnAll(_ timers: [SIPProcess]) throws(ConfigurationError) {

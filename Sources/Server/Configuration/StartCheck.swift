@@ -1,6 +1,7 @@
 import Bytes
 import Location
 import Modules
+import RESTClient
 import Reactor
 package import RouteLanguage
 import RouteRuntime
@@ -79,6 +80,7 @@ package enum StartCheck {
         for module in script.modules {
             do throws(ModuleError) {
                 _ = try ModuleLibrary.bind([module.name], environment)
+                if module.name == "rest_client" { _ = try RESTClientModule.bind(environment) }
             } catch {
                 problems.append(ConfigurationError(error, of: module.name, in: script))
             }

@@ -1,0 +1,32 @@
+import AsyncHTTPClient
+import Bytes
+import NIOCore
+import NIOHTTP1
+
+/// What a script asks for, as its process hands it to the event loop.
+struct RESTOrder: Sendable {
+    let method: HTTPMethod
+    let url: ByteString
+    let headers: HTTPHeaders
+    /// nil: none, as in a GET.
+    let body: ByteString?
+    /// nil: a form's.
+    let contentType: ByteString?
+    /// The process that asks.
+    let process: Int
+    /// The place of the variable for the body among the function's arguments.
+    let outputs: Int
+
+    var request: HTTPClient.Request {
+        get throws {
+            var headers = headers
+            guard let body else { return try HTTPClient.Request(url: url.string, method: method, headers: headers) }
+            if !headers.contains(name: "Content-Type") {
+                headers.add(
+                    name: "Content-Type", value: contentType?.string ?? "application/x-www-form-urlencoded")
+            }
+            return try HTTPClient.Request(
+                url: url.string, method: method, headers: headers, body: .byteBuffer(ByteBuffer(bytes: body.bytes)))
+        }
+    }
+}

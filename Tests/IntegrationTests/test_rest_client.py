@@ -1,0 +1,217 @@
+"""rest_client against a real HTTP service: forms, results, limits, and that nobody waits for a slow service but who asked."""
+import socket
+import ssl
+import statistics
+import subprocess
+import threading
+import time
+
+import pytest
+
+from conftest import free_port, wait_for
+from http_service import Service
+from sip import Agent
+
+
+@pytest.fixture
+def service():
+    made = []
+
+    def make(**options):
+        one = Service(**options)
+        made.append(one)
+        return one
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def agent():
+    made = []
+
+    def make(server):
+        one = Agent((server.address, server.port))
+        made.append(one)
+        return one
+
+    yield make
+    for one in made:
+        one.close()
+
+
+ANSWER = '''append_to_reply("X-Result: $rc/$var(code)/$var(type)/$var(body)\\r\\n"); send_reply(200, "OK"); exit;'''
+
+
+def result(agent, method="OPTIONS"):
+    agent.request(method, "sip:x@127.0.0.1")
+    return agent.expect(200, timeout=15).get("x-result")
+
+
+@pytest.mark.parametrize("statements, expected", [
+    ('rest_get("@URL@/echo", $var(body), $var(type), $var(code));', "1/200/application/x-echo/GET|"),
+    ('rest_post("@URL@/echo", "a=$rm", , $var(body), $var(type), $var(code));',
+     "1/200/application/x-echo/POST|content-type: application/x-www-form-urlencoded|a=OPTIONS"),
+    ('rest_put("@URL@/echo", "{}", "application/json", $var(body), $var(type), $var(code));',
+     "1/200/application/x-echo/PUT|content-type: application/json|{}"),
+    ('rest_append_hf("X-One: 1"); rest_append_hf("X-Two: a:b"); rest_get("@URL@/echo", $var(body), $var(type), $var(code));',
+     "1/200/application/x-echo/GET|x-one: 1|x-two: a:b|"),
+    # Appended fields are for one request.
+    ('rest_append_hf("X-One: 1"); rest_get("@URL@/echo", $var(n)); rest_get("@URL@/echo", $var(body), $var(type), $var(code));',
+     "1/200/application/x-echo/GET|"),
+    ('rest_get("@URL@/status/404", $var(body), $var(type), $var(code));', "1/404/text/plain/fine"),
+    ('rest_get("@URL@/status/302", $var(body), $var(type), $var(code));', "1/302/text/plain/fine"),
+    ('rest_get("@URL@/drop", $var(body), $var(type), $var(code));', "-10/0/<null>/<null>"),
+    ('rest_get("@URL@/stall", $var(body), $var(type), $var(code));', "-3/200/<null>/half"),
+    ('rest_get("@URL@/size/70000", $var(body), $var(type), $var(code));', "-10/200/<null>/<null>"),
+    ('rest_get("http://127.0.0.1:@CLOSED@/", $var(body), $var(type), $var(code));', "-1/0/<null>/<null>"),
+    ('rest_get("ftp://127.0.0.1/", $var(body), $var(type), $var(code));', "-10/0/<null>/<null>"),
+    ('rest_get("no url", $var(body), $var(type), $var(code));', "-10/0/<null>/<null>"),
+    ('rest_append_hf("no field"); $var(code) = 0;', "-1/0/<null>/<null>"),
+    ('$var(x) = "a b&c=%~"; $var(body) = $(var(x){rest.escape}); $var(type) = $(var(body){rest.unescape}); $var(code) = 0; '
+     'rand_event(100);', "1/0/a b&c=%~/a%20b%26c%3D%25~"),
+])
+def test_plain_calls_give_what_the_service_says(start, service, agent, statements, expected):
+    http = service()
+    statements = statements.replace("@URL@", http.url).replace(
+        "@CLOSED@", str(free_port(kind=socket.SOCK_STREAM)))
+    server = start("waiting.cfg", ROUTE="route { %s; $var(rc) = $rc; %s }" % (
+        statements.rstrip().rstrip(";"), ANSWER.replace("$rc", "$var(rc)")),
+        EXTRA='modparam("rest_client", "curl_timeout", 2)\nmodparam("rest_client", "connection_timeout", 1)\n'
+              'modparam("rest_client", "max_transfer_size", 64)')
+    assert result(agent(server)) == expected, server.tail()
+
+
+@pytest.mark.parametrize("call", [
+    'rest_get("@URL@/echo", $var(body), $var(type), $var(code))',
+    'rest_get("@URL@/echo", $avp(body), $avp(type), $avp(code))',
+])
+def test_async_outputs_reach_the_resume_route(start, service, agent, call):
+    http = service()
+    kind = "avp" if "$avp" in call else "var"
+    server = start("waiting.cfg", ROUTE="""
+        route { $avp(kept) = "kept"; $ru = "sip:changed@host"; $var(lost) = 1; async(%s, resume); }
+        route[resume] { append_to_reply("X-Result: $rc/$%s(code)/$%s(type)/$%s(body)/$avp(kept)/$ru/$var(lost)\\r\\n");
+            t_reply(200, "OK"); }
+        """ % (call.replace("@URL@", http.url), kind, kind, kind))
+    assert result(agent(server)) == "1/200/application/x-echo/GET|/kept/sip:changed@host/<null>", server.tail()
+
+
+def test_launch_goes_on_at_once(start, service, agent):
+    http = service()
+    server = start("waiting.cfg", ROUTE="""
+        route { rest_append_hf("X-For: launch"); launch(rest_post("%s/echo", "body", , $var(body)), report, "from $rm");
+            send_reply(200, "OK"); }
+        route[report] { xlog("L_NOTICE", "report $rc $param(1) $var(body)"); }
+        """ % http.url)
+    result(agent(server))
+    text = "report 1 from OPTIONS POST|content-type: application/x-www-form-urlencoded|x-for: launch|body"
+    wait_for(lambda: text in server.tail(), "the report route" + server.tail())
+
+
+def test_a_certificate_is_checked_unless_told_otherwise(start, service, agent, tmp_path):
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate,
+                    "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
+                   check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    http = service(tls=context)
+    by_name = http.url.replace("127.0.0.1", "localhost")
+    cases = [(by_name, "", "-10"), (by_name, 'modparam("rest_client", "ssl_verifypeer", 0)', "1"),
+             (by_name, 'modparam("rest_client", "ssl_capath", "%s")' % certificate, "1"),
+             (http.url, 'modparam("rest_client", "ssl_capath", "%s")' % certificate, "-10"),
+             (http.url, 'modparam("rest_client", "ssl_capath", "%s")\nmodparam("rest_client", "ssl_verifyhost", 0)'
+              % certificate, "1")]
+    for url, extra, code in cases:
+        server = start("waiting.cfg", EXTRA=extra, ROUTE="""
+            route { rest_get("%s/echo", $var(body)); append_to_reply("X-Result: $rc\\r\\n"); send_reply(200, "OK"); }
+            """ % url)
+        assert result(agent(server)) == code, (url, extra, server.tail())
+
+
+@pytest.mark.parametrize("form", ["plain", "async"])
+def test_a_slow_service_holds_up_nobody_else(start, service, agent, form):
+    """1,000 requests wait 2 s each; the one process that serves them answers OPTIONS meanwhile as ever."""
+    http = service()
+    call = 'rest_get("%s/slow/2", $var(body), , $var(code))' % http.url
+    asked = ("%s; append_to_reply(\"X-Result: $var(code)\\r\\n\"); t_reply(200, \"OK\"); exit;" % call
+             if form == "plain" else "async(%s, resume);" % call)
+    server = start("waiting.cfg", WORKERS=1, EXTRA='modparam("rest_client", "max_async_transfers", 2000)', ROUTE="""
+        route {
+            if ($rm == "OPTIONS") { send_reply(200, "OK"); exit; }
+            if (!t_newtran()) exit;
+            %s
+        }
+        route[resume] { append_to_reply("X-Result: $var(code)\\r\\n"); t_reply(200, "OK"); }
+        """ % asked)
+    caller, pinger = agent(server), agent(server)
+    caller.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    answers = set()
+
+    def collect():
+        while len(answers) < 1000:
+            message = caller.receive(timeout=20)
+            if message.status == 200:
+                assert message.get("x-result") == "200"
+                answers.add(message.get("call-id"))
+
+    reader = threading.Thread(target=collect)
+    reader.start()
+    for number in range(1000):
+        caller.request("MESSAGE", "sip:slow@127.0.0.1")
+        if number % 50 == 49:
+            time.sleep(0.02)
+    # They all wait at once, or nearly: the first may be done before the last was asked.
+    wait_for(lambda: http.waiting > 100, "requests to wait")
+    taken = []
+    while len(answers) < 1000 and len(taken) < 2000 and reader.is_alive():
+        begin = time.monotonic()
+        pinger.request("OPTIONS", "sip:ping@127.0.0.1")
+        pinger.expect(200)
+        taken.append(time.monotonic() - begin)
+        time.sleep(0.005)
+    reader.join(30)
+    assert len(answers) == 1000, server.tail()
+    assert len(taken) > 50 and http.waiting_max > 300
+    assert statistics.median(taken) < 0.010, (statistics.median(taken), max(taken))
+    print("options while %d wait: median %.2f ms, p99 %.2f ms, max %.2f ms over %d" % (
+        http.waiting_max, 1000 * statistics.median(taken), 1000 * sorted(taken)[len(taken) * 99 // 100],
+        1000 * max(taken), len(taken)))
+
+
+def test_one_process_at_a_time_connects_if_told_so(start, service, agent):
+    http = service()
+    # Nobody accepts here: connecting goes on until its time is over.
+    full = socket.socket()
+    full.bind(("127.0.0.1", 0))
+    full.listen(0)
+    fillers = [socket.socket() for _ in range(4)]
+    for filler in fillers:
+        filler.setblocking(False)
+        filler.connect_ex(full.getsockname())
+    server = start("waiting.cfg", WORKERS=4, EXTRA='modparam("rest_client", "no_concurrent_connects", 1)\n'
+                   'modparam("rest_client", "connection_timeout", 2)', ROUTE="""
+        route { rest_get("http://127.0.0.1:%d/", $var(body)); append_to_reply("X-Result: $rc\\r\\n"); send_reply(200, "OK"); }
+        """ % full.getsockname()[1])
+    agents = [agent(server) for _ in range(24)]
+    for one in agents:
+        one.request("OPTIONS", "sip:x@127.0.0.1")
+    codes = [one.expect(200, timeout=10).get("x-result") for one in agents]
+    for filler in fillers:
+        filler.close()
+    full.close()
+    assert set(codes) == {"-2", "-4"}, codes
+
+
+@pytest.mark.parametrize("extra, phrase", [
+    ('modparam("rest_client", "curl_http_version", 9)', "curl_http_version"),
+    ('modparam("rest_client", "connection_timeout", 30)', "longer than curl_timeout"),
+    ('modparam("rest_client", "max_transfer_size", -1)', "must not be negative"),
+])
+def test_impossible_parameters_refuse_the_start(start, extra, phrase):
+    server = start("waiting.cfg", wait=False, EXTRA=extra, ROUTE="route { exit; }")
+    assert server.process.wait(10) == 1
+    assert phrase in server.tail()
+    server.process.returncode = 0
