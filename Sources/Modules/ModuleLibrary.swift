@@ -9,7 +9,7 @@ package enum ModuleLibrary {
     /// All modules that `loadmodule` takes, in the order in which `sipray check` lists them.
     package static let declarations: [ModuleDeclaration] = [
         .signaling, .sl, .tm, .rr, .maxfwd, .sipmsgops, .textops, .usrloc, .registrar, .acc, .cfgutils, .options,
-        .openTelemetry, .uacAuth, .restClient, .exec,
+        .openTelemetry, .uacAuth, .uac, .restClient, .exec,
         .protoUDP, .miFIFO, .miDatagram, .eventDatagram, .eventRoute,
     ]
 
@@ -46,6 +46,7 @@ package enum ModuleLibrary {
             let module = try CfgUtilsModule(environment)
             environment.cfgutils = module
             return module.binding
+        case "uac": return try UACModule.bind(environment)
         case "exec": return try ExecModule.bind(environment)
         case "uac_auth":
             _ = try environment.credentials()
