@@ -1,0 +1,124 @@
+package import Bytes
+package import SIPMessage
+
+/// What is known of one side of a dialog: its tag, where it is, how it is reached, and the numbers of its requests.
+///
+/// A pure value; owned and guarded by who keeps the dialog.
+package struct DialogLeg: Sendable, Equatable {
+    /// Bodies longer than this are not kept.
+    package static let bodyBytesMax = 8192
+
+    /// Of its From and To; empty while it is not known.
+    package var tag: ByteString
+    /// The URI of its Contact: where requests to it are addressed.
+    package private(set) var remoteTarget: ByteString = .empty
+    /// The proxies on the way to it.
+    package var routes = RouteSet()
+    /// The last body that it sent, such as its offer.
+    package private(set) var bodySent: ByteString = .empty
+    /// The last body that was sent to it.
+    package private(set) var bodyReceived: ByteString = .empty
+    package private(set) var contentType: ByteString = "application/sdp"
+    /// Numbers of the requests that it sends.
+    package var numbers = RequestNumbers()
+    /// What was added to the numbers of requests that go to it.
+    package var shift = CSeqShift()
+
+    package init(tag: ByteString) {
+        self.tag = tag.compacted()
+    }
+
+    /// Learns where the side is from a message of its own. A Contact that can't be read leaves what was known (RFC 3261 §12.2).
+    package mutating func refreshTarget(from message: Message) {
+        guard let contact = message.address(.contact), !contact.isAsterisk, contact.uri != nil else { return }
+        if contact.uriText != remoteTarget { remoteTarget = contact.uriText.compacted() }
+    }
+
+    package mutating func noteBodySent(_ message: Message) {
+        guard let body = Self.body(of: message) else { return }
+        bodySent = body
+        if let type = message.value(.contentType), type != contentType { contentType = type.compacted() }
+    }
+
+    package mutating func noteBodyReceived(_ body: ByteString) {
+        guard !body.isEmpty, body.count <= Self.bodyBytesMax else { return }
+        bodyReceived = body.compacted()
+    }
+
+    private static func body(of message: Message) -> ByteString? {
+        let body = message.body
+        guard !body.isEmpty, body.count <= bodyBytesMax else { return nil }
+        return body.compacted()
+    }
+
+    /// How a request to this side is addressed.
+    package var target: DialogTarget { DialogTarget(remoteTarget: remoteTarget, routes: routes) }
+}
+
+/// The numbers of the requests that one side sends (RFC 3261 §12.2.2).
+package struct RequestNumbers: Sendable, Equatable {
+    /// The highest so far; nil before the first.
+    package private(set) var last: UInt32?
+
+    package init(last: UInt32? = nil) { self.last = last }
+
+    /// A request went by. ACK and CANCEL bear the number of what they belong to.
+    package mutating func note(_ number: UInt32, method: Method) {
+        guard method != .ack, method != .cancel else { return }
+        if last.map({ number > $0 }) ?? true { last = number }
+    }
+
+    /// Whether a request may bear this number: not below the highest. The same number is the same request once more.
+    package func allows(_ number: UInt32, method: Method) -> Bool {
+        guard method != .ack, method != .cancel, let last else { return true }
+        return number >= last
+    }
+}
+
+/// Keeps the CSeq numbers that one side sees without gaps backwards, when requests of this server's own go to it between
+/// those of the other side.
+///
+/// A request that is relayed to the side gets its number plus `offset`; its replies get it back. An ACK gets what its INVITE got,
+/// and so does the INVITE's number in a PRACK's RAck.
+package struct CSeqShift: Sendable, Equatable {
+    package private(set) var offset: UInt32 = 0
+    /// The highest number that the side has seen, ours included.
+    package private(set) var lastSent: UInt32 = 0
+    private var inviteNumber: UInt32?
+    private var inviteOffset: UInt32 = 0
+
+    package init() {}
+
+    /// The number for a request of this server's own.
+    package mutating func takeOwn() -> UInt32 {
+        lastSent &+= 1
+        offset &+= 1
+        return lastSent
+    }
+
+    /// Moves the offset by hand (`dlg_inc_cseq`). It does not go below 0.
+    package mutating func move(by change: Int) {
+        offset = UInt32(clamping: max(0, Int(offset) + change))
+        lastSent = UInt32(clamping: max(0, Int(lastSent) + change))
+    }
+
+    /// The number that a relayed request goes out with.
+    package mutating func outgoing(_ number: UInt32, method: Method) -> UInt32 {
+        switch method {
+        case .ack, .cancel:
+            return number &+ offsetOfInvite(number)
+        case .invite:
+            inviteNumber = number
+            inviteOffset = offset
+        default: break
+        }
+        let shifted = number &+ offset
+        if shifted > lastSent { lastSent = shifted }
+        return shifted
+    }
+
+    /// What the INVITE with that number got.
+    package func offsetOfInvite(_ number: UInt32) -> UInt32 {
+        inviteNumber == number ? inviteOffset : offset
+    }
+}
