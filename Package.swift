@@ -95,8 +95,8 @@ let package = Package(
         .target(
             name: "Modules",
             dependencies: [
-                "RouteRuntime", "RouteLanguage", "SIPStack", "SIPTransaction", "SIPTransport", "Location", "SIPMessage",
-                "Reactor", "Profiling", "Bytes", "CPlatform", logging,
+                "RouteRuntime", "RouteLanguage", "SIPStack", "SIPTransaction", "SIPDialog", "SIPTransport", "Location",
+                "SIPMessage", "JSONRPC", "Reactor", "Profiling", "Bytes", "CPlatform", logging,
             ],
             swiftSettings: settings),
         .target(

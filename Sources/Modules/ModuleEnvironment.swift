@@ -14,6 +14,10 @@ package final class ModuleEnvironment {
     package let statistics: Statistics
     package let replies = Replies()
     package let inDialog = InDialogObservers()
+    /// The stack's side of the script, for modules that send and follow messages; nil where a script is only checked.
+    package var host: ScriptHost?
+    /// `dialog`, when the script loads it: for its management commands and for topology hiding.
+    package internal(set) var dialogs: DialogModule?
     /// Seconds since 1970.
     package let now: @Sendable () -> Int
     /// A line for the log, at the server's level.

@@ -9,7 +9,7 @@ package enum ModuleLibrary {
     /// All modules that `loadmodule` takes, in the order in which `sipray check` lists them.
     package static let declarations: [ModuleDeclaration] = [
         .signaling, .sl, .tm, .rr, .maxfwd, .sipmsgops, .textops, .usrloc, .registrar, .acc, .cfgutils, .options,
-        .openTelemetry, .uacAuth, .uac, .restClient, .exec,
+        .openTelemetry, .uacAuth, .uac, .restClient, .exec, .dialog, .topologyHiding,
         .protoUDP, .miFIFO, .miDatagram, .eventDatagram, .eventRoute,
     ]
 
@@ -42,6 +42,8 @@ package enum ModuleLibrary {
         case "registrar": return try RegistrarModule(environment).binding
         case "acc": return try AccModule(environment).binding
         case "options": return OptionsModule.bind(environment)
+        case "dialog": return try DialogModule.bind(environment)
+        case "topology_hiding": return try TopologyHidingModule.bind(environment)
         case "cfgutils":
             let module = try CfgUtilsModule(environment)
             environment.cfgutils = module

@@ -33,8 +33,8 @@ import Testing
         ("if (uri == myself) exit;", "old-condition", "is_myself"),
         ("if (method == \"INVITE\") exit;", "old-condition", "is_method"),
         ("if (has_body(\"application/sdp\")) exit;", "unknown-function", "has_body_part"),
-        ("create_dialog();", "unknown-function", "dialog"),
-        ("$dlg_val(x) = 1;", "unknown-variable", "dialog"),
+        ("nat_uac_test(1);", "unknown-function", "nathelper"),
+        ("$rtp_relay = 1;", "unknown-variable", "rtp_relay"),
         ("setsflag(1);", "unknown-function", "setflag"),
         ("sl_send_reply(\"404\", \"Not Found\");", "argument-type", "quotes"),
         ("if ($rU =~ \"^(\") exit;", "bad-pattern", "`^(` is not a regular expression: Unmatched ("),
@@ -49,13 +49,13 @@ import Testing
     }
 
     @Test(arguments: [
-        ("loadmodule \"dialog.so\"", "missing-module", "no dialogs"),
+        ("loadmodule \"nathelper.so\"", "missing-module", "force_rport"),
         ("loadmodule \"proto_tls.so\"", "missing-module", "UDP only"),
         ("loadmodule \"nope.so\"", "unknown-module", "it has acc"),
         ("modparam(\"rr\", \"enable_full_lr\", 1)", "unknown-modparam", "leave it out"),
         ("modparam(\"acc\", \"log_flag\", 1)", "unknown-modparam", "do_accounting"),
         ("modparam(\"usrloc\", \"working_mode_preset\", \"sql-only\")", "unknown-word", "memory only"),
-        ("modparam(\"dialog\", \"x\", 1)", "modparam-module", "does not have module `dialog` yet"),
+        ("modparam(\"nathelper\", \"x\", 1)", "modparam-module", "does not have module `nathelper` yet"),
         ("socket = udp:", "socket-address", "127.0.0.1:5060"),
     ])
     func saidOutsideRoutes(head: String, code: String, words: String) throws {

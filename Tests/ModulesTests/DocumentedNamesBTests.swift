@@ -54,6 +54,18 @@ import Testing
             """
         ),
         ("proto_udp", ""), ("mi_fifo", ""), ("mi_datagram", ""), ("event_datagram", ""), ("event_route", ""),
+        (
+            "dialog",
+            """
+            create_dialog:0-1 match_dialog:0-1 validate_dialog:0 fix_route_dialog:0 get_dialog_info:4-5
+            get_dialog_vals:3 get_dialogs_by_val:4 get_dialogs_by_profile:4 load_dialog_ctx:1-3 unload_dialog_ctx:0
+            set_dlg_profile:1-3 unset_dlg_profile:1-2 is_in_profile:1-2 get_profile_size:3 set_dlg_flag:1
+            test_and_set_dlg_flag:2 reset_dlg_flag:1 is_dlg_flag_set:1 store_dlg_value:2 fetch_dlg_value:2
+            set_dlg_sharing_tag:1 dlg_on_answer:0-1 dlg_on_timeout:0-1 dlg_on_hangup:0-1 dlg_send_sequential:2-5
+            dlg_inc_cseq:0-2
+            """
+        ),
+        ("topology_hiding", "topology_hiding:0-2 topology_hiding_match:0-1"),
     ])
     func functions(module: String, documented: String) throws {
         let declaration = try #require(ModuleLibrary.declarations.first { $0.name == module })
@@ -104,6 +116,30 @@ import Testing
         ("cfgutils", "initial_probability hash_file shv_hash_size shvset varset lock_pool_size"),
         ("proto_udp", "udp_port"),
         (
+            "dialog",
+            """
+            enable_stats hash_size log_profile_hash_size rr_param default_timeout dlg_extra_hdrs dlg_match_mode
+            delete_delay db_url db_mode db_update_period options_ping_interval reinvite_ping_interval table_name
+            call_id_column from_uri_column from_tag_column to_uri_column to_tag_column from_cseq_column to_cseq_column
+            from_route_column to_route_column from_contact_column to_contact_column from_sock_column to_sock_column
+            dlg_id_column state_column start_time_column timeout_column profiles_column vars_column sflags_column
+            mflags_column flags_column profiles_with_value profiles_no_value db_flush_vals_profiles timer_bulk_del_no
+            race_condition_timeout cachedb_url profile_value_prefix profile_no_value_prefix profile_size_prefix
+            profile_timeout dialog_replication_cluster profile_replication_cluster replicate_profiles_buffer
+            replicate_profiles_check replicate_profiles_timer replicate_profiles_expire cluster_auto_sync
+            auto_prack_hangup_on_failure auto_prack_fr_timeout
+            """
+        ),
+        (
+            "topology_hiding",
+            """
+            th_callid_passwd th_callid_prefix th_passed_contact_uri_params th_passed_contact_params force_dialog
+            th_contact_encode_passwd th_contact_encode_param th_contact_encode_param_password th_use_param
+            th_contact_encode_scheme th_contact_caller_username_var th_contact_callee_username_var
+            th_callid_loop_protection th_internal_trusted_tag th_external_socket_tag th_auto_route_on_trusted_socket
+            """
+        ),
+        (
             "mi_fifo",
             """
             fifo_name fifo_mode fifo_group fifo_user reply_dir pretty_printing trace_destination trace_bwlist
@@ -125,6 +161,13 @@ import Testing
     }
 
     @Test(arguments: [
+        (
+            "dialog",
+            """
+            DLG_count DLG_status DLG_lifetime DLG_flags DLG_dir DLG_did DLG_end_reason DLG_timeout DLG_del_delay DLG_json
+            DLG_ctx_json dlg_val
+            """
+        ), ("topology_hiding", "TH_callee_callid"),
         ("acc", "acc_extra acc_leg acc_current_leg"), ("cfgutils", "env RANDOM ctime shv"), ("tm", "T_branch_idx"),
     ])
     func variables(module: String, documented: String) throws {

@@ -18,4 +18,6 @@ package enum EventNames {
         "E_UL_AOR_INSERT", "E_UL_AOR_DELETE", "E_UL_CONTACT_INSERT", "E_UL_CONTACT_UPDATE", "E_UL_CONTACT_DELETE",
         "E_UL_CONTACT_REFRESH", "E_UL_LATENCY_UPDATE",
     ]
+    /// Published when the script loads `dialog`.
+    package static let dialog = ["E_DLG_STATE_CHANGED"]
 }

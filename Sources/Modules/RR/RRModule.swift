@@ -64,6 +64,8 @@ struct RRModule: Sendable {
         context.updateState(RouteState()) { state in
             state.looseRouteResult = result
             state.ownParameters = plan.ownParameters
+            state.remaining = plan.kept.map { message.text(elements[$0].range) }
+            if let appended = plan.appended { state.remaining?.append(appended.inAngleBrackets) }
         }
         if result > 0, message.toTag != nil { inDialog.call(context, call.process, plan.ownParameters) }
         return result

@@ -72,3 +72,14 @@ struct RoutePlan {
         (uri.isLooseRouter || uri.user.isEmpty) && !uri.parameters.contains("gr")
     }
 }
+
+extension ByteString {
+    /// `<uri>`
+    var inAngleBrackets: ByteString {
+        var writer = ByteWriter(reserving: count + 2)
+        writer.append(ASCII.less)
+        writer.append(self)
+        writer.append(ASCII.greater)
+        return writer.finishText()
+    }
+}

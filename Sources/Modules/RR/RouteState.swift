@@ -10,6 +10,8 @@ struct RouteState {
     var preset: (outbound: ByteString, inbound: ByteString?)?
     /// What `loose_route()` answered, nil before it was called.
     var looseRouteResult: Int32?
+    /// The Route values that `loose_route()` left, nil before it was called.
+    var remaining: [ByteString]?
     /// Parameters of our own Route value, with their first semicolon.
     var ownParameters: ByteString?
 }

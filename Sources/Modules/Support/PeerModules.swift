@@ -42,14 +42,6 @@ enum PeerModules {
 
     private static let signalling: [Module] = [
         Module(
-            "dialog", dialogs,
-            "create_dialog match_dialog validate_dialog fix_route_dialog get_dialog_info get_dialog_vals "
-                + "set_dlg_profile unset_dlg_profile is_in_profile get_profile_size set_dlg_flag reset_dlg_flag "
-                + "is_dlg_flag_set store_dlg_value fetch_dlg_value dlg_on_timeout dlg_on_answer dlg_on_hangup "
-                + "dlg_send_sequential load_dialog_ctx unload_dialog_ctx dlg_inc_cseq",
-            variables: "dlg_val DLG_did DLG_status DLG_dir DLG_timeout DLG_lifetime DLG_count DLG_flags "
-                + "DLG_end_reason DLG_json DLG_ctx_json dlg.ctx_json"),
-        Module(
             "nathelper", nat,
             "nat_uac_test fix_nated_contact fix_nated_register fix_nated_sdp add_rcv_param fix_contact"),
         Module("nat_traversal", nat, "nat_keepalive client_nat_test"),
@@ -97,7 +89,6 @@ enum PeerModules {
         Module(
             "path", "it stores and follows Path (save() with path-lazy), but does not add one",
             "add_path add_path_received"),
-        Module("topology_hiding", dialogs, "topology_hiding topology_hiding_match"),
         Module("b2b_entities", dialogs, "b2b_server_new b2b_client_new", variables: "b2b_logic.key"),
         Module("b2b_logic", dialogs, "b2b_init_request b2b_bridge b2b_send_reply b2b_pass_request"),
         Module("b2b_sca", dialogs), Module("sst", dialogs, "sstCheckMin"), Module("qos", dialogs),

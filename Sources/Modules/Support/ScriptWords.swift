@@ -26,6 +26,20 @@ enum ScriptWords {
         return rule
     }()
 
+    static let dialogFlags: ConstantRule = {
+        var rule = ConstantRule(
+            [
+                "bye-on-timeout", "options-ping-caller", "options-ping-callee", "reinvite-ping-caller",
+                "reinvite-ping-callee", "end-on-race-condition", "auto-prack",
+            ], separator: ",")
+        rule.letters = ["B", "P", "p", "R", "r", "E"]
+        return rule
+    }()
+
+    static let dialogMatching = ConstantRule(["did_only", "did_fallback", "did_none"])
+    static let dialogSides = ConstantRule(["caller", "callee"])
+    static let dialogIdentifiers = ConstantRule(["callid", "did"])
+
     static let repliedBy = ConstantRule(["all", "last"])
 
     static let cancelFlags: ConstantRule = {

@@ -23,6 +23,8 @@ package final class TMState: @unchecked Sendable {
         /// Those who asked before there was a transaction.
         var followers: [TransactionFollower] = []
         var observers: [any TransactionObserver] = []
+        /// What other modules keep with the transaction, by type.
+        var attachments: [ObjectIdentifier: AnyObject] = [:]
         /// The request with the script's changes, as it stood when it was relayed first.
         var request: MessageContext?
     }
@@ -104,6 +106,15 @@ extension TMState: FollowableTransaction {
     package func follow(_ follower: @escaping TransactionFollower) {
         guard let transaction else { return update { $0.followers.append(follower) } }
         Self.follow(transaction, follower)
+    }
+
+    /// Keeps an object of another module with the transaction: one of each type.
+    func attach<Object: AnyObject>(_ object: Object) {
+        update { $0.attachments[ObjectIdentifier(Object.self)] = object }
+    }
+
+    func attached<Object: AnyObject>(_ type: Object.Type) -> Object? {
+        lock.withLock { stored.attachments.isEmpty ? nil : stored.attachments[ObjectIdentifier(type)] as? Object }
     }
 
     /// Shows the observer the transaction, from now on or from its making on.

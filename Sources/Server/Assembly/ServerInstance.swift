@@ -76,6 +76,7 @@ package final class ServerInstance {
         events = EventInterface(profiler: profiler, statistics: statistics, logger: logger)
         for name in EventNames.core { events.publish(name) }
         if script.isLoaded("usrloc") { for name in EventNames.location { events.publish(name) } }
+        if script.isLoaded("dialog") { for name in EventNames.dialog { events.publish(name) } }
         if settings.outputs.contains(.event) { relay.connect(events) }
         parameters = ModuleParameters(script.moduleParameters)
         managementPlan = try ManagementPlan(script, parameters)
@@ -94,6 +95,7 @@ package final class ServerInstance {
             OpenTelemetryParts(plan, script: script, profiler: profiler, processes: processes, logger: logger)
         }
         host.propagation = openTelemetry?.propagation
+        environment.host = host
         let parts = try ScriptAssembly.make(
             script: script, settings: settings, options: options, plan: plan, host: host, environment: environment,
             events: events, logger: logger, statistics: statistics, levels: levels,

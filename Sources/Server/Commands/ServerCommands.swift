@@ -27,6 +27,7 @@ enum ServerCommands {
         if server.script.isLoaded("tm") {
             TransactionCommands.register(in: &registry, TMManagement(host: server.host))
         }
+        if let dialogs = server.environment.dialogs { DialogCommands.register(in: &registry, dialogs) }
         if let module = server.environment.cfgutils {
             ConfigurationUtilityCommands.register(
                 in: &registry, module, hashedFile: server.parameters.text("cfgutils", "hash_file")?.string,

@@ -1,11 +1,10 @@
-import Modules
 import Reactor
-import RouteRuntime
+package import RouteRuntime
 import SIPMessage
 
 extension ScriptHost {
     /// The context of routes that run without a message (startup, timer, event): a request that never was.
-    func emptyContext() -> MessageContext {
+    package func emptyContext() -> MessageContext {
         MessageContext(
             message: emptyRequest, source: SocketAddress(127, 0, 0, 1, port: 0), socketIn: scriptSockets.first)
     }

@@ -1,0 +1,195 @@
+import Bytes
+import Profiling
+import RouteRuntime
+import SIPDialog
+import SIPMessage
+import SIPStack
+
+/// Which dialog a request belongs to, and what follows from that.
+extension DialogModule {
+    struct Match {
+        let dialog: Dialog
+        let sender: DialogSide
+        let isMainLeg: Bool
+    }
+
+    /// `loose_route()` found our Route: the request may belong to a dialog.
+    func route(_ context: MessageContext, _ parameters: ByteString, _ worker: StackWorker) {
+        guard context.dialogUse == nil,
+            let match = find(context.message, identifier: identifier(in: parameters), mode: settings.matching)
+        else { return }
+        enter(match, context, worker)
+    }
+
+    /// The dialog's id among the parameters of our own Route or request URI.
+    func identifier(in parameters: ByteString) -> ByteString? {
+        parameters.isEmpty ? nil : Parameters(parameters).value(settings.routeParameter)
+    }
+
+    /// Finds the dialog of a request: by the id first where the mode says so. Call-ID and tags must fit in any case.
+    ///
+    /// - Parameter callID: as the caller has it.
+    func find(
+        _ message: Message, identifier: ByteString?, mode: DialogMatching, callID: ByteString? = nil
+    ) -> Match? {
+        let callID = callID ?? message.callID
+        guard let from = message.fromTag, let to = message.toTag else { return nil }
+        if mode != .tags, let identifier {
+            guard let parts = Dialog.parts(of: identifier),
+                let dialog = table.find(chain: parts.chain, number: parts.number), dialog.callID == callID
+            else { return nil }
+            return self.match(dialog, from, to)
+        }
+        guard mode != .identifier else { return nil }
+        var found: Match?
+        _ = table.find(callID: callID) { dialog in
+            guard let match = match(dialog, from, to) else { return false }
+            // One that is over gives way to one that is not.
+            if found == nil || dialog.state != .deleted { found = match }
+            return dialog.state != .deleted
+        }
+        return found
+    }
+
+    private func match(_ dialog: Dialog, _ from: ByteString, _ to: ByteString) -> Match? {
+        dialog.read { values in
+            let sender: DialogSide
+            let calleeTag: ByteString
+            if values.caller.tag == from {
+                (sender, calleeTag) = (.caller, to)
+            } else if values.caller.tag == to {
+                (sender, calleeTag) = (.callee, from)
+            } else {
+                return nil
+            }
+            guard let index = values.callees.firstIndex(where: { $0.tag == calleeTag }) else {
+                // More forks than are known, or a 2xx that has not come by here.
+                return values.callees.isEmpty || values.callees.count == DialogSettings.legsMax
+                    ? Match(dialog: dialog, sender: sender, isMainLeg: values.callees.isEmpty) : nil
+            }
+            return Match(dialog: dialog, sender: sender, isMainLeg: values.confirmed.map { $0 == index } ?? true)
+        }
+    }
+
+    /// The request is one of the dialog: the dialog is told, and follows it out and its replies back.
+    func enter(_ match: Match, _ context: MessageContext, _ worker: StackWorker) {
+        worker.probe.enter(DialogSites.requestWithin)
+        defer { worker.probe.exit(DialogSites.requestWithin) }
+        let message = context.message
+        let isValid = message.method != .bye || fault(of: context, match.dialog, match.sender) == nil
+        let use = DialogUse(
+            match.dialog, sender: match.sender, isInitial: false, isMainLeg: match.isMainLeg, endsWhenRelayed: !isValid)
+        context.makeTMState().attach(use)
+        switch message.method {
+        case .ack where match.isMainLeg:
+            step(match.dialog, .acknowledged, in: .init(worker: worker))
+        case .bye where isValid && match.isMainLeg:
+            step(match.dialog, .bye(match.sender), in: .init(worker: worker))
+        default: break
+        }
+        context.outboundEdits.append { [self] context, edits, _ in leave(use, context, &edits) }
+        if message.method != .ack { context.observeTransaction(SequentialFollower(self, use, message)) }
+    }
+
+    /// The request leaves: numbers are counted and, where requests of ours went between, moved.
+    private func leave(_ use: DialogUse, _ context: MessageContext, _ edits: inout MessageEdits) {
+        let message = context.message
+        guard let cseq = message.cseq else { return }
+        let change = use.dialog.update { values -> (number: UInt32, rack: UInt32)? in
+            values.updateLeg(use.sender) { $0.numbers.note(cseq.number, method: message.method) }
+            return values.updateLeg(use.sender.other) { leg in
+                if message.method == .invite || message.method == .update { leg.noteBodyReceived(message.body) }
+                let rack = leg.shift.offsetOfInvite(message.rack?.cseq.number ?? 0)
+                return (leg.shift.outgoing(cseq.number, method: message.method), rack)
+            }
+        }
+        guard let change else { return }
+        if change.number != cseq.number { edits.replaceCSeq(of: message, with: change.number) }
+        if message.method == .prack, change.rack != 0, let rack = message.rack, let field = message.first(.rack) {
+            edits.replaceValue(
+                of: field,
+                with: ByteString(
+                    "\(rack.responseNumber) \(rack.cseq.number &+ change.rack) \(rack.cseq.methodText.string)"))
+        }
+    }
+
+    /// What of a request does not fit its dialog; nil when all does.
+    func fault(of context: MessageContext, _ dialog: Dialog, _ sender: DialogSide) -> RequestFault? {
+        let message = context.message
+        let claims = RequestClaims(
+            method: message.method, number: message.cseq?.number, requestURI: context.requestURI,
+            routes: remainingRoutes(context))
+        return dialog.read { values in
+            guard let from = values.leg(sender), let to = values.leg(sender.other) else { return .unusable }
+            return claims.fault(from: from.numbers, to: to)
+        }
+    }
+}
+
+extension DialogModule {
+    /// The Route values behind our own: as `loose_route()` left them, or found here when it was not called.
+    private func remainingRoutes(_ context: MessageContext) -> [ByteString] {
+        let message = context.message
+        let all = message.elements(of: .route).map { message.text($0.range) }
+        if let remaining = context.state(RouteState.self)?.remaining { return remaining }
+        return Array(all.drop { NameAddress($0)?.uri.map(addresses.contains) ?? false })
+    }
+}
+
+/// Follows a request inside a dialog: its replies, and what they mean for the dialog.
+final class SequentialFollower: TransactionObserver {
+    private let module: DialogModule
+    private let use: DialogUse
+    private let request: Message
+
+    init(_ module: DialogModule, _ use: DialogUse, _ request: Message) {
+        self.module = module
+        self.use = use
+        self.request = request
+    }
+
+    func relaying(_ branch: RelayedBranch, _ edits: inout MessageEdits, _ worker: StackWorker) {
+        // A BYE that did not fit was let through by the script all the same.
+        if request.method == .bye, use.endsWhenRelayed, use.isMainLeg {
+            module.step(use.dialog, .bye(use.sender), in: .init(worker: worker))
+        }
+    }
+
+    func received(_ reply: InboundReply, _ edits: inout MessageEdits, _ worker: StackWorker) {
+        worker.probe.enter(DialogSites.responseWithin)
+        defer { worker.probe.exit(DialogSites.responseWithin, status: Int32(reply.message.statusCode)) }
+        if let number = request.cseq?.number, reply.message.cseq?.number != number {
+            edits.replaceCSeq(of: reply.message, with: number)
+        }
+        guard (200..<300).contains(reply.message.statusCode), use.isMainLeg else { return }
+        let isInvite = request.method == .invite || request.method == .update
+        // A 2xx makes both sides' Contacts count (RFC 3261 §12.2, RFC 6665 §4.4.1).
+        guard isInvite || request.method == .subscribe || request.method == .notify || request.method == .refer else {
+            return
+        }
+        use.dialog.update { values in
+            values.updateLeg(use.sender) { leg in
+                leg.refreshTarget(from: request)
+                if isInvite {
+                    leg.noteBodySent(request)
+                    leg.noteBodyReceived(reply.message.body)
+                }
+            }
+            values.updateLeg(use.sender.other) { leg in
+                leg.refreshTarget(from: reply.message)
+                if isInvite { leg.noteBodySent(reply.message) }
+            }
+        }
+    }
+}
+
+extension MessageEdits {
+    mutating func replaceCSeq(of message: Message, with number: UInt32) {
+        guard let field = message.first(.cseq), let cseq = message.cseq else { return }
+        var writer = ByteWriter(reserving: 24)
+        writer.append(decimal: UInt64(number))
+        writer.append(ASCII.space)
+        writer.append(cseq.methodText)
+        replaceValue(of: field, with: writer.finishText())
+    }
+}

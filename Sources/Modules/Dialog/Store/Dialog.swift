@@ -1,0 +1,152 @@
+package import Bytes
+import RouteRuntime
+import SIPDialog
+import SIPMessage
+import SIPStack
+
+/// One dialog: what was fixed when it was created, and what changes, under its own short lock.
+///
+/// Any process may work on it at any moment. No other lock is taken and nothing is sent while `lock` is held.
+package final class Dialog: @unchecked Sendable {
+    // @unchecked: `next` is guarded by the table's shard, `places` and `deadlines` by the timers, `stored` by `lock`; the rest is
+    // constant.
+
+    // Guarded by the table's shard.
+    var next: Dialog?
+    var isStored = false
+
+    // Guarded by the timers: place in each heap, -1 outside, and deadline, in milliseconds.
+    var places = SIMD4<Int32>(repeating: -1)
+    var deadlines = SIMD4<Int>(repeating: .max)
+
+    // Constants.
+    /// Index of its chain in the table: first part of its id.
+    let chain: UInt32
+    /// Second part of its id.
+    let number: UInt32
+    let hash: Int
+    /// As the caller has it.
+    let callID: ByteString
+    let fromURI: ByteString
+    let toURI: ByteString
+    let options: DialogOptions
+    /// Seconds since 1970.
+    let createdAt: Int
+    /// The listener that the caller's INVITE came by.
+    let callerSocket: ScriptSocket?
+
+    /// What changes.
+    struct Values {
+        var machine: DialogMachine
+        var caller: DialogLeg
+        /// One for each early dialog of a forked INVITE, in order of appearance.
+        var callees: [DialogLeg] = []
+        /// The callee that the dialog is confirmed with.
+        var confirmed: Int?
+        var calleeSocket: ScriptSocket?
+        /// Call-ID on the callee's side, when it is another.
+        var calleeCallID: ByteString?
+        /// Record-Route values that the INVITE came with.
+        var recordedBefore = 0
+        /// Seconds since 1970; 0 before.
+        var confirmedAt = 0
+        var endedAt = 0
+        var lifetimeSeconds: Int
+        var deleteDelaySeconds: Int
+        var variables: [(name: ByteString, value: Value)] = []
+        var flags: UInt32 = 0
+        var profiles: [ProfileLink] = []
+        var onAnswer: RouteHandle?
+        var onTimeout: RouteHandle?
+        var onHangup: RouteHandle?
+        /// The INVITE's, while it may have to be cancelled.
+        var invite: Transaction?
+        /// What topology hiding keeps.
+        var hiding: AnyObject?
+        /// A ping of that side was not answered yet, or was answered as by someone who has left.
+        var pingsLost: (caller: Bool, callee: Bool) = (false, false)
+
+        /// The callee that matters: the one that answered, else the one that was heard last.
+        var callee: DialogLeg? { callees.isEmpty ? nil : callees[confirmed ?? callees.count - 1] }
+
+        func leg(_ side: DialogSide) -> DialogLeg? { side == .caller ? caller : callee }
+
+        mutating func updateLeg<Result>(_ side: DialogSide, _ body: (inout DialogLeg) -> Result) -> Result? {
+            if side == .caller { return body(&caller) }
+            guard !callees.isEmpty else { return nil }
+            return body(&callees[confirmed ?? callees.count - 1])
+        }
+    }
+
+    let lock = StackLock()
+    private var stored: Values
+
+    init(
+        chain: UInt32, number: UInt32, hash: Int, request: Message, options: DialogOptions, createdAt: Int,
+        socket: ScriptSocket?, settings: DialogSettings
+    ) {
+        self.chain = chain
+        self.number = number
+        self.hash = hash
+        callID = request.callID.compacted()
+        fromURI = (request.from?.uriText ?? .empty).compacted()
+        toURI = (request.to?.uriText ?? .empty).compacted()
+        self.options = options
+        self.createdAt = createdAt
+        callerSocket = socket
+        var caller = DialogLeg(tag: request.fromTag ?? .empty)
+        caller.refreshTarget(from: request)
+        caller.routes = RouteSet(recordedBy: request)
+        caller.noteBodySent(request)
+        if let number = request.cseq?.number { caller.numbers.note(number, method: .invite) }
+        stored = Values(
+            machine: DialogMachine(byesOnTimeout: options.contains(.byeOnTimeout)), caller: caller,
+            lifetimeSeconds: settings.defaultTimeoutSeconds, deleteDelaySeconds: settings.deleteDelaySeconds)
+        stored.recordedBefore = request.elements(of: .recordRoute).reduce(0) { count, _ in count + 1 }
+    }
+
+    /// A copy of everything: for what looks at several fields.
+    var values: Values { lock.withLock { stored } }
+
+    func read<Result>(_ body: (borrowing Values) -> Result) -> Result {
+        lock.lock()
+        defer { lock.unlock() }
+        return body(stored)
+    }
+
+    @discardableResult
+    func update<Result>(_ body: (inout Values) -> Result) -> Result {
+        lock.lock()
+        defer { lock.unlock() }
+        return body(&stored)
+    }
+
+    var state: DialogState { read { $0.machine.state } }
+
+    /// `6ae.4b38d013`: in Record-Route, in scripts and for management.
+    package var id: ByteString {
+        var writer = ByteWriter(reserving: 17)
+        writer.append(hex: UInt64(chain))
+        writer.append(UInt8(ascii: "."))
+        writer.append(hex: UInt64(number))
+        return writer.finishText()
+    }
+
+    /// The id as one number.
+    var databaseID: Int { Int(UInt64(chain) << 32 | UInt64(number)) }
+
+    /// Both parts of an id; nil when the text is none.
+    static func parts(of id: ByteString) -> (chain: UInt32, number: UInt32)? {
+        guard let dot = id.first(of: UInt8(ascii: ".")), let chain = id.prefix(dot).hexadecimal(),
+            let number = id.dropFirst(dot + 1).hexadecimal(), chain <= UInt32.max, number <= UInt32.max
+        else { return nil }
+        return (UInt32(chain), UInt32(number))
+    }
+}
+
+/// Membership of a dialog in a profile.
+struct ProfileLink: Equatable {
+    let profile: Int
+    /// Empty in a profile without values.
+    let value: ByteString
+}
