@@ -109,8 +109,9 @@ let package = Package(
             name: "ManagementHTTP",
             dependencies: [
                 "Management", "JSONRPC", "Reactor", "Profiling", logging,
-                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
             ] + nio,
             swiftSettings: settings),
         .target(
@@ -215,6 +216,8 @@ let package = Package(
                 "Reactor", "Profiling", "Bytes",
             ]),
         .testTarget(name: "ManagementTests", dependencies: ["Management", "JSONRPC", "Reactor", "Profiling"]),
+        .testTarget(
+            name: "ManagementHTTPTests", dependencies: ["ManagementHTTP", "Management", "JSONRPC", "Reactor"]),
         .testTarget(
             name: "SIPConnectionsTests",
             dependencies: ["SIPConnections", "SIPTransport", "SIPMessage", "Reactor", "Profiling", "Bytes"] + nio),

@@ -8,8 +8,8 @@ struct ManagementOptions: ParsableArguments {
         name: .customLong("mi"),
         help: ArgumentHelp(
             """
-            The management interface: fifo:PATH, udp:HOST:PORT, unix:PATH or the path of a FIFO. Default: what \
-            SIPRAY_MI says, else /tmp/opensips_fifo.
+            The management interface: fifo:PATH, udp:HOST:PORT, unix:PATH, http://HOST:PORT/mi or the path of a FIFO. \
+            Default: what SIPRAY_MI says, else /tmp/opensips_fifo.
             """, valueName: "address"))
     var management: String?
 
@@ -23,15 +23,18 @@ struct ManagementOptions: ParsableArguments {
         name: [.customLong("socket"), .customLong("unix")], help: ArgumentHelp("As --mi unix:PATH.", valueName: "path"))
     var socket: String?
 
+    @Option(help: ArgumentHelp("As --mi http://HOST:PORT/mi.", valueName: "host:port"))
+    var http: String?
+
     @Option(
         name: .customLong("reply-dir"),
         help: ArgumentHelp("Where the FIFO's replies go: the server's reply_dir.", valueName: "directory"))
     var replyDirectory: String = "/tmp"
 
     func validate() throws {
-        let given = [management, fifo, udp, socket].compactMap { $0 }
+        let given = [management, fifo, udp, socket, http].compactMap { $0 }
         guard given.count <= 1 else {
-            throw ValidationError("Give one of --mi, --fifo, --udp and --socket, not \(given.count).")
+            throw ValidationError("Give one of --mi, --fifo, --udp, --socket and --http, not \(given.count).")
         }
         do throws(ManagementEndpoint.ParseError) {
             _ = try endpoint
@@ -44,6 +47,7 @@ struct ManagementOptions: ParsableArguments {
         get throws(ManagementEndpoint.ParseError) {
             let address =
                 management ?? fifo.map { "fifo:" + $0 } ?? udp.map { "udp:" + $0 } ?? socket.map { "unix:" + $0 }
+                ?? http.map { $0.hasPrefix("http://") ? $0 : "http://" + $0 }
                 ?? getenv("SIPRAY_MI").map { String(cString: $0) } ?? "/tmp/opensips_fifo"
             return try ManagementEndpoint.parse(address, replyDirectory: replyDirectory)
         }

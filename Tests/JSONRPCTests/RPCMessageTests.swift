@@ -26,7 +26,7 @@ import Testing
 
     static let refused: [(String, Int, JSONValue)] = [
         ("", -32700, .null), ("garbage", -32700, .null), (#"{"jsonrpc":"2.0","id":1,"#, -32700, .null),
-        ("[]", -32600, .null), (#"[{"jsonrpc":"2.0","id":1,"method":"ps"}]"#, -32600, .null), ("5", -32600, .null),
+        ("[]", -32600, .null), ("5", -32600, .null),
         (#"{"jsonrpc":"2.0","id":1}"#, -32600, 1), (#"{"jsonrpc":"2.0","id":"q","method":5}"#, -32600, "q"),
         (#"{"jsonrpc":"1.0","id":1,"method":"ps"}"#, -32600, 1), (#"{"id":1,"method":"ps"}"#, -32600, 1),
         (#"{"jsonrpc":"2.0","id":1,"method":"ps","params":5}"#, -32600, 1),
@@ -35,6 +35,32 @@ import Testing
         (#"{"jsonrpc":"2.0","id":true,"method":"ps"}"#, -32600, .null),
         (#"{"jsonrpc":"2.0","params":"bar"}"#, -32600, .null),
     ]
+
+    @Test func takesBatches() {
+        func classify(_ text: String) -> RPCIncoming { RPCIncoming.classify(Array(text.utf8)) }
+        let call = #"{"jsonrpc":"2.0","method":"ps","id":1}"#
+        let request = RPCRequest(method: "ps", id: 1)
+        #expect(classify("[\(call)]") == .batch([.call(request)]))
+        guard case .batch(let calls) = classify("[1,\(call),[\(call)],{}]") else {
+            Issue.record("no batch")
+            return
+        }
+        #expect(calls[1] == .call(request))
+        for index in [0, 2, 3] {
+            guard case .refused = calls[index] else {
+                Issue.record("taken for a call: \(index)")
+                continue
+            }
+        }
+        let many = Array(repeating: call, count: RPCIncoming.batchCallsMax + 1).joined(separator: ",")
+        for text in ["[]", "[\(many)]"] {
+            guard case .refused(let reply) = classify(text) else {
+                Issue.record("taken for a batch: \(text.prefix(20))")
+                continue
+            }
+            #expect(reply.id == .null)
+        }
+    }
 
     @Test(arguments: refused) func refusesTheRest(text: String, code: Int, id: JSONValue) {
         guard case .refused(let reply) = RPCIncoming.classify(Array(text.utf8)) else {

@@ -105,6 +105,18 @@ private final class Box: Sendable {
         }
     }
 
+    @Test func answersBatches() {
+        let batch =
+            #"[{"jsonrpc":"2.0","method":"b:list","id":1},{"jsonrpc":"2.0","method":"b:list"},7,"#
+            + #"{"jsonrpc":"2.0","method":"nope","id":"x"}]"#
+        #expect(
+            replyText(Self.dispatcher, batch)
+                == #"[{"jsonrpc":"2.0","result":"b","id":1},{"jsonrpc":"2.0","error":{"code":-32600,"#
+                + #""message":"Invalid Request","data":"a JSON object is expected"},"id":null},"#
+                + #"{"jsonrpc":"2.0","error":{"code":-32601,"message":"Method not found"},"id":"x"}]"#)
+        #expect(replyText(Self.dispatcher, #"[{"jsonrpc":"2.0","method":"b:list"}]"#) == nil)
+    }
+
     @Test func namesAndUsage() {
         let registry = Self.dispatcher.registry
         #expect(registry.canonicalNames(matching: "list") == ["a:list", "b:list"])

@@ -36,6 +36,27 @@ package struct RPCReply: Hashable, Sendable {
     }
 }
 
+/// All that one request text is answered with: a reply, or those of a batch in the order of its calls.
+package enum RPCAnswer: Hashable, Sendable {
+    case reply(RPCReply)
+    case batch([RPCReply])
+
+    package func serialized() -> [UInt8] {
+        switch self {
+        case .reply(let reply): reply.serialized()
+        case .batch(let replies): JSONValue.array(replies.map { .object($0.json) }).serialized()
+        }
+    }
+
+    /// What is said instead when the answer itself can't be given.
+    package func replaced(by error: RPCError) -> RPCAnswer {
+        switch self {
+        case .reply(let reply): .reply(RPCReply(error: error, id: reply.id))
+        case .batch: .reply(RPCReply(error: error, id: .null))
+        }
+    }
+}
+
 /// An event as it goes over the wire: a call without id.
 package struct RPCNotification: Hashable, Sendable {
     package var method: String

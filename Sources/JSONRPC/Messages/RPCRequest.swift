@@ -52,8 +52,13 @@ package enum RPCIncoming: Hashable, Sendable {
     case call(RPCRequest)
     /// Not a call; the reply says why. Such a text is answered even without an `id` (JSON-RPC 2.0 §5).
     case refused(RPCReply)
+    /// Several at once (JSON-RPC 2.0 §6), at least one; none of them is a batch.
+    case batch([RPCIncoming])
 
-    /// Classifies a text: never fails, whatever the bytes are. A batch is refused as an invalid request.
+    /// Calls that one batch may hold.
+    package static let batchCallsMax = 100
+
+    /// Classifies a text: never fails, whatever the bytes are.
     package static func classify(_ bytes: [UInt8], limits: JSONLimits = .default) -> RPCIncoming {
         let value: JSONValue
         do throws(JSONError) {
@@ -61,11 +66,21 @@ package enum RPCIncoming: Hashable, Sendable {
         } catch {
             return .refused(RPCReply(error: .parseError.with(data: error.description), id: .null))
         }
-        guard case .object(let object) = value else {
-            let found = if case .array = value { "a batch is not supported" } else { "a JSON object is expected" }
-            return .refused(RPCReply(error: .invalidRequest.with(data: found), id: .null))
+        guard case .array(let calls) = value else { return classify(value) }
+        guard !calls.isEmpty else { return refused("the batch is empty") }
+        guard calls.count <= batchCallsMax else {
+            return refused("the batch holds \(calls.count) calls, \(batchCallsMax) are possible")
         }
+        return .batch(calls.map(classify))
+    }
+
+    private static func classify(_ value: JSONValue) -> RPCIncoming {
+        guard case .object(let object) = value else { return refused("a JSON object is expected") }
         return classify(object)
+    }
+
+    private static func refused(_ reason: String) -> RPCIncoming {
+        .refused(RPCReply(error: .invalidRequest.with(data: reason), id: .null))
     }
 
     private static func classify(_ object: JSONObject) -> RPCIncoming {

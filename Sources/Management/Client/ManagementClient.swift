@@ -48,6 +48,7 @@ package struct ManagementClient: Sendable {
             try exchange(request, fifo: path, replyDirectory: replyDirectory, deadline)
         case .udp(let host, let port): try exchange(request, host: host, port: port, deadline)
         case .unix(let path): try exchange(request, unix: path, deadline)
+        case .http(let location): try exchange(request, http: location, deadline)
         }
     }
 

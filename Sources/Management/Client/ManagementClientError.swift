@@ -21,6 +21,7 @@ extension ManagementClientError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .notFound(.udp(let host, let port)): "no address is known for \(host) (port \(port)): check the host name"
+        case .notFound(.http(let location)): "no address is known for \(location.host): check the host name"
         case .notFound(let endpoint):
             "\(endpoint) does not exist: is the server running, and is this the path in its script?"
         case .nobodyListens(let endpoint):

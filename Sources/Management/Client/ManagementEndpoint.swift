@@ -1,9 +1,11 @@
 /// Where a server's management interface is reached, as a user writes it:
-/// `fifo:/tmp/opensips_fifo` (or a bare path), `udp:127.0.0.1:8080`, `udp:[::1]:8080`, `unix:/run/sipray/mi.sock`.
+/// `fifo:/tmp/opensips_fifo` (or a bare path), `udp:127.0.0.1:8080`, `udp:[::1]:8080`, `unix:/run/sipray/mi.sock`,
+/// `http://127.0.0.1:8888/mi`, `http://user:password@[::1]:8888/mi`.
 package enum ManagementEndpoint: Hashable, Sendable {
     case fifo(path: String, replyDirectory: String)
     case udp(host: String, port: UInt16)
     case unix(path: String)
+    case http(HTTPLocation)
 
     /// Where the peer's clients look for a server that says nothing else.
     package static let `default` = ManagementEndpoint.fifo(path: "/tmp/opensips_fifo", replyDirectory: "/tmp")
@@ -11,7 +13,10 @@ package enum ManagementEndpoint: Hashable, Sendable {
     package struct ParseError: Error, Hashable, Sendable, CustomStringConvertible {
         package let text: String
         package var description: String {
-            "'\(text)' is not a management address: expected fifo:PATH, udp:HOST:PORT, unix:PATH or the path of a FIFO"
+            """
+            '\(text)' is not a management address: expected fifo:PATH, udp:HOST:PORT, unix:PATH, \
+            http://HOST:PORT/mi or the path of a FIFO
+            """
         }
     }
 
@@ -29,6 +34,7 @@ package enum ManagementEndpoint: Hashable, Sendable {
             if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
             if !host.isEmpty { return .udp(host: String(host), port: port) }
         }
+        if let rest = text.after(prefix: "http://"), let location = HTTPLocation(rest) { return .http(location) }
         throw ParseError(text: text)
     }
 }
@@ -39,6 +45,7 @@ extension ManagementEndpoint: CustomStringConvertible {
         case .fifo(let path, _): "fifo:\(path)"
         case .udp(let host, let port): host.contains(":") ? "udp:[\(host)]:\(port)" : "udp:\(host):\(port)"
         case .unix(let path): "unix:\(path)"
+        case .http(let location): location.description
         }
     }
 }

@@ -33,13 +33,20 @@ package final class CommandDispatcher: Sendable {
         case ready(PreparedCall)
         /// Not carried out; `nil` when nothing is to be said, because it was a notification.
         case refused(RPCReply?)
+        /// Several, none of which is a batch.
+        case batch([Preparation])
     }
 
     /// Reads a request and finds its command. Never fails, whatever the bytes are.
     package func prepare(_ bytes: [UInt8]) -> Preparation {
-        switch RPCIncoming.classify(bytes, limits: limits) {
+        prepare(RPCIncoming.classify(bytes, limits: limits))
+    }
+
+    private func prepare(_ incoming: RPCIncoming) -> Preparation {
+        switch incoming {
         case .refused(let reply): .refused(reply)
         case .call(let request): prepare(request)
+        case .batch(let calls): .batch(calls.map(prepare))
         }
     }
 
@@ -54,11 +61,8 @@ package final class CommandDispatcher: Sendable {
         }
     }
 
-    /// Reads and carries out a request; `deliver` as in ``PreparedCall/run(_:)``.
-    package func dispatch(_ bytes: [UInt8], _ deliver: @escaping @Sendable (RPCReply?) -> Void) {
-        switch prepare(bytes) {
-        case .ready(let call): call.run(deliver)
-        case .refused(let reply): deliver(reply)
-        }
+    /// Reads and carries out a request. `deliver` is called once, when every call has its answer; `nil`: say nothing.
+    package func dispatch(_ bytes: [UInt8], _ deliver: @escaping @Sendable (RPCAnswer?) -> Void) {
+        prepare(bytes).run({ call, done in call.run(done) }, deliver)
     }
 }

@@ -13,7 +13,7 @@ package final class DatagramServer: @unchecked Sendable {
 
     private let configuration: DatagramConfiguration
     private let listener: DatagramListener
-    private let dispatcher: CommandDispatcher
+    private let runner: RequestRunner
     private let process: ReactorProcess
     private let logger: Logger
     private var registration: Registration?
@@ -29,7 +29,7 @@ package final class DatagramServer: @unchecked Sendable {
     ) {
         self.configuration = configuration
         self.listener = listener
-        self.dispatcher = dispatcher
+        runner = RequestRunner(dispatcher: dispatcher, process: process, site: ManagementSites.datagramCommand)
         self.process = process
         self.logger = logger
     }
@@ -76,33 +76,26 @@ package final class DatagramServer: @unchecked Sendable {
         guard count >= 0 else { return }
         guard count <= DatagramConfiguration.datagramBytesMax else {
             let reason = "the request has more than \(DatagramConfiguration.datagramBytesMax) bytes: use the FIFO"
-            return send(RPCReply(error: .invalidRequest.with(data: reason), id: .null), to: sender)
+            return send(.reply(RPCReply(error: .invalidRequest.with(data: reason), id: .null)), to: sender)
         }
         carryOut(Array(buffer[..<count]), sender)
     }
 
     private func carryOut(_ request: [UInt8], _ sender: Sender) {
-        switch dispatcher.prepare(request) {
-        case .refused(let reply): if let reply { send(reply, to: sender) }
-        case .ready(let call):
-            let site = ManagementSites.datagramCommand(call.call.method)
-            process.probe.enter(site)
-            let status = ReplySlot.run(call, on: process) { [self] reply in
-                if let reply { send(reply, to: sender) }
-            }
-            process.probe.exit(site, status: status)
+        runner.run(request) { [self] answer in
+            if let answer { send(answer, to: sender) }
         }
     }
 
-    private func send(_ reply: RPCReply, to sender: Sender) {
+    private func send(_ answer: RPCAnswer, to sender: Sender) {
         guard sender.canBeAnswered else { return }
-        var bytes = reply.serialized()
+        var bytes = answer.serialized()
         if bytes.count > DatagramConfiguration.datagramBytesMax {
             let reason = """
                 the reply has \(bytes.count) bytes and a datagram holds \(DatagramConfiguration.datagramBytesMax): \
                 use the FIFO
                 """
-            bytes = RPCReply(error: .serverError.with(data: reason), id: reply.id).serialized()
+            bytes = answer.replaced(by: .serverError.with(data: reason)).serialized()
         }
         send(
             bytes, to: sender, until: process.reactor.nowMilliseconds + configuration.replyMilliseconds, isRetry: false)

@@ -13,7 +13,7 @@ package final class FIFOServer: @unchecked Sendable {
     // @unchecked: set up before the process runs, then used on its thread only.
 
     private let configuration: FIFOConfiguration
-    private let dispatcher: CommandDispatcher
+    private let runner: RequestRunner
     private let process: ReactorProcess
     private let logger: Logger
     private var framer: FIFOFramer
@@ -34,7 +34,7 @@ package final class FIFOServer: @unchecked Sendable {
         configuration: FIFOConfiguration, dispatcher: CommandDispatcher, process: ReactorProcess, logger: Logger
     ) {
         self.configuration = configuration
-        self.dispatcher = dispatcher
+        runner = RequestRunner(dispatcher: dispatcher, process: process, site: ManagementSites.fifoCommand)
         self.process = process
         self.logger = logger
         framer = FIFOFramer(requestBytesMax: configuration.requestBytesMax)
@@ -158,7 +158,7 @@ package final class FIFOServer: @unchecked Sendable {
             switch frame {
             case .bad(nil, let error): logger.warning("bad management request in \(configuration.path): \(error)")
             case .bad(let name?, let error):
-                if !name.isEmpty, isUsable(name) { send(RPCReply(error: error, id: .null), to: name) }
+                if !name.isEmpty, isUsable(name) { send(.reply(RPCReply(error: error, id: .null)), to: name) }
             case .request(let name, let json):
                 if name.isEmpty || isUsable(name) { carryOut(json, name) }
             }
@@ -166,15 +166,8 @@ package final class FIFOServer: @unchecked Sendable {
     }
 
     private func carryOut(_ json: [UInt8], _ name: [UInt8]) {
-        switch dispatcher.prepare(json) {
-        case .refused(let reply): if let reply { send(reply, to: name) }
-        case .ready(let call):
-            let site = ManagementSites.fifoCommand(call.call.method)
-            process.probe.enter(site)
-            let status = ReplySlot.run(call, on: process) { [self] reply in
-                if let reply { send(reply, to: name) }
-            }
-            process.probe.exit(site, status: status)
+        runner.run(json) { [self] answer in
+            if let answer { send(answer, to: name) }
         }
     }
 
@@ -186,11 +179,11 @@ package final class FIFOServer: @unchecked Sendable {
         return false
     }
 
-    private func send(_ reply: RPCReply, to name: [UInt8]) {
+    private func send(_ answer: RPCAnswer, to name: [UInt8]) {
         guard !name.isEmpty else { return }
         let path = configuration.replyDirectory + "/" + String(decoding: name, as: UTF8.self)
         let fifo = FIFOReply(
-            path: path, bytes: reply.serialized(), reactor: process.reactor,
+            path: path, bytes: answer.serialized(), reactor: process.reactor,
             milliseconds: configuration.replyMilliseconds
         ) { [weak self] fifo, reason in
             self?.replies.removeAll { $0 === fifo }

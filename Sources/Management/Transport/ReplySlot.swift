@@ -18,17 +18,17 @@ final class ReplySlot: Sendable {
     /// `later` is called, on the thread that answers, when the answer comes after ``takeNow()``.
     private init(later: @escaping @Sendable (RPCReply?) -> Void) { self.later = later }
 
-    /// Runs a call on a process. `finish` is called once, on the process's thread; `nil` means that nothing is to be
-    /// sent. Gives the status for the call's record: 0, or the code of an error that came at once.
+    /// Runs a call on a process. `finish` is called once, on the process's thread; without a reply nothing is to be
+    /// sent. Gives 0 or the code of an error when the answer came at once, `nil` when it comes later.
     static func run(
-        _ call: PreparedCall, on process: ReactorProcess, _ finish: @escaping @Sendable (RPCReply?) -> Void
-    ) -> Int32 {
-        let slot = ReplySlot { reply in process.reactor.submit(lateReply) { finish(reply) } }
+        _ call: PreparedCall, on process: ReactorProcess,
+        _ finish: @escaping @Sendable (_ reply: RPCReply?, _ isLate: Bool) -> Void
+    ) -> Int32? {
+        let slot = ReplySlot { reply in process.reactor.submit(lateReply) { finish(reply, true) } }
         call.run { slot.put($0) }
-        guard let reply = slot.takeNow() else { return 0 }
-        finish(reply.value)
-        if case .failure(let error)? = reply.value?.outcome { return Int32(truncatingIfNeeded: error.code) }
-        return 0
+        guard let reply = slot.takeNow() else { return nil }
+        finish(reply.value, false)
+        return RequestRunner.code(reply.value)
     }
 
     private static let lateReply = ReactorSites.job("MI late reply", interest: .extra)

@@ -32,7 +32,7 @@ enum PeerModules {
         "it cannot ask for credentials; trust addresses with `$si` or leave it to another server"
     private static let destinations =
         "put destinations into AVPs or `$msg.branch` and use t_on_failure() for the next one"
-    private static let http = "manage it through mi_fifo or mi_datagram"
+    private static let http = "manage it through mi_fifo, mi_datagram or mi_http"
     private static let presence = "answer SUBSCRIBE and PUBLISH with send_reply(503, …)"
     private static let tracing = "raise the profiling level instead (`sipray watch`)"
     private static let caches = "keep values in `$shv(name)` of cfgutils"
@@ -141,7 +141,7 @@ enum PeerModules {
         Module("proto_bins", cluster), Module("proto_ipsec", streams), Module("proto_smpp", streams),
         Module("proto_msrp", streams), Module("tls_mgm", streams), Module("tls_openssl", streams),
         Module("tls_wolfssl", streams), Module("tcp_mgm", streams),
-        Module("httpd", http), Module("mi_http", http), Module("mi_html", http), Module("mi_xmlrpc_ng", http),
+        Module("mi_html", http), Module("mi_xmlrpc_ng", http),
         Module("pi_http", http), Module("prometheus", http), Module("mi_script", http, "mi"),
         Module("event_flatstore", "subscribe with event_datagram"),
         Module("event_rabbitmq", "subscribe with event_datagram"),

@@ -39,11 +39,15 @@ extension ModuleDeclaration {
     /// `event_route`: events handled by `event_route[NAME]` blocks, which read them with `$param(name)`.
     package static let eventRoute = ModuleDeclaration("event_route")
 
-    private static let missing: [ModuleParameterDeclaration] =
+    /// Of every management transport: what traces it.
+    static let missingTraces: [ModuleParameterDeclaration] =
         ["trace_destination", "trace_bwlist"].map {
             ModuleParameterDeclaration(
                 $0, .string, availability: .missing("HEP tracing is not supported; raise the profiling level instead"))
-        } + [
+        }
+
+    private static let missing: [ModuleParameterDeclaration] =
+        missingTraces + [
             ModuleParameterDeclaration(
                 "reply_indent", .string, availability: .missing("replies are JSON; indent them with pretty_printing"))
         ]

@@ -5,11 +5,12 @@ import Synchronization
 final class Job {
     /// The kind of job that the records name around it.
     let kind: Site
-    let label: Site
+    /// `nil`: the body makes its sessions itself.
+    let label: Site?
     let body: @Sendable () -> Void
     var next: Unmanaged<Job>?
 
-    init(kind: Site, label: Site, body: @escaping @Sendable () -> Void) {
+    init(kind: Site, label: Site?, body: @escaping @Sendable () -> Void) {
         self.kind = kind
         self.label = label
         self.body = body

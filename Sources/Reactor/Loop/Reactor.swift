@@ -366,7 +366,17 @@ extension Reactor {
     package func submit(
         _ label: Site, within kind: Site = ReactorSites.ipcJob, _ body: @escaping @Sendable () -> Void
     ) -> Bool {
-        guard jobs.push(Job(kind: kind, label: label, body: body)) else { return false }
+        submit(Job(kind: kind, label: label, body: body))
+    }
+
+    /// As ``submit(_:within:_:)`` for what a connection brings: `body` begins and ends its session itself, at ``processSite``.
+    @discardableResult
+    package func submitOpeningSession(_ body: @escaping @Sendable () -> Void) -> Bool {
+        submit(Job(kind: ReactorSites.ipcJob, label: nil, body: body))
+    }
+
+    private func submit(_ job: Job) -> Bool {
+        guard jobs.push(job) else { return false }
         if mayBeAsleep.load(ordering: .sequentiallyConsistent),
             mayBeAsleep.exchange(false, ordering: .sequentiallyConsistent)
         {
@@ -383,13 +393,17 @@ extension Reactor {
             let job = reference.takeRetainedValue()
             pendingJobs = job.next
             jobs.finishedOne()
-            probe.begin(processSite)
-            probe.hold(job.kind)
-            probe.enter(job.label)
-            job.body()
-            probe.exit(job.label)
-            probe.exit(job.kind)
-            probe.end()
+            if let label = job.label {
+                probe.begin(processSite)
+                probe.hold(job.kind)
+                probe.enter(label)
+                job.body()
+                probe.exit(label)
+                probe.exit(job.kind)
+                probe.end()
+            } else {
+                job.body()
+            }
             figures.jobsDone.addBySingleWriter(1)
         }
     }

@@ -1,5 +1,6 @@
 import Bytes
 import Management
+import ManagementHTTP
 import Modules
 import RouteLanguage
 
@@ -10,6 +11,8 @@ struct ManagementPlan {
     /// nil: the script does not load `mi_datagram`.
     let datagram: DatagramConfiguration?
     let datagramProcesses: Int
+    /// nil: the script does not load `httpd`.
+    let http: HTTPConfiguration?
 
     /// Processes that one management socket may have.
     static let processesMax = 32
@@ -17,6 +20,7 @@ struct ManagementPlan {
     init(_ script: Script, _ parameters: ModuleParameters) throws(ConfigurationError) {
         fifo = script.isLoaded("mi_fifo") ? try Self.fifo(script, parameters) : nil
         datagram = script.isLoaded("mi_datagram") ? try Self.datagram(script, parameters) : nil
+        http = try Self.http(script, parameters)
         datagramProcesses = parameters.integer("mi_datagram", "children_count") ?? 1
         guard (1...Self.processesMax).contains(datagramProcesses) else {
             throw Self.error(
@@ -81,7 +85,7 @@ struct ManagementPlan {
     }
 
     /// An error at the last `modparam` of the name, if there is one.
-    private static func error(
+    static func error(
         _ message: String, _ script: Script, _ module: String, _ name: String, hint: String? = nil
     ) -> ConfigurationError {
         guard let set = script.moduleParameters.last(where: { $0.module == module && $0.name == name }) else {

@@ -2,18 +2,21 @@ import Events
 import JSONRPC
 import Logging
 import Management
+import ManagementHTTP
 import Reactor
 import RouteLanguage
 
-/// The management processes that the script asks for: `mi_fifo` and `mi_datagram`, and the commands they serve.
+/// The management processes that the script asks for: `mi_fifo`, `mi_datagram` and `httpd`, and the commands they serve.
 final class ManagementServers {
     private var fifo: FIFOServer?
     private var datagrams: [DatagramServer] = []
+    private var http: ManagementHTTPServer?
 
     /// Makes the processes; they serve once they are spawned.
     init(_ server: ServerInstance, _ plan: ManagementPlan) throws(ConfigurationError) {
         let dispatcher = CommandDispatcher(registry: ServerCommands.registry(server))
         do throws(ManagementSetupError) {
+            if let configuration = plan.http { try makeHTTP(server, configuration, dispatcher) }
             if let configuration = plan.datagram {
                 try makeDatagrams(server, configuration, plan.datagramProcesses, dispatcher)
             }
@@ -21,6 +24,24 @@ final class ManagementServers {
         } catch {
             throw ConfigurationError("management: \(error)")
         }
+    }
+
+    /// Ends what is no process of the server: connections. After the processes have ended.
+    func stop() {
+        http?.stop()
+        http = nil
+    }
+
+    private func makeHTTP(
+        _ server: ServerInstance, _ configuration: HTTPConfiguration, _ dispatcher: CommandDispatcher
+    ) throws(ManagementSetupError) {
+        let process = try make(server, "HTTPD \(configuration.address)")
+        let http = ManagementHTTPServer(
+            configuration: configuration, dispatcher: dispatcher, process: process, statistics: server.statistics,
+            logger: server.logger)
+        try http.open()
+        self.http = http
+        server.logger.notice("management on http://\(configuration.address)/\(configuration.root ?? "")")
     }
 
     private func makeFIFO(

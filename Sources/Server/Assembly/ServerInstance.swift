@@ -159,6 +159,7 @@ package final class ServerInstance {
         openTelemetry?.stop()
         profiler.stop()
         sipProcesses = []
+        management?.stop()
         management = nil
         listeners = []
     }

@@ -2,6 +2,7 @@ import Bytes
 import Events
 import JSONRPC
 import Management
+import ManagementHTTP
 import Modules
 import Reactor
 import RouteLanguage
@@ -21,6 +22,12 @@ enum ServerCommands {
         EventCommands.register(in: &registry, server.events)
         registerOutputs(in: &registry, server.logSettings)
         StateCommands.register(in: &registry, server.script)
+        if let root = server.managementPlan.http?.root {
+            registry.add("httpd:list_root_path", aliases: ["httpd_list_root_path"], "Lists what is served over HTTP.") {
+                _ in
+                [["http_root": .string(root), "module": "mi_http"]]
+            }
+        }
         if server.script.isLoaded("usrloc") {
             LocationCommands.register(in: &registry, server.location, now: server.environment.now)
         }

@@ -25,7 +25,7 @@ final class EventSocket {
             throw EventSocket.malformed(text)
         }
         switch parsed {
-        case .fifo: throw EventSocket.malformed(text)
+        case .fifo, .http: throw EventSocket.malformed(text)
         case .unix(let path):
             descriptor = try EventSocket.openUnix(path)
             address = "unix:\(path)"
@@ -66,7 +66,12 @@ final class EventSocket {
 
     /// Loopback where the server is on this machine; else the address from which we would send to it.
     private static func defaultAddress(for endpoint: ManagementEndpoint) -> String {
-        guard case .udp(let host, let port) = endpoint else { return "udp:127.0.0.1:0" }
+        let (host, port): (String, UInt16)
+        switch endpoint {
+        case .udp(let name, let number): (host, port) = (name, number)
+        case .http(let location): (host, port) = (location.host, location.port)
+        default: return "udp:127.0.0.1:0"
+        }
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_DGRAM.rawValue)
         var found: UnsafeMutablePointer<addrinfo>?
