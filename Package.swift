@@ -161,6 +161,9 @@ let package = Package(
             name: "profiling-benchmark", dependencies: ["Profiling", "CPlatform"], path: "Benchmarks/Profiling",
             swiftSettings: settings),
         .executableTarget(
+            name: "event-delivery-benchmark", dependencies: ["Events", "Reactor", "Profiling", "CPlatform", logging],
+            path: "Benchmarks/EventDelivery", swiftSettings: settings),
+        .executableTarget(
             name: "transport-benchmark",
             dependencies: ["SIPTransport", "Reactor", "Profiling", "Bytes", "CPlatform", "AllocationCounting"],
             path: "Benchmarks/Transport", swiftSettings: settings),

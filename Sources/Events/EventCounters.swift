@@ -10,6 +10,7 @@ struct EventCounters: Sendable {
     let lostUnreachable: Counter
     let lostSubscriberFull: Counter
     let lostTooLong: Counter
+    let lostRefused: Counter
     let subscriptionsExpired: Counter
     let subscriptionsDropped: Counter
 
@@ -21,6 +22,7 @@ struct EventCounters: Sendable {
         lostUnreachable = statistics.counter(group: "evi", name: "lost_unreachable")
         lostSubscriberFull = statistics.counter(group: "evi", name: "lost_subscriber_full")
         lostTooLong = statistics.counter(group: "evi", name: "lost_too_long")
+        lostRefused = statistics.counter(group: "evi", name: "lost_refused")
         subscriptionsExpired = statistics.counter(group: "evi", name: "expired_subscriptions")
         subscriptionsDropped = statistics.counter(group: "evi", name: "dropped_subscriptions")
     }

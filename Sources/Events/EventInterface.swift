@@ -18,9 +18,11 @@ package final class EventInterface: Sendable {
     /// Makes an interface that sends nothing before ``start()``. `clock` is monotonic, in milliseconds.
     package init(
         profiler: Profiler?, statistics: Statistics, logger: Logger, limits: EventLimits = EventLimits(),
+        options: EventOptions = EventOptions(),
         clock: @escaping @Sendable () -> Int = { Int(cplatform_monotonic_nanoseconds() / 1_000_000) }
     ) {
-        state = EventState(profiler: profiler, statistics: statistics, logger: logger, limits: limits, clock: clock)
+        state = EventState(
+            profiler: profiler, statistics: statistics, logger: logger, limits: limits, options: options, clock: clock)
         statistics.gauge(group: "evi", name: "subscriptions") { [weak state] in
             state?.contents.withLock { $0.table.subscriptions.count } ?? 0
         }
@@ -114,19 +116,22 @@ package final class EventInterface: Sendable {
         case tooManySubscriptions
     }
 
-    /// Subscribes or renews. `expireSeconds` nil: for ever; 0 or less: unsubscribes.
+    /// Subscribes or renews. `expireSeconds` nil: for ever; 0 or less: unsubscribes. `fields`: what it wants of profiling
+    /// events beyond what the transport's module says; subscriptions of one socket share them.
     package func subscribe(
-        event name: String, socket text: String, expireSeconds: Int?
+        event name: String, socket text: String, expireSeconds: Int?, fields: ExtraFields = []
     ) throws(SubscribeError) {
         guard let event = event(named: name) else { throw .unknownEvent }
-        guard let socket = EventSocket(text) else { throw .badSocket }
+        guard let socket = EventSocket(text), state.options.takes(socket) else { throw .badSocket }
         if let expireSeconds, expireSeconds <= 0 {
             _ = state.change { $0.table.unsubscribe(event, socket) }
             return
         }
         let now = state.clock()
         let isAdded = state.change { contents in
-            guard contents.table.subscribe(event, socket, expireSeconds: expireSeconds, now: now) else { return false }
+            guard
+                contents.table.subscribe(event, socket, expireSeconds: expireSeconds, fields: fields, now: now)
+            else { return false }
             let report = contents.reports[socket] ?? SubscriberReport()
             report.isFresh.store(true, ordering: .relaxed)
             report.isPausing.store(false, ordering: .relaxed)

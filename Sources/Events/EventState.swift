@@ -23,6 +23,7 @@ final class EventState: Sendable {
     }
 
     let limits: EventLimits
+    let options: EventOptions
     let counters: EventCounters
     let logger: Logger
     let clock: @Sendable () -> Int
@@ -41,7 +42,7 @@ final class EventState: Sendable {
     private let wakeDescriptor: Int32
 
     init(
-        profiler: Profiler?, statistics: Statistics, logger: Logger, limits: EventLimits,
+        profiler: Profiler?, statistics: Statistics, logger: Logger, limits: EventLimits, options: EventOptions,
         clock: @escaping @Sendable () -> Int
     ) {
         var catalogue = EventCatalogue(eventsMax: max(limits.eventsMax, EventNames.core.count))
@@ -53,6 +54,7 @@ final class EventState: Sendable {
         precondition(wake >= 0, "EventInterface: no descriptor is left for its wake-up")
         (processEvent, scriptEvent) = (process, script)
         (self.limits, self.logger, self.clock, self.profiler) = (limits, logger, clock, profiler)
+        self.options = options
         counters = EventCounters(statistics)
         wakeDescriptor = wake
         contents = Mutex(

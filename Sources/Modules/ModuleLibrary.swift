@@ -10,7 +10,7 @@ package enum ModuleLibrary {
     package static let declarations: [ModuleDeclaration] = [
         .signaling, .sl, .tm, .rr, .maxfwd, .sipmsgops, .textops, .usrloc, .registrar, .acc, .cfgutils, .options,
         .openTelemetry, .uacAuth, .uac, .restClient, .exec, .dialog, .topologyHiding,
-        .protoUDP, .miFIFO, .miDatagram, .eventDatagram, .eventRoute, .httpd, .miHTTP,
+        .protoUDP, .miFIFO, .miDatagram, .eventDatagram, .eventRoute, .httpd, .miHTTP, .eventStream,
     ]
 
     /// Core and all modules, also those of the peer that are missing: what a script is checked against.

@@ -11,7 +11,10 @@ import Testing
         ("udp:localhost:9000", "udp:127.0.0.1:9000"), ("unix:/tmp/x", "unix:/tmp/x"), ("/tmp/x", "unix:/tmp/x"),
         ("bogus", nil), ("", nil), ("udp:", nil), ("udp:127.0.0.1", nil), ("udp:127.0.0.1:0", nil),
         ("udp:127.0.0.1:65536", nil), ("udp:0.0.0.0:9000", nil), ("udp:example.org:9000", nil), ("unix:", nil),
-        ("unix:rel", nil), ("rabbitmq:127.0.0.1:9000/x", nil), ("tcp:127.0.0.1:9000", nil),
+        ("unix:rel", nil), ("rabbitmq:127.0.0.1:9000/x", nil), ("tcp:127.0.0.1:9000", "tcp:127.0.0.1:9000"),
+        ("tcp:localhost:9000/handle", "tcp:127.0.0.1:9000/handle"), ("tcp:[::1]:9/a/b", "tcp:[::1]:9/a/b"),
+        ("tcp:127.0.0.1:9000/", "tcp:127.0.0.1:9000"), ("tcp:127.0.0.1", nil), ("tcp:0.0.0.0:9", nil),
+        ("tcp:host:9000", nil),
         ("unix:/" + String(repeating: "x", count: 106), "unix:/" + String(repeating: "x", count: 106)),
         ("unix:/" + String(repeating: "x", count: 107), nil), ("unix:/a\0b", nil),
     ]
@@ -138,7 +141,7 @@ import Testing
                 ProfilingRecord(
                     nanoseconds: 0, session: 7, verb: .end, producer: .script, name: "r", type: 1, depth: 1,
                     parent: 5, link: 6, isTruncated: true),
-                #"{"jsonrpc":"2.0","method":"E_PROFILING_SCRIPT","params":{"sec":0,"usec":0,"session":7,"verb":"end","name":"r","type":1,"depth":1,"parent":5,"link":6,"truncated":1}}"#
+                #"{"jsonrpc":"2.0","method":"E_PROFILING_SCRIPT","params":{"sec":0,"usec":0,"session":7,"verb":"end","name":"r","type":1,"depth":1,"truncated":1}}"#
             ),
         ]
         for (record, expected) in cases {
@@ -147,6 +150,54 @@ import Testing
             #expect(String(decoding: formatter.writer.bytes, as: UTF8.self) == expected)
             _ = try JSONParser.parse(formatter.writer.bytes)
         }
+    }
+
+    @Test func writesWhatIsAskedForAfterThePeersFields() {
+        let record = ProfilingRecord(
+            nanoseconds: 3_000_004_005, session: 7, verb: .start, producer: .script, name: "r", type: 1, depth: 1,
+            parent: 5, link: 6)
+        let common = #""sec":3,"usec":4,"session":7,"verb":"start","name":"r","type":1,"depth":1"#
+        let cases: [(EventFormat, String, String)] = [
+            (EventFormat(fields: .parent), "", #","parent":5"#), (EventFormat(fields: .link), "", #","link":6"#),
+            (EventFormat(fields: .nsec), "", #","nsec":4005"#),
+            (EventFormat(fields: .all), "", #","parent":5,"link":6,"nsec":4005"#),
+            (EventFormat(eventParameter: "e\"v"), #""e\"v":"E_PROFILING_SCRIPT","#, ""),
+        ]
+        for (format, before, after) in cases {
+            var formatter = EventFormatter(format)
+            formatter.append(record)
+            #expect(
+                String(decoding: formatter.writer.bytes, as: UTF8.self)
+                    == #"{"jsonrpc":"2.0","method":"E_PROFILING_SCRIPT","params":{\#(before)\#(common)\#(after)}}"#)
+        }
+        var formatter = EventFormatter(EventFormat(method: "handle"))
+        formatter.append(record)
+        #expect(
+            String(decoding: formatter.writer.bytes, as: UTF8.self)
+                == #"{"jsonrpc":"2.0","method":"handle","params":{\#(common)}}"#)
+    }
+
+    @Test func namesTheEventInItsParameters() {
+        let cases: [(RPCParameters, String)] = [
+            (.none, #""params":{"n":"E_X"}"#), (.positional(["a"]), #""params":["E_X","a"]"#),
+            (.named(["k": 1]), #""params":{"n":"E_X","k":1}"#),
+        ]
+        for (parameters, expected) in cases {
+            var formatter = EventFormatter(EventFormat(method: "m", eventParameter: "n"))
+            formatter.append(name: "E_X", parameters)
+            #expect(
+                String(decoding: formatter.writer.bytes, as: UTF8.self)
+                    == #"{"jsonrpc":"2.0","method":"m",\#(expected)}"#)
+        }
+    }
+
+    static let fields: [(String, ExtraFields?)] = [
+        ("", []), ("parent", .parent), ("nsec,link", [.nsec, .link]), ("parent link, call", [.parent, .link, .call]),
+        ("all", .all), ("Parent", nil), ("parent;link", nil), ("nope", nil),
+    ]
+
+    @Test(arguments: fields) func readsNamesOfFields(text: String, fields: ExtraFields?) {
+        #expect(ExtraFields(names: text) == fields)
     }
 
     @Test func writesOtherEvents() {

@@ -160,9 +160,10 @@ class Server:
     def processes(self, beginning):
         return [p for p in self.mi("ps")["Processes"] if p["Type"].startswith(beginning)]
 
-    def subscribe(self, events, *names, expire=3600):
+    def subscribe(self, events, *names, expire=3600, fields=None):
+        extra = {"fields": fields} if fields else {}
         for name in names:
-            assert self.mi("evi:subscribe", event=name, socket=events.name, expire=expire) == "OK"
+            assert self.mi("evi:subscribe", event=name, socket=events.name, expire=expire, **extra) == "OK"
 
     def threads_cpu(self):
         """CPU seconds (user + system) of each kernel task, by task id."""

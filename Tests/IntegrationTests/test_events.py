@@ -358,7 +358,7 @@ def test_process_records_need_a_level_and_a_subscriber(start, events):
 
 def test_level_changes_under_traffic_never_split_a_session(start, sipp, events):
     server = start("spine.cfg", UAS_PORT=free_port(), BUSY_PORT=free_port(), DEAD_PORT=free_port(), WORKERS=3)
-    server.subscribe(events, "E_PROFILING_PROC", "E_PROFILING_SCRIPT")
+    server.subscribe(events, "E_PROFILING_PROC", "E_PROFILING_SCRIPT", fields="parent")
     client = sipp("options", "%s:%d" % (server.address, server.port), calls=3000, rate=1000)
     generator = random.Random(11)
     identifiers = [p["ID"] for p in server.mi("ps")["Processes"]]

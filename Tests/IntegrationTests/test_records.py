@@ -1,11 +1,16 @@
 """What the profiling records of real traffic say: balanced, unique, right parents, right lines, the seed's sequence."""
 import json
+import pathlib
+import random
 import socket
 
 import pytest
 
 from conftest import free_port, sessions, wait_for
-from test_calls import spine, target  # noqa: F401 (fixture)
+from test_calls import no_transactions_left, spine, target  # noqa: F401 (fixture)
+from test_management_http import web  # noqa: F401 (fixture)
+
+CAPTURES = pathlib.Path(__file__).parent / "../Fixtures/captures"
 
 SEED = [
     ("start", "SIP receiver udp:{address}", None, None),
@@ -135,3 +140,150 @@ def test_timer_jobs_show_at_level_3_by_name(spine, sipp, events):
     for group in jobs:
         assert len(group) >= 6, "a quiet tick must leave nothing"
     assert any(r["name"].startswith("tm-") for g in jobs for r in g)
+
+
+# Name by name against what the peer sends (Tests/Fixtures/captures)
+
+
+def captured(name):
+    """The sessions of a capture of the peer, which numbers them by pid, one after the other."""
+    groups, open_groups = [], {}
+    for line in (CAPTURES / name).read_text().splitlines():
+        event = json.loads(line)
+        if event["method"] != "E_PROFILING_PROC":
+            continue
+        record = event["params"]
+        if record["verb"] == "start":
+            open_groups[record["session"]] = []
+            groups.append(open_groups[record["session"]])
+        if record["session"] in open_groups:
+            open_groups[record["session"]].append(record)
+    return groups
+
+
+def shape(group):
+    return [(r["verb"], r["name"], r["type"], r.get("file"), r.get("line"), "status" in r) for r in group]
+
+
+@pytest.mark.parametrize("transport,capture", [("fifo", "L2_d_mi_fifo.jsonl"), ("udp", "L2_d2_mi_dgram.jsonl")])
+def test_management_is_recorded_as_the_peer_records_it(start, events, transport, capture):
+    from test_management import FIFO, Datagram
+    server = start("options.cfg")
+    server.mi("core:profiling_proc", level=2)
+    server.subscribe(events, "E_PROFILING_PROC")
+    request = b'{"jsonrpc":"2.0","id":1,"method":"ps"}'
+    client = (FIFO(server.fifo, server.directory) if transport == "fifo"
+              else Datagram(("127.0.0.1", server.mi_port), server.directory))
+    assert client.ask(request)
+    client.close()
+    wanted = shape(captured(capture)[0])
+    wait_for(lambda: len([r for r in events.all() if r["verb"] == "end"]) >= 1, "the session")
+    server.mi("core:profiling_proc", level=0)
+    events.settle()
+    assert wanted in [shape(g) for g in sessions(events.all()).values()]
+
+
+def test_http_is_recorded_as_the_peer_records_it(web, events):  # noqa: F811
+    """But for the name of the command, which the peer leaves out."""
+    server = web()
+    server.mi("core:profiling_proc", level=2)
+    server.subscribe(events, "E_PROFILING_PROC")
+    assert server.http().call("ps")[0] == 200
+    wait_for(lambda: any(r["name"].startswith("HTTPD") and r["verb"] == "end" for r in events.all()), "the session")
+    server.mi("core:profiling_proc", level=0)
+    events.settle()
+    own = [shape(g) for g in sessions(events.all()).values() if g[0]["name"].startswith("HTTPD")]
+    peer = shape(captured("L2_d3_mi_http.jsonl")[0])
+    named = [(v, n.replace("8888", str(server.http_port)) if "127" in n else "HTTPD_CB ps", *rest)
+             for v, n, *rest in peer]
+    assert own == [named]
+    records = [r for r in events.all() if r["name"] == "HTTPD_CB ps"]
+    assert [r.get("status") for r in records] == [None, 200]
+
+
+def test_timer_jobs_are_recorded_as_the_peer_records_them(spine, events):
+    """`timer_job`, in it each job by its label; a tick that does nothing leaves nothing."""
+    server = spine()
+    server.subscribe(events, "E_PROFILING_PROC")
+    server.mi("core:profiling_proc", level=3)
+    wait_for(lambda: len([r for r in events.all() if r["name"] == "load-sample" and r["verb"] == "exit"]) >= 3, "timers")
+    server.mi("core:profiling_proc", level=0)
+    events.settle()
+    peer = {(r["verb"], r.get("file")): True for g in captured("L3_e_timers_idle.jsonl") for r in g}
+    groups = [g for g in sessions(events.all()).values() if any(r["name"] == "timer_job" for r in g)]
+    assert groups
+    for group in groups:
+        assert [r["name"] for r in group if r["verb"] == "enter"][0] == "timer_job" and len(group) >= 6, group
+        assert all((r["verb"], r.get("file")) in peer for r in group), group
+        inside = [r for r in group if r.get("file") == "handle_timer_job"]
+        assert inside and all(r["line"] == {"enter": 1012, "exit": 1041}[r["verb"]] for r in inside)
+        assert all(r["name"] and r["name"] != "timer_job" for r in inside)
+    # The receivers had nothing to do: their ticks left nothing, though they are at level 3, too.
+    assert {g[0]["name"] for g in groups} == {"Timer handler"}
+
+
+def test_jobs_between_processes_have_their_names(start, events):
+    server = start("options.cfg", EXTRA="event_route[E_CORE_THRESHOLD] { $var(x) = 1; }")
+    server.subscribe(events, "E_PROFILING_PROC")
+    server.mi("core:profiling_proc", level=1)
+    server.mi("evi:raise", event="E_CORE_THRESHOLD")
+    wait_for(lambda: any(r["name"] == "ipc_job" and r["verb"] == "exit" for r in events.all()), "the job")
+    server.mi("core:profiling_proc", level=0)
+    events.settle()
+    job, = [g for g in sessions(events.all()).values() if any(r["name"] == "ipc_job" for r in g)]
+    assert [(r["verb"], r["name"]) for r in job] == [
+        ("start", "Timer handler"), ("enter", "ipc_job"), ("enter", "event_route E_CORE_THRESHOLD"),
+        ("exit", "event_route E_CORE_THRESHOLD"), ("exit", "ipc_job"), ("end", "Timer handler")]
+
+
+# Level changes
+
+
+def well_nested(groups):
+    """Every exit belongs to the enter that is open: it always bears the one name that goes with that enter."""
+    names = {}
+    for group in groups:
+        inside = []
+        for record in group:
+            if record["verb"] == "enter":
+                inside.append(record["name"])
+            elif record["verb"] == "exit":
+                entered = inside.pop()
+                assert names.setdefault(entered, record["name"]) == record["name"], (entered, record)
+        assert not inside
+        assert group[0]["name"] == group[-1]["name"]
+
+
+def test_thousands_of_level_changes_at_two_hundred_calls_a_second(spine, sipp, events):
+    server = spine(WORKERS=3)
+    server.subscribe(events, "E_PROFILING_PROC", "E_PROFILING_SCRIPT", fields="parent")
+    calls = 2400
+    callee = sipp("uas_call", port=server.ports["UAS_PORT"], calls=calls)
+    client = sipp("uac_call", target(server), calls=calls, rate=200, arguments=["-s", "callee"])
+    generator = random.Random(4)
+    identifiers = [p["ID"] for p in server.mi("ps")["Processes"]]
+    changes = 0
+    while client.process.poll() is None or changes < 3000:
+        level = generator.choice([0, 0, 1, 2, 3])
+        if generator.random() < 0.2:
+            server.mi("core:profiling_proc", level=level)
+        else:
+            server.mi("core:profiling_proc", id=generator.choice(identifiers), level=level)
+        changes += 1
+    client.finish()
+    callee.finish()
+    server.mi("core:profiling_proc", level=0)
+    events.settle(1.0)
+    lost = {k: v for k, v in server.mi("statistics:get", statistics=["evi:"]).items() if k.startswith("evi:lost") and v}
+    assert not lost
+    process, script = events.all("E_PROFILING_PROC"), events.all("E_PROFILING_SCRIPT")
+    assert not any(r.get("truncated") for r in process + script)
+    by_process, by_script = sessions(process), sessions(script)
+    well_nested(by_process.values())
+    well_nested(by_script.values())
+    assert len([g for g in by_script.values() if g[0]["name"] == "<root>"]) == 3 * calls
+    assert len(by_process) > 1000 and not set(by_process) & set(by_script)
+    # A branch route's session is inside its request route's, which is inside a process's where that says something.
+    parents = {g[0]["parent"] for g in by_script.values() if "parent" in g[0]}
+    assert parents & set(by_process) and parents <= set(by_process) | set(by_script)
+    no_transactions_left(server)

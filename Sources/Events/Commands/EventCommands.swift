@@ -12,14 +12,18 @@ package enum EventCommands {
         }
         registry.add(
             "evi:subscribe", aliases: ["event_subscribe"],
-            "Sends an event to a udp: or unix: socket from now on; expire in seconds (3600), 0 unsubscribes.",
-            [["event", "socket"], ["event", "socket", "expire"]]
+            "Sends an event to a udp:, unix: or tcp: socket from now on; expire in seconds (3600), 0 unsubscribes.",
+            [["event", "socket"], ["event", "socket", "expire"], ["event", "socket", "expire", "fields"]]
         ) { call throws(RPCError) in
             let expire = try call.optionalInteger("expire", allowed: "seconds; 0 unsubscribes")
             let (event, socket) = (try call.string("event"), try call.string("socket"))
+            guard let fields = ExtraFields(names: try call.optionalString("fields") ?? "") else {
+                throw CommandCall.badType("fields", allowed: ExtraFields.allowed)
+            }
             do throws(EventInterface.SubscribeError) {
                 try events.subscribe(
-                    event: event, socket: socket, expireSeconds: expire ?? EventLimits.expireSecondsDefault)
+                    event: event, socket: socket, expireSeconds: expire ?? EventLimits.expireSecondsDefault,
+                    fields: fields)
             } catch {
                 throw Self.error(error)
             }

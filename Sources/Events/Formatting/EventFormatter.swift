@@ -10,10 +10,14 @@ package struct EventFormatter {
     private let processHead: [UInt8]
     private let scriptHead: [UInt8]
     private let verbs: [[UInt8]]
+    private let format: EventFormat
 
-    package init() {
-        processHead = Self.head(EventNames.profilingProcess)
-        scriptHead = Self.head(EventNames.profilingScript)
+    package init() { self.init(EventFormat()) }
+
+    init(_ format: EventFormat) {
+        self.format = format
+        processHead = Self.head(EventNames.profilingProcess, format)
+        scriptHead = Self.head(EventNames.profilingScript, format)
         verbs = Verb.allCases.map { Array(#","verb":"\#($0.word)","name":"#.utf8) }
     }
 
@@ -26,7 +30,7 @@ package struct EventFormatter {
 
     mutating func truncate(to count: Int) { writer.truncate(to: count) }
 
-    /// The fields and their order are the peer's; `parent`, `link` and `truncated` follow where SIPRay knows them.
+    /// The fields and their order are the peer's. `truncated` follows where something was lost, then the extra fields.
     package mutating func append(_ record: ProfilingRecord) {
         writer.append(raw: record.producer == .script ? scriptHead : processHead)
         writer.append(integer: Int(record.seconds))
@@ -44,16 +48,32 @@ package struct EventFormatter {
         }
         if let line = record.line { append(Self.line, line) }
         if let status = record.status { append(Self.status, Int(status)) }
-        if let parent = record.parent { append(Self.parent, Int(parent)) }
-        if let link = record.link { append(Self.link, Int(link)) }
         if record.isTruncated { append(Self.truncated, 1) }
+        if !format.fields.isEmpty { appendExtraFields(record) }
         writer.append(raw: Self.tail)
     }
 
+    private mutating func appendExtraFields(_ record: ProfilingRecord) {
+        if format.fields.contains(.parent), let parent = record.parent { append(Self.parent, Int(parent)) }
+        if format.fields.contains(.link), let link = record.link { append(Self.link, Int(link)) }
+        if format.fields.contains(.nsec) { append(Self.nanoseconds, Int(record.nanoseconds % 1_000_000_000)) }
+    }
+
     mutating func append(name: String, _ parameters: RPCParameters) {
-        var notification: JSONObject = ["jsonrpc": "2.0", "method": .string(name)]
-        if let parameters = parameters.json { notification.append("params", parameters) }
+        var notification: JSONObject = ["jsonrpc": "2.0", "method": .string(format.method ?? name)]
+        if let parameters = named(name, parameters).json { notification.append("params", parameters) }
         writer.append(notification)
+    }
+
+    /// With the event's name in front, where that is asked for.
+    private func named(_ name: String, _ parameters: RPCParameters) -> RPCParameters {
+        guard let key = format.eventParameter else { return parameters }
+        let first = JSONObject.Member(key: key, value: .string(name))
+        switch parameters {
+        case .none: return .named(JSONObject([first]))
+        case .positional(let values): return .positional([.string(name)] + values)
+        case .named(let object): return .named(JSONObject([first] + object.members))
+        }
     }
 
     private mutating func append(_ key: [UInt8], _ value: Int) {
@@ -61,8 +81,10 @@ package struct EventFormatter {
         writer.append(integer: value)
     }
 
-    private static func head(_ name: String) -> [UInt8] {
-        Array(#"{"jsonrpc":"2.0","method":"\#(name)","params":{"sec":"#.utf8)
+    private static func head(_ name: String, _ format: EventFormat) -> [UInt8] {
+        func text(_ value: String) -> String { JSONValue.string(value).description }
+        let event = format.eventParameter.map { "\(text($0)):\(text(name))," } ?? ""
+        return Array(#"{"jsonrpc":"2.0","method":\#(text(format.method ?? name)),"params":{\#(event)"sec":"#.utf8)
     }
 
     private static let microseconds = Array(#","usec":"#.utf8)
@@ -74,6 +96,7 @@ package struct EventFormatter {
     private static let status = Array(#","status":"#.utf8)
     private static let parent = Array(#","parent":"#.utf8)
     private static let link = Array(#","link":"#.utf8)
+    private static let nanoseconds = Array(#","nsec":"#.utf8)
     private static let truncated = Array(#","truncated":"#.utf8)
     private static let tail = Array("}}".utf8)
 }

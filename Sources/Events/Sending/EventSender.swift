@@ -10,14 +10,13 @@ import Synchronization
 ///
 /// ```
 /// records (profiling consumer) ─┐
-/// raised events ────────────────┴─► batch of 64, one run of bytes ─► sendmmsg to each subscriber that wants it
+/// raised events ────────────────┴─► for each format: batch of 64, one run of bytes ─► sendmmsg to each subscriber of it
 /// ```
 final class EventSender {
     private let state: EventState
-    private var batch = MessageBatch()
+    private var lanes: [FormatLane] = []
     private var links: [EventSocket: SubscriberLink] = [:]
     private var names: [String] = []
-    private var wantedEvents: Set<Int> = []
     private var nextEnd: Int?
     private var generation = -1
 
@@ -41,30 +40,9 @@ final class EventSender {
         let records = state.consumer.take()
         let raised = state.takeRaised()
         refresh()
-        for link in links.values where link.isWaiting { link.sendPending(now: now) }
-        for record in records {
-            let event = record.producer == .script ? state.scriptEvent : state.processEvent
-            guard wantedEvents.contains(event.index) else { continue }
-            batch.formatter.append(record)
-            finish(event, session: record.session, isStart: record.verb == .start, now)
-        }
-        for one in raised where wantedEvents.contains(one.event.index) {
-            batch.formatter.append(name: names[one.event.index], one.parameters)
-            finish(one.event, now)
-        }
-        flush(now)
+        for link in links.values where link.pollEvents != 0 || link.dueAt != nil { link.proceed(now: now) }
+        for lane in lanes { lane.send(records, raised, names, state, now) }
         followHealth(now)
-    }
-
-    private func finish(_ event: EventID, session: UInt64 = 0, isStart: Bool = false, _ now: Int) {
-        if !batch.finish(event, session: session, isStart: isStart) { state.counters.add(state.counters.lostTooLong) }
-        if batch.isFull { flush(now) }
-    }
-
-    private func flush(_ now: Int) {
-        guard !batch.isEmpty else { return }
-        for link in links.values { link.send(batch, now: now) }
-        batch.removeAll()
     }
 
     // MARK: Subscribers
@@ -77,18 +55,17 @@ final class EventSender {
             ($0.catalogue.names, $0.table.subscriptions, $0.reports, $0.table.nextEnd)
         }
         (self.names, self.nextEnd) = (names, nextEnd)
-        wantedEvents = Set(subscriptions.map(\.event.index))
         for (socket, link) in links where reports[socket] !== link.report { links[socket] = nil }
         for (socket, report) in reports {
             let link =
                 links[socket]
-                ?? SubscriberLink(
-                    socket: socket, report: report, counters: state.counters,
-                    pendingBytesMax: state.limits.pendingBytesMax)
+                ?? SubscriberLink.make(
+                    socket, report: report, counters: state.counters, limits: state.limits, options: state.options)
             link.follow(subscriptions.lazy.filter { $0.socket == socket }.map(\.event.index))
             if report.isFresh.exchange(false, ordering: .relaxed) { link.makeFresh() }
             links[socket] = link
         }
+        lanes = FormatLane.lanes(Array(links.values), subscriptions, state.options)
     }
 
     private func expire(_ now: Int) {
@@ -119,6 +96,7 @@ final class EventSender {
 
     private func giveUp(_ link: SubscriberLink) {
         let count = state.change { $0.table.drop(link.socket) }
+        (link as? StreamLink)?.abandon()
         guard count > 0 else { return }
         state.counters.add(state.counters.subscriptionsDropped, count)
         state.logger.warning("event subscriber \(link.socket) is given up: \(count) subscriptions dropped")
@@ -131,7 +109,9 @@ final class EventSender {
         var entries = [state.wakePoll]
         var soonest = nextEnd ?? .max
         for link in links.values {
-            if link.isWaiting { entries.append(pollfd(fd: link.descriptor, events: Int16(POLLOUT), revents: 0)) }
+            let events = link.pollEvents
+            if events != 0 { entries.append(pollfd(fd: link.descriptor, events: events, revents: 0)) }
+            if let dueAt = link.dueAt { soonest = min(soonest, dueAt) }
             if link.health.isPausing(now: now) { soonest = min(soonest, link.health.retryAt) }
         }
         let timeout = soonest == .max ? -1 : Int32(clamping: max(0, soonest - now))

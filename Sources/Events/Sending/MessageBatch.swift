@@ -11,12 +11,15 @@ struct MessageBatch {
         var isStart: Bool
     }
 
-    var formatter = EventFormatter()
+    var formatter: EventFormatter
     private(set) var entries: [Entry] = []
 
     static let entriesMax = Int(CPLATFORM_SLICES_MAX)
 
-    init() { entries.reserveCapacity(Self.entriesMax) }
+    init(_ format: EventFormat = EventFormat()) {
+        formatter = EventFormatter(format)
+        entries.reserveCapacity(Self.entriesMax)
+    }
 
     var isFull: Bool { entries.count >= Self.entriesMax }
     var isEmpty: Bool { entries.isEmpty }

@@ -6,6 +6,8 @@ struct Subscription: Hashable, Sendable {
     var expireSeconds: Int?
     /// On the clock of the table's caller, in milliseconds.
     var endsAt: Int?
+    /// What it asks for beyond what the transport's module asks for.
+    var fields: ExtraFields = []
 
     /// Whole seconds left, as `ttl` shows them.
     func secondsLeft(at now: Int) -> Int? { endsAt.map { max(0, ($0 - now) / 1000) } }
@@ -21,16 +23,20 @@ struct SubscriptionTable: Sendable {
     init(subscriptionsMax: Int) { self.subscriptionsMax = subscriptionsMax }
 
     /// Adds a subscription or renews the one of the same event and socket; `false` when the table is full.
-    mutating func subscribe(_ event: EventID, _ socket: EventSocket, expireSeconds: Int?, now: Int) -> Bool {
+    mutating func subscribe(
+        _ event: EventID, _ socket: EventSocket, expireSeconds: Int?, fields: ExtraFields = [], now: Int
+    ) -> Bool {
         let expireSeconds = expireSeconds.map { min($0, Self.expireSecondsMax) }
         let endsAt = expireSeconds.map { now + $0 * 1000 }
         if let index = index(event, socket) {
             subscriptions[index].expireSeconds = expireSeconds
             subscriptions[index].endsAt = endsAt
+            subscriptions[index].fields = fields
             return true
         }
         guard subscriptions.count < subscriptionsMax else { return false }
-        subscriptions.append(Subscription(event: event, socket: socket, expireSeconds: expireSeconds, endsAt: endsAt))
+        subscriptions.append(
+            Subscription(event: event, socket: socket, expireSeconds: expireSeconds, endsAt: endsAt, fields: fields))
         return true
     }
 

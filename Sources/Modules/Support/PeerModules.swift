@@ -145,7 +145,6 @@ enum PeerModules {
         Module("pi_http", http), Module("prometheus", http), Module("mi_script", http, "mi"),
         Module("event_flatstore", "subscribe with event_datagram"),
         Module("event_rabbitmq", "subscribe with event_datagram"),
-        Module("event_stream", "subscribe with event_datagram"),
         Module("event_xmlrpc", "subscribe with event_datagram"),
         Module("event_virtual", "subscribe with event_datagram"),
         Module("event_kafka", "subscribe with event_datagram"),

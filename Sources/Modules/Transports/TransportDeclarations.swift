@@ -34,7 +34,18 @@ extension ModuleDeclaration {
         ] + missing)
 
     /// `event_datagram`: events over UDP or a unix socket.
-    package static let eventDatagram = ModuleDeclaration("event_datagram")
+    package static let eventDatagram = ModuleDeclaration(
+        "event_datagram", parameters: [.string("profiling_fields", "")])
+
+    /// `event_stream`: events over TCP.
+    package static let eventStream = ModuleDeclaration(
+        "event_stream",
+        parameters: [
+            .integer("reliable_mode", 0),
+            .integer("timeout", 1000),
+            .string("event_param"),
+            .string("profiling_fields", ""),
+        ])
 
     /// `event_route`: events handled by `event_route[NAME]` blocks, which read them with `$param(name)`.
     package static let eventRoute = ModuleDeclaration("event_route")

@@ -30,8 +30,10 @@ extension TraceRecord {
         guard (0..<7_258_118_400).contains(seconds), (0..<1_000_000).contains(microseconds), session >= 0 else {
             return nil
         }
+        let nanoseconds = parameters["nsec"]?.integerValue ?? microseconds * 1000
+        guard (0..<1_000_000_000).contains(nanoseconds) else { return nil }
         self.init(
-            nanoseconds: Int64(seconds) * 1_000_000_000 + Int64(microseconds) * 1000, session: UInt64(session),
+            nanoseconds: Int64(seconds) * 1_000_000_000 + Int64(nanoseconds), session: UInt64(session),
             verb: verb, producer: producer, name: name, file: parameters["file"]?.stringValue,
             line: parameters["line"]?.integerValue, type: parameters["type"]?.integerValue ?? 0,
             depth: parameters["depth"]?.integerValue ?? 0, status: parameters["status"]?.integerValue,

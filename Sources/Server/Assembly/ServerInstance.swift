@@ -73,12 +73,14 @@ package final class ServerInstance {
         let logHandler = Self.makeLogHandler(
             "core", logSettings, processes, settings.outputs.contains(.event) ? relay : nil)
         logger = Logger(label: "core") { _ in logHandler }
-        events = EventInterface(profiler: profiler, statistics: statistics, logger: logger)
+        parameters = ModuleParameters(script.moduleParameters)
+        events = EventInterface(
+            profiler: profiler, statistics: statistics, logger: logger,
+            options: try EventPlan.options(script, parameters))
         for name in EventNames.core { events.publish(name) }
         if script.isLoaded("usrloc") { for name in EventNames.location { events.publish(name) } }
         if script.isLoaded("dialog") { for name in EventNames.dialog { events.publish(name) } }
         if settings.outputs.contains(.event) { relay.connect(events) }
-        parameters = ModuleParameters(script.moduleParameters)
         managementPlan = try ManagementPlan(script, parameters)
         let outlet = EventOutlet.to(
             events, frequent: script.isLoaded("usrloc") ? LocationEvent.Kind.allCases.map(\.name) : [])

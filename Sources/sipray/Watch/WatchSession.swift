@@ -10,6 +10,8 @@ final class WatchSession {
     private let output: Output
     /// Where events go, once subscribed.
     private var socket: String?
+    /// Whether the server gives more fields than the peer: it is asked once.
+    private var givesFields = true
     /// Levels before they were raised.
     private var raised: [ServerProcess] = []
 
@@ -102,9 +104,21 @@ final class WatchSession {
     private func subscribe(expire: Int) throws {
         guard let socket else { return }
         for event in WatchSession.events {
-            let parameters: JSONObject = [
+            var parameters: JSONObject = [
                 "event": .string(event), "socket": .string(socket), "expire": .integer(expire),
             ]
+            if givesFields {
+                parameters.append("fields", "all")
+                do throws(ManagementClientError) {
+                    _ = try client.call("event_subscribe", .named(parameters))
+                    continue
+                } catch {
+                    // The peer does not know the parameter.
+                    guard case .refused(let refusal) = error, refusal.code == -32602 else { throw error }
+                    givesFields = false
+                    parameters["fields"] = nil
+                }
+            }
             _ = try client.call("event_subscribe", .named(parameters))
         }
     }
