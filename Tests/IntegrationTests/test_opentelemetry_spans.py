@@ -57,7 +57,7 @@ def check_against_events(spans, groups):
 
 def test_a_call_is_a_trace_of_each_transaction(spine, sipp, events, collector):
     server = spine(WORKERS=3, EXTRA=module(collector, "enable=1", "proc_profiling=1"))
-    server.subscribe(events, "E_PROFILING_PROC", "E_PROFILING_SCRIPT")
+    server.subscribe(events, "E_PROFILING_PROC", "E_PROFILING_SCRIPT", fields="parent,link")
     callee = sipp("uas_call", port=server.ports["UAS_PORT"], calls=10)
     sipp("uac_call", target(server), calls=10, rate=20, arguments=["-s", "callee"]).finish()
     callee.finish()
@@ -294,7 +294,7 @@ def test_what_is_launched_goes_on_in_the_trace(start, collector, events):
 	}
 """, 1) + "route[report] { route(nested); }\n"
     server = start(script, UAS_PORT=1, BUSY_PORT=1, DEAD_PORT=1, EXTRA=module(collector, "enable=1"))
-    server.subscribe(events, "E_PROFILING_SCRIPT")
+    server.subscribe(events, "E_PROFILING_SCRIPT", fields="link")
     peer = Peer(server)
     peer.request("MESSAGE", "x")
     peer.expect(200)
@@ -324,7 +324,7 @@ local_route {
 }
 '''
     server = start(script, UAS_PORT=1, BUSY_PORT=1, DEAD_PORT=1, EXTRA=module(collector, "enable=1"))
-    server.subscribe(events, "E_PROFILING_SCRIPT")
+    server.subscribe(events, "E_PROFILING_SCRIPT", fields="link")
     callee.server, peer = server, Peer(server)
     peer.request("MESSAGE", "x")
     callee.reply(callee.expect("NOTIFY"), 200)
