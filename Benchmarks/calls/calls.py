@@ -8,7 +8,8 @@ processes are also shown alone, since formatting and sending of events happen on
 Kind sipray-otlp exports every span to a collector that takes all (rotel, or with --collector another), sipray-otlp-silent to one that never answers,
 sipray-otlp-dead to a port where nobody listens; the last column tells what the exporter says of itself.
 
-    Benchmarks/calls/calls.py [--rate 500] [--seconds 8] [--rounds 4] [--workers 2] [--scenario call|options|register] [--only sipray]
+    Benchmarks/calls/calls.py [--rate 500] [--seconds 8] [--rounds 4] [--workers 2] [--scenario call|options|register]
+        [--transport udp|tcp] [--only sipray]
 
 Needs sipp and kamailio (Debian: sip-tester kamailio) and a release build (swift build -c release --product sipray).
 """
@@ -35,12 +36,13 @@ TICK = os.sysconf("SC_CLK_TCK")
 def free_port():
     while True:
         port = random.randint(20000, 32000)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
+        try:
+            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                with socket.socket(socket.AF_INET, kind) as probe:
+                    probe.bind(("127.0.0.1", port))
+            return port
+        except OSError:
+            continue
 
 
 def fill(template, directory, **values):
@@ -147,7 +149,9 @@ class Collector:
 def one_run(kind, options, directory):
     """CPU milliseconds per call (all, SIP processes alone), MiB, failed calls, what the exporter says."""
     port, uas, mi_port = free_port(), free_port(), free_port()
-    values = dict(PORT=port, UAS_PORT=uas, MI_PORT=mi_port, WORKERS=options.workers)
+    values = dict(PORT=port, UAS_PORT=uas, MI_PORT=mi_port, WORKERS=options.workers,
+                  TRANSPORT=options.transport, DISABLE_TCP="no" if options.transport == "tcp" else "yes")
+    transport = ["-t", options.transport[0] + "1"]
     log = open(pathlib.Path(directory) / (kind + ".log"), "ab")
     if kind == "kamailio":
         command = ["kamailio", "-f", str(fill("kamailio.cfg", directory, **values)), "-DD", "-E", "-Y", directory,
@@ -169,7 +173,7 @@ route''' % collector.port, 1))
         time.sleep(1.0)
         sip = None
         if kind != "kamailio":
-            sip = {p["PID"] for p in mi(mi_port, "ps")["Processes"] if p["Type"].startswith("SIP receiver")}
+            sip = {p["PID"] for p in mi(mi_port, "ps")["Processes"] if p["Type"].startswith(("SIP receiver", "TCP receiver"))}
             if kind in ("sipray-1", "sipray-3"):
                 reader = Reader()
                 mi(mi_port, "core:profiling_proc", {"level": int(kind[-1])})
@@ -180,12 +184,12 @@ route''' % collector.port, 1))
         def load(calls, local):
             name = {"call": "uac_call"}.get(options.scenario, options.scenario)
             return subprocess.run(["sipp", "-sf", str(SCENARIOS / (name + ".xml")), "-i", "127.0.0.1", "-p", str(local),
-                                   "-m", str(calls), "-r", str(options.rate), "-l", "9000", "-s", "callee", "-nostdin",
+                                   *transport, "-m", str(calls), "-r", str(options.rate), "-l", "9000", "-s", "callee", "-nostdin",
                                    "-timeout", "120", "127.0.0.1:%d" % port], **quiet).returncode
 
         if options.scenario == "call":
             callee = subprocess.Popen(["sipp", "-sf", str(SCENARIOS / "uas_call.xml"), "-i", "127.0.0.1", "-p", str(uas),
-                                       "-nostdin"], **quiet)
+                                       "-nostdin", *transport], **quiet)
             time.sleep(0.3)
         load(options.rate, free_port())  # warm up for a second
         before = cpu(server.pid)
@@ -222,6 +226,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--scenario", choices=["call", "options", "register"], default="call")
+    parser.add_argument("--transport", choices=["udp", "tcp"], default="udp")
     parser.add_argument("--sipray", default=str(ROOT / ".build/release/sipray"))
     parser.add_argument("--only", help="comma list of: kamailio, sipray, sipray-1, sipray-3, sipray-otlp, sipray-otlp-silent, sipray-otlp-dead")
     options = parser.parse_args()
@@ -242,8 +247,8 @@ def main():
                         1000 * told["cpu_ms"] / max(1, told["submitted"])), flush=True)
     base = statistics.median(r[0] for r in results[kinds[0]])
     plain = statistics.median(r[1] for r in results["sipray"]) if "sipray" in results else None
-    print("\n%d a second (%s), %d s, %d workers, medians of %d alternated rounds\n" % (
-        options.rate, options.scenario, options.seconds, options.workers, options.rounds))
+    print("\n%d a second (%s over %s), %d s, %d workers, medians of %d alternated rounds\n" % (
+        options.rate, options.scenario, options.transport, options.seconds, options.workers, options.rounds))
     print("| server | CPU ms per %s (range) | of %s | SIP processes alone | against off | MiB |" % (options.scenario, kinds[0]))
     print("|---|---|---|---|---|---|")
     for kind in kinds:
