@@ -223,7 +223,10 @@ let package = Package(
             name: "ManagementHTTPTests", dependencies: ["ManagementHTTP", "Management", "JSONRPC", "Reactor"]),
         .testTarget(
             name: "SIPConnectionsTests",
-            dependencies: ["SIPConnections", "SIPTransport", "SIPMessage", "Reactor", "Profiling", "Bytes"] + nio),
+            dependencies: [
+                "SIPConnections", "SIPTransport", "SIPMessage", "Reactor", "Profiling", "Bytes", logging,
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ] + nio),
         .testTarget(
             name: "OpenTelemetryTests",
             dependencies: [

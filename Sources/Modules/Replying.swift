@@ -49,6 +49,8 @@ package final class Replies: @unchecked Sendable {
     package var stateless: Send = { _, _, _ in false }
     /// With the transaction of the context (`tm`); nil when it has none.
     package var stateful: (@Sendable (ScriptReply, MessageContext, ScriptProcess) -> Bool?)?
+    /// Keeps the connection of a context's message open for so many seconds.
+    package var keepConnection: @Sendable (MessageContext, ScriptProcess, _ seconds: Int) -> Void = { _, _, _ in }
     /// The To tag of a reply to the request of a context; nil when it would not be answered this way.
     package typealias Tag = @Sendable (MessageContext, ScriptProcess) -> ByteString?
 

@@ -11,12 +11,20 @@ package struct InboundRequest: Sendable {
     package let socket: ListenSocket
     /// When the kernel took it, in nanoseconds of the wall clock; 0 when it did not say.
     package let kernelNanoseconds: Int64
+    /// The connection it came over, where replies go.
+    package let connection: ConnectionID
+    /// Replies go over that connection or not at all (`tcp_no_new_conn_rplflag`).
+    package var repliesReuseOnly = false
 
-    package init(message: Message, source: SocketAddress, socket: ListenSocket, kernelNanoseconds: Int64 = 0) {
+    package init(
+        message: Message, source: SocketAddress, socket: ListenSocket, kernelNanoseconds: Int64 = 0,
+        connection: ConnectionID = .none
+    ) {
         self.message = message
         self.source = source
         self.socket = socket
         self.kernelNanoseconds = kernelNanoseconds
+        self.connection = connection
     }
 }
 

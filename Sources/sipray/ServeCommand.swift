@@ -71,7 +71,7 @@ struct ServeCommand: ParsableCommand {
     @Option(name: .customShort("n"), help: "Number of workers: taken; the script's udp_workers counts.")
     var workers: String?
 
-    @Option(name: .customShort("N"), help: "Number of TCP workers: taken; there are no connections yet.")
+    @Option(name: .customShort("N"), help: "Number of TCP workers: taken; the script's tcp_workers counts.")
     var tcpWorkers: String?
 
     func validate() throws {
@@ -102,7 +102,7 @@ struct ServeCommand: ParsableCommand {
             options.notes.append("\(name) is taken and does nothing: SIPRay has no memory pool of its own")
         }
         if workers != nil { options.notes.append("-n is taken and does nothing: set udp_workers in the script") }
-        if tcpWorkers != nil { options.notes.append("-N is taken and does nothing: there are no connections yet") }
+        if tcpWorkers != nil { options.notes.append("-N is taken and does nothing: set tcp_workers in the script") }
         let status = check || checkAll ? ServerProgram.check(options) : ServerProgram.run(options)
         if status != 0 { throw ExitCode(status) }
     }

@@ -237,7 +237,7 @@ class Sipp:
 
     def _bound(self):
         wanted = ":%04X" % self.port
-        for name in ("/proc/net/udp", "/proc/net/udp6"):
+        for name in ("/proc/net/udp", "/proc/net/udp6", "/proc/net/tcp", "/proc/net/tcp6"):
             for line in open(name).readlines()[1:]:
                 if line.split()[1].endswith(wanted):
                     return True

@@ -1,6 +1,9 @@
 import Bytes
 package import RouteLanguage
 package import RouteRuntime
+import SIPMessage
+import SIPStack
+import SIPTransport
 
 /// The core's functions that need the stack: `forward()`, `send()`, `is_myself()` and those about listeners and blacklists.
 package enum CoreFunctions {
@@ -12,6 +15,19 @@ package enum CoreFunctions {
         core.forward = host.forwardFunction
         core.send = host.sendFunction
         core.socket = { addresses.socket(described: $0) }
+        core.addAlias = { call, port in
+            let context = call.context
+            guard context.connection != 0, let connections = host.worker(call.process)?.connections,
+                let port = UInt16(exactly: port ?? Int(context.message.topVia?.port ?? 5060)), port > 0
+            else { return false }
+            return connections.addAlias(ConnectionID(context.connection), port: port)
+        }
+        core.closeConnection = { call in
+            guard call.context.connection != 0, let connections = host.worker(call.process)?.connections else {
+                return false
+            }
+            return connections.close(ConnectionID(call.context.connection))
+        }
         core.isMyself = { addresses.contains(host: $0, port: $1, transport: $2) }
         core.isInBond = { text, name in
             guard let socket = addresses.socket(described: text),

@@ -31,6 +31,9 @@ extension RegistrarModule {
             if case .rejected(let reason) = result { throw refusal(for: reason) }
             reply = ScriptReply(200, "OK", lines: lines(result.bindings, request, source.request, flags))
             isAccepted = true
+            if source.context.messageFlags & settings.persistentMask != 0 {
+                keepConnection(call, source.context, until: result.bindings.map(\.expires))
+            }
         } catch {
             reply = ScriptReply(error.status, error.reason, lines: error.lines)
             isAccepted = false
@@ -39,6 +42,12 @@ extension RegistrarModule {
         call.process.process.statistics.add(isAccepted ? acceptedCounter : rejectedCounter)
         if flags.sendsReply, source.reply == nil, !replies.send(reply, call.context, call.process) { return .no }
         return Outcome(isAccepted)
+    }
+
+    /// The connection of the REGISTER stays open as long as its contacts, even if nothing goes over it.
+    private func keepConnection(_ call: borrowing Call, _ context: MessageContext, until expires: [Int]) {
+        guard context.connection != 0, let last = expires.contains(0) ? Int.max : expires.max() else { return }
+        replies.keepConnection(context, call.process, last == .max ? last : last - now())
     }
 
     /// The REGISTER, and in an onreply route the answer of the registrar behind us.

@@ -20,6 +20,8 @@ struct RegistrarSettings: Sendable {
     let attributesAVP: ByteString?
     let contactAVP: ByteString?
     let socketHeader: ByteString?
+    /// The message flag that keeps a client's connection open for the life of its contacts; 0: none.
+    let persistentMask: UInt32
 
     init(_ environment: ModuleEnvironment) throws(ModuleError) {
         let parameters = environment.parameters
@@ -39,6 +41,9 @@ struct RegistrarSettings: Sendable {
         attributesAVP = try Self.avp(parameters, "attr_avp")
         contactAVP = try Self.avp(parameters, "mcontact_avp")
         socketHeader = parameters.text("registrar", "sock_hdr_name")
+        persistentMask =
+            parameters.text("registrar", "tcp_persistent_flag")
+            .map { environment.flags.mask($0, of: .message) } ?? 0
         guard !parameters.isSet("registrar", "disable_gruu") || parameters.isOn("registrar", "disable_gruu") else {
             throw ModuleError("registrar", "disable_gruu", nil, "GRUUs (RFC 5627) are not generated; use 1")
         }

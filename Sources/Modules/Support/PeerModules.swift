@@ -136,7 +136,7 @@ enum PeerModules {
     ]
 
     private static let transports: [Module] = [
-        Module("proto_tcp", streams), Module("proto_tls", streams), Module("proto_ws", streams),
+        Module("proto_tls", streams), Module("proto_ws", streams),
         Module("proto_wss", streams), Module("proto_sctp", streams), Module("proto_bin", cluster),
         Module("proto_bins", cluster), Module("proto_ipsec", streams), Module("proto_smpp", streams),
         Module("proto_msrp", streams), Module("tls_mgm", streams), Module("tls_openssl", streams),

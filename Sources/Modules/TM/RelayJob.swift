@@ -114,13 +114,16 @@ final class RelayJob {
             return
         }
         let isFiltered = found.contains { host.isBlocked($0, branch) }
-        let destinations = isFiltered ? found.filter { !host.isBlocked($0, branch) } : found
+        var destinations = isFiltered ? found.filter { !host.isBlocked($0, branch) } : found
         guard !destinations.isEmpty else {
             failure = RelayCode.filtered
             return
         }
         // Known only now: what modules add when a request leaves, such as Record-Route, names the listener.
-        let listener = host.socket(branch.socketOut) ?? destinations.first.flatMap { worker.listener(for: $0) }
+        let listener = worker.listener(for: destinations[0], chosen: host.socket(branch.socketOut))
+        if branch.branchFlags & host.connectionFlags.branchMask != 0 {
+            for index in destinations.indices { destinations[index].reusesOnly = true }
+        }
         let edits = host.scriptSocket(listener).map { branch.edits(for: $0) } ?? branch.edits
         var out = OutgoingBranch(requestURI: branch.requestURI, destinations: destinations, edits: edits)
         if let path = branch.path, !path.isEmpty { out.edits.addRoute(path, to: branch.message) }

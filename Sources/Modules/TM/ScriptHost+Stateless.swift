@@ -15,6 +15,9 @@ extension ScriptHost {
                 request, status: reply.status, reason: reply.reason, headers: reply.lines, body: reply.body,
                 forcesRport: context.forceRport)
         }
+        replies.keepConnection = { [self] context, process, seconds in
+            worker(process)?.connections?.keep(ConnectionID(context.connection), seconds: seconds)
+        }
         replies.statelessTag = { [self] context, process in
             guard let worker = worker(process), let request = inbound(context) else { return nil }
             return worker.statelessTag(of: request.message)
@@ -64,7 +67,7 @@ extension ScriptHost {
         guard let target else { return .done(RelayCode.badDestination) }
         let socket = socket(context.socketOut)
         return finish(run, worker, target) { [self] destination in
-            let listener = socket ?? worker.listener(for: destination)
+            let listener = worker.listener(for: destination, chosen: socket)
             var edits = scriptSocket(listener).map { context.edits(for: $0) } ?? context.edits
             propagate(context.records, request.message, &edits)
             return worker.forwardStateless(

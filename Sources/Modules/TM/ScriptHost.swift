@@ -22,6 +22,8 @@ package final class ScriptHost: @unchecked Sendable {
     package let scriptSockets: [ScriptSocket]
     package let flags: FlagNames
     package var parameters = TMParameters()
+    /// Flags that keep requests and replies from opening connections.
+    package var connectionFlags = ConnectionFlags()
     /// The script's blacklists.
     package var filter = DestinationFilter()
     /// `propagate` of opentelemetry; nil: off.
@@ -80,6 +82,17 @@ package final class ScriptHost: @unchecked Sendable {
         return nil
     }
 
+    /// The masks of `tcp_no_new_conn_bflag` and `tcp_no_new_conn_rplflag`; 0 when the script names none.
+    package struct ConnectionFlags: Sendable {
+        package var branchMask: UInt32 = 0
+        package var replyMask: UInt32 = 0
+
+        package init(branchMask: UInt32 = 0, replyMask: UInt32 = 0) {
+            self.branchMask = branchMask
+            self.replyMask = replyMask
+        }
+    }
+
     /// The listener that a script's socket stands for.
     package func socket(_ socket: ScriptSocket?) -> ListenSocket? {
         guard let socket, sockets.indices.contains(socket.id) else { return nil }
@@ -123,17 +136,23 @@ package final class ScriptHost: @unchecked Sendable {
 
     /// The context of a request as it came in.
     package func context(of request: InboundRequest, _ worker: StackWorker) -> MessageContext {
-        MessageContext(
+        let context = MessageContext(
             message: request.message, number: nextNumber(worker), source: request.source,
             sourceTransport: scriptSockets.indices.contains(request.socket.id)
                 ? scriptSockets[request.socket.id].transport : "udp",
             socketIn: scriptSockets.indices.contains(request.socket.id) ? scriptSockets[request.socket.id] : nil)
+        context.connection = request.connection.number
+        return context
     }
 
     /// The request of a context as the stack wants it; nil for a reply, or one that came by no listener.
     package func inbound(_ context: MessageContext) -> InboundRequest? {
         guard context.message.isRequest, let socket = socket(context.socketIn) else { return nil }
-        return InboundRequest(message: context.message, source: context.source, socket: socket)
+        var request = InboundRequest(
+            message: context.message, source: context.source, socket: socket,
+            connection: ConnectionID(context.connection))
+        request.repliesReuseOnly = context.messageFlags & connectionFlags.replyMask != 0
+        return request
     }
 
     private func run(_ request: InboundRequest, _ worker: StackWorker) {

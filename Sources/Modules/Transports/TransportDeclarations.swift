@@ -7,6 +7,21 @@ extension ModuleDeclaration {
     package static let protoUDP = ModuleDeclaration(
         "proto_udp", parameters: [.integer("udp_port", 5060)], transport: "udp")
 
+    /// `proto_tcp`: SIP over TCP.
+    package static let protoTCP = ModuleDeclaration(
+        "proto_tcp",
+        parameters: [
+            .integer("tcp_port", 5060), .integer("tcp_send_timeout"), .integer("tcp_max_msg_chunks"),
+            .integer("tcp_crlf_pingpong", 1), .integer("tcp_crlf_drop", 0), .integer("tcp_async", 1),
+            .integer("tcp_async_max_postponed_chunks"), .integer("tcp_async_local_connect_timeout"),
+            .integer("tcp_async_local_write_timeout"), .integer("tcp_parallel_handling", 0),
+        ]
+            + ["trace_destination", "trace_on", "trace_filter_route"].map {
+                ModuleParameterDeclaration(
+                    $0, .any,
+                    availability: .missing("HEP tracing is not supported; raise the profiling level instead"))
+            }, transport: "tcp")
+
     /// `mi_fifo`: management over a FIFO.
     package static let miFIFO = ModuleDeclaration(
         "mi_fifo",

@@ -3,14 +3,15 @@ import Synchronization
 
 /// One piece of work for another process.
 final class Job {
-    /// The kind of job that the records name around it.
-    let kind: Site
+    /// The kind of job that the records name around it; nil for what another thread read for this process, whose session
+    /// looks like that of a read.
+    let kind: Site?
     /// `nil`: the body makes its sessions itself.
     let label: Site?
     let body: @Sendable () -> Void
     var next: Unmanaged<Job>?
 
-    init(kind: Site, label: Site?, body: @escaping @Sendable () -> Void) {
+    init(kind: Site?, label: Site?, body: @escaping @Sendable () -> Void) {
         self.kind = kind
         self.label = label
         self.body = body

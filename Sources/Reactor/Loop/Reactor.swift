@@ -369,10 +369,16 @@ extension Reactor {
         submit(Job(kind: kind, label: label, body: body))
     }
 
-    /// As ``submit(_:within:_:)`` for what a connection brings: `body` begins and ends its session itself, at ``processSite``.
+    /// The same for what another thread has read for this process: its session has `label` at once, without `ipc_job`.
+    @discardableResult
+    package func submit(reading label: Site, _ body: @escaping @Sendable () -> Void) -> Bool {
+        submit(Job(kind: nil, label: label, body: body))
+    }
+
+    /// The same for what a connection brings: `body` begins and ends its session itself, at ``processSite``.
     @discardableResult
     package func submitOpeningSession(_ body: @escaping @Sendable () -> Void) -> Bool {
-        submit(Job(kind: ReactorSites.ipcJob, label: nil, body: body))
+        submit(Job(kind: nil, label: nil, body: body))
     }
 
     private func submit(_ job: Job) -> Bool {
@@ -395,11 +401,11 @@ extension Reactor {
             jobs.finishedOne()
             if let label = job.label {
                 probe.begin(processSite)
-                probe.hold(job.kind)
+                if let kind = job.kind { probe.hold(kind) }
                 probe.enter(label)
                 job.body()
                 probe.exit(label)
-                probe.exit(job.kind)
+                if let kind = job.kind { probe.exit(kind) }
                 probe.end()
             } else {
                 job.body()

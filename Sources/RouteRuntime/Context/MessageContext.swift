@@ -20,6 +20,8 @@ package final class MessageContext {
     /// The source address without its port, as text.
     package private(set) lazy var sourceText = ByteString(source.host)
     package let socketIn: ScriptSocket?
+    /// Number of the connection that it came over, 0 without one.
+    package var connection: UInt32 = 0
 
     // Where it goes.
     /// The request URI as it stands (`$ru`). Empty for a reply.

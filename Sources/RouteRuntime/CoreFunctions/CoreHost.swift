@@ -6,6 +6,10 @@ package struct CoreHost: Sendable {
     package var forward: HostFunction
     /// Sends the message as received to a destination: `send()`.
     package var send: HostFunction
+    /// Makes the connection of the message that of another port of its peer too: `force_tcp_alias()`; nil: the Via's port.
+    package var addAlias: @Sendable (_ call: borrowing Call, _ port: Int?) -> Bool
+    /// Closes the connection of the message: `tcp_close_conn()`.
+    package var closeConnection: @Sendable (_ call: borrowing Call) -> Bool
     /// The listening socket that a text names: `udp:10.0.0.1:5060`, `10.0.0.1`, a tag.
     package var socket: @Sendable (ByteString) -> ScriptSocket?
     /// Whether a host and port (0: any) are ours: a socket, an advertised address or an alias.
@@ -27,6 +31,8 @@ package struct CoreHost: Sendable {
     package init() {
         forward = { _ in .no }
         send = { _ in .no }
+        addAlias = { _, _ in false }
+        closeConnection = { _ in false }
         socket = { _ in nil }
         isMyself = { _, _, _ in false }
         isInBond = { _, _ in false }

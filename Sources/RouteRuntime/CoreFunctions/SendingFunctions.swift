@@ -4,7 +4,6 @@ import SIPMessage
 
 /// Functions about how the message is sent, and about sockets and addresses.
 enum SendingFunctions {
-    private static let tcp = "there are no TCP connections yet; UDP needs no alias"
     private static let rules = "rules are those of dst_blacklist in the script; change that"
 
     static let declarations: [FunctionDeclaration] = [
@@ -14,8 +13,8 @@ enum SendingFunctions {
             routes: [.request, .onreply, .failure], isSlow: true),
         FunctionDeclaration("force_rport", routes: [.request, .onreply, .failure, .branch]),
         FunctionDeclaration("add_local_rport", routes: [.request, .failure, .branch]),
-        FunctionDeclaration("force_tcp_alias", [.integer("port", optional: true)], availability: .missing(tcp)),
-        FunctionDeclaration("tcp_close_conn", availability: .missing(tcp)),
+        FunctionDeclaration("force_tcp_alias", [.integer("port", optional: true)]),
+        FunctionDeclaration("tcp_close_conn"),
         FunctionDeclaration("set_advertised_address", [.string("address")]),
         FunctionDeclaration("set_advertised_port", [.stringOrInteger("port")]),
         FunctionDeclaration("force_send_socket", [.string("socket")]),
@@ -49,6 +48,8 @@ enum SendingFunctions {
                 call.context.addLocalRport = true
                 return .yes
             },
+            "force_tcp_alias": { call in Outcome(host.addAlias(call, call.integer(0))) },
+            "tcp_close_conn": { call in Outcome(host.closeConnection(call)) },
             "set_advertised_address": { call in
                 call.context.advertisedAddress = call.string(0)?.nonEmpty?.compacted()
                 return Outcome(call.context.advertisedAddress != nil)
@@ -67,7 +68,7 @@ enum SendingFunctions {
                 call.context.socketOut = socket
                 return .yes
             },
-            "set_via_handling": viaHandling,
+            "set_via_handling": { call in viaHandling(call, host) },
             "socket_belongs_to_bond": { call in
                 guard let socket = call.string(0), let bond = call.string(1) else { return .no }
                 return Outcome(host.isInBond(socket, bond))
@@ -107,7 +108,7 @@ enum SendingFunctions {
     }
 
     /// `"force-rport,add-local-rport"` and the like.
-    @Sendable private static func viaHandling(_ call: borrowing Call) -> Outcome {
+    private static func viaHandling(_ call: borrowing Call, _ host: CoreHost) -> Outcome {
         let context = call.context
         guard let text = call.string(0) else { return .no }
         for flag in text.split(at: ASCII.comma).map({ $0.trimmed() }) {
@@ -119,6 +120,7 @@ enum SendingFunctions {
                 context.viaHandling |= 1
             } else if flag.equalsIgnoringCase("force-tcp-alias") {
                 context.viaHandling |= 2
+                _ = host.addAlias(call, nil)
             } else {
                 call.log(.error, "set_via_handling(): unknown flag \"\(flag)\"")
                 return .no

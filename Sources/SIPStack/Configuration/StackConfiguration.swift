@@ -6,7 +6,7 @@ package import SIPTransaction
 package struct StackConfiguration: Sendable {
     package var settings = StackConfiguration.defaultSettings
     package var trying = TryingRule.immediately
-    package var messageLimits = MessageLimits.default
+    package var messageLimits = StackConfiguration.limits
     /// Transactions in memory at once; a request beyond them is answered 503.
     package var transactionsMax = 250_000
     /// Branches of one transaction over its life.
@@ -21,6 +21,8 @@ package struct StackConfiguration: Sendable {
     package var forwardsStrayReplies = true
     /// `ruri_matching`, `via1_matching`: parts of the pre-3261 rule that may be switched off.
     package var matching = MatchingRules()
+    /// `tcp_accept_aliases`: `;alias` in a Via makes its connection that of the Via's port too (RFC 5923).
+    package var acceptsAliases = false
     /// Value of the `Server` header of replies built here; nil for none (`server_signature`, `server_header`).
     package var serverHeader: ByteString? = "SIPRay"
     /// Value of the `User-Agent` header of requests built here; nil for none (`user_agent_header`).
@@ -30,6 +32,13 @@ package struct StackConfiguration: Sendable {
     package var notesTraceParents = false
 
     package init() {}
+
+    /// A datagram can't be longer than 65,535 bytes; a message of a connection can.
+    package static var limits: MessageLimits {
+        var limits = MessageLimits.default
+        limits.messageBytesMax = FramingLimits.default.messageBytesMax
+        return limits
+    }
 
     /// The tm module's documented defaults.
     package static var defaultSettings: TransactionSettings {

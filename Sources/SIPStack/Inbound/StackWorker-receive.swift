@@ -8,26 +8,73 @@ package import SIPTransport
 extension StackWorker {
     /// A datagram came in. Records `receive_msg` and what happens inside it.
     package func receive(_ datagram: InboundDatagram) {
+        receive(
+            datagram.bytes, from: datagram.source, on: datagram.socket, at: datagram.kernelNanoseconds, over: .none)
+    }
+
+    /// A message came in over a connection. One that could not be framed is answered if it can be, and the connection closed.
+    package func receive(_ message: InboundStreamMessage) {
+        guard let fault = message.fault else {
+            receive(
+                message.bytes, from: message.source, on: message.socket, at: message.receivedNanoseconds,
+                over: message.connection)
+            return
+        }
+        refuse(message, fault)
+        port.connections?.close(message.connection)
+    }
+
+    @inline(__always)
+    private func receive(
+        _ bytes: [UInt8], from source: SocketAddress, on socket: ListenSocket, at nanoseconds: Int64,
+        over connection: ConnectionID
+    ) {
         probe.enter(StackSites.receiveMessage)
         defer { probe.exit(StackSites.receiveMessage) }
         do throws(MessageError) {
-            let message = try Message.parse(datagram.bytes, limits: configuration.messageLimits)
+            let message = try Message.parse(bytes, limits: configuration.messageLimits)
             if message.isRequest {
                 try message.check(.transaction)
+                if !connection.isNone, configuration.acceptsAliases { acceptAlias(of: message, connection) }
                 receiveRequest(
                     InboundRequest(
-                        message: message, source: datagram.source, socket: datagram.socket,
-                        kernelNanoseconds: datagram.kernelNanoseconds))
+                        message: message, source: source, socket: socket, kernelNanoseconds: nanoseconds,
+                        connection: connection))
             } else {
-                receiveReply(message, from: datagram.source, on: datagram.socket)
+                receiveReply(message, from: source, on: socket)
             }
         } catch {
-            reject(error, from: datagram.source, on: datagram.socket)
+            reject(error, from: source, on: socket, over: connection)
         }
     }
 
+    /// Answers a request whose end is unknown (RFC 3261 §18.3).
+    private func refuse(_ message: InboundStreamMessage, _ fault: FramingFault) {
+        count(counters.badHeaders)
+        guard let answer = fault.reply else { return }
+        let parsed: Message?
+        do throws(MessageError) {
+            parsed = try Message.parse(message.bytes, limits: configuration.messageLimits)
+        } catch {
+            parsed = error.partial
+        }
+        guard let parsed, parsed.isRequest else { return }
+        count(counters.requestsFailed)
+        let request = InboundRequest(
+            message: parsed, source: message.source, socket: message.socket, connection: message.connection)
+        replyStateless(request, status: answer.status, reason: ByteString(answer.reason))
+    }
+
+    /// `;alias` in the top Via: requests to its port at the peer's address go over this connection too (RFC 5923 §5).
+    private func acceptAlias(of request: Message, _ connection: ConnectionID) {
+        guard let via = request.topVia, via.parameters.contains("alias") else { return }
+        _ = port.connections?.addAlias(connection, port: via.port ?? 5060)
+    }
+
     /// What can't be read is answered if there is enough of it to build an answer from, and counted (RFC 3261 §8.2).
-    private func reject(_ error: MessageError, from source: SocketAddress, on socket: ListenSocket) {
+    private func reject(
+        _ error: MessageError, from source: SocketAddress, on socket: ListenSocket, over connection: ConnectionID
+    ) {
         if error.kind == .keepAlive { return }
         count(error.kind == .requestURI ? counters.badURIs : counters.badHeaders)
         if let partial = error.partial, !partial.isRequest {
@@ -36,7 +83,7 @@ extension StackWorker {
             count(counters.requestsFailed)
         }
         guard let partial = error.partial, partial.isRequest else { return }
-        let request = InboundRequest(message: partial, source: source, socket: socket)
+        let request = InboundRequest(message: partial, source: source, socket: socket, connection: connection)
         if error.isBehindFirstLine, let hook = stack.hooks.badRequest, hook(error, request, self) { return }
         if let reply = error.reply {
             replyStateless(request, status: reply.status, reason: ByteString(reply.reason))

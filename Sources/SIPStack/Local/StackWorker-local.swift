@@ -48,7 +48,7 @@ extension StackWorker {
 
     private func send(_ local: LocalRequest, _ destinations: [Destination], _ completion: LocalCompletion?) {
         guard let first = destinations.first,
-            let socket = local.socket ?? first.socket ?? port.socket(first.address, first.transport),
+            let socket = listener(for: first, chosen: local.socket),
             let message = try? Message.parse(compose(local, socket), limits: configuration.messageLimits)
         else {
             completion?(nil, 477, self)

@@ -86,10 +86,7 @@ extension StackWorker {
         loop: UInt64?, observers: [any TransactionObserver]
     ) -> (bytes: [UInt8], destination: Destination)? {
         var destination = branch.destinations[0]
-        guard
-            let socket = branch.socket ?? destination.socket
-                ?? port.socket(destination.address, destination.transport)
-        else { return nil }
+        guard let socket = listener(for: destination, chosen: branch.socket) else { return nil }
         destination.socket = socket
         let id = branchID(transaction, index, loop: loop)
         var edits = branch.edits
@@ -197,7 +194,9 @@ extension StackWorker {
 
     /// The request of a branch with another Via of ours on top.
     private func replaceVia(in request: [UInt8], socket: ListenSocket, _ id: BranchID) -> [UInt8]? {
-        guard let sent = try? Message.parse(request, limits: .default), let field = sent.first(.via) else { return nil }
+        guard let sent = try? Message.parse(request, limits: StackConfiguration.limits),
+            let field = sent.first(.via)
+        else { return nil }
         let asksForRport = sent.topVia?.hasRport ?? false
         var writer = ByteWriter(reserving: 128)
         Self.writeVia(&writer, socket: socket, host: nil, port: nil, asksForRport: asksForRport) { id.write(to: &$0) }

@@ -122,9 +122,18 @@ extension StackWorker {
         return writer.finishText()
     }
 
-    /// Where the replies to a request go (RFC 3261 §18.2.2, RFC 3581 §4).
+    /// Where the replies to a request go (RFC 3261 §18.2.2, RFC 3581 §4): over the connection that it came by; when that is
+    /// gone, to the port that its Via names.
     func replyDestination(of request: InboundRequest, via: Via, forcesRport: Bool) -> Destination {
         var address = request.source
+        if !request.connection.isNone {
+            let port = via.port ?? request.socket.transport.defaultPort
+            var destination = Destination(
+                transport: request.socket.transport, address: address.with(port: port), socket: request.socket,
+                connection: request.connection)
+            destination.reusesOnly = request.repliesReuseOnly
+            return destination
+        }
         if !request.socket.transport.isReliable, !via.hasRport, !forcesRport {
             let port = via.port ?? request.socket.transport.defaultPort
             address = address.with(port: port)
@@ -140,9 +149,11 @@ extension StackWorker {
 
     /// ACK for a non-2xx reply, from the INVITE as it was sent. Rare enough to read the INVITE again.
     func makeAck(of invite: [UInt8], for reply: Message, headers: ByteString) -> [UInt8]? {
-        guard let sent = try? Message.parse(invite, limits: .default) else { return nil }
+        guard let sent = try? Message.parse(invite, limits: StackConfiguration.limits) else { return nil }
         let bytes = HopRequest.ack(invite: sent, response: reply)
-        guard !headers.isEmpty, let ack = try? Message.parse(bytes, limits: .default) else { return bytes }
+        guard !headers.isEmpty, let ack = try? Message.parse(bytes, limits: StackConfiguration.limits) else {
+            return bytes
+        }
         var edits = MessageEdits()
         edits.append(line: headers, to: ack)
         return edits.apply(to: ack)
@@ -150,7 +161,7 @@ extension StackWorker {
 
     /// CANCEL of a branch, from the INVITE as it was sent.
     func makeCancel(of invite: [UInt8], headers: ByteString) -> [UInt8]? {
-        guard let sent = try? Message.parse(invite, limits: .default) else { return nil }
+        guard let sent = try? Message.parse(invite, limits: StackConfiguration.limits) else { return nil }
         return HopRequest.cancel(invite: sent, extraLines: headers)
     }
 }

@@ -51,9 +51,7 @@ extension StackWorker {
         socket: ListenSocket? = nil, forcesRport: Bool = false, asksForRport: Bool = false, viaHost: ByteString? = nil,
         viaPort: ByteString? = nil
     ) -> Bool {
-        guard
-            let socket = socket ?? destination.socket ?? port.socket(destination.address, destination.transport)
-        else {
+        guard let socket = listener(for: destination, chosen: socket) else {
             count(counters.requestsFailed)
             return false
         }

@@ -28,12 +28,13 @@ struct Branch {
 
 /// The CANCEL of one branch: a client transaction of its own (RFC 3261 §9.1). Made only when there is one.
 final class CancelBranch {
-    var machine = ClientMachine(isInvite: false, isReliable: false)
+    var machine: ClientMachine
     let request: [UInt8]
     var deadlines = Deadlines()
 
-    init(request: [UInt8]) {
+    init(request: [UInt8], isReliable: Bool) {
         self.request = request
+        machine = ClientMachine(isInvite: false, isReliable: isReliable)
     }
 }
 

@@ -1,6 +1,7 @@
 import Bytes
 import SIPMessage
 import SIPTransaction
+import SIPTransport
 
 extension StackWorker {
     /// Does what a step left to do. No lock is held.
@@ -145,7 +146,8 @@ extension StackWorker {
         guard let bytes = makeCancel(of: invite, headers: headers + reason) else { return }
         step(transaction) { transaction, effects in
             guard transaction.branches[index].cancel == nil else { return }
-            let cancel = CancelBranch(request: bytes)
+            let cancel = CancelBranch(
+                request: bytes, isReliable: transaction.branches[index].destination.transport.isReliable)
             let started = cancel.machine.start(transaction.settings)
             cancel.deadlines.apply(retransmission: started.retransmission, lifetime: started.lifetime, now: now)
             transaction.branches[index].cancel = cancel

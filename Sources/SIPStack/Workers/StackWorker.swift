@@ -3,7 +3,7 @@ package import Profiling
 package import Reactor
 import SIPMessage
 import SIPTransaction
-import SIPTransport
+package import SIPTransport
 
 /// The SIP stack on one process: everything that receives, steps and sends. Confined to its process's thread.
 ///
@@ -39,6 +39,9 @@ package final class StackWorker: @unchecked Sendable {
 
     /// Milliseconds of the clock that deadlines are in.
     package var now: Int { port.now() }
+
+    /// Connections as this process uses them; nil when the server has no transport with connections.
+    package var connections: (any StreamSending)? { port.connections }
 
     /// Transaction timers that wait here, stale ones included.
     package var timersWaiting: Int { timers.count }

@@ -18,6 +18,8 @@ package struct WorkerPort {
             -> Void
     /// The answer when no question has to be asked: an address literal or a cache hit.
     package var immediate: (_ query: ResolveQuery) -> Destination?
+    /// Connections, where the server has a transport with them.
+    package var connections: (any StreamSending)?
     /// Lets what was sent leave now. Only where sending is batched.
     package var flush: () -> Void = {}
     /// Calls a target at the end of the pass, where sending is batched; nil where a datagram leaves at once.
@@ -40,11 +42,12 @@ package struct WorkerPort {
 }
 
 extension WorkerPort {
-    /// The port of a real process: its reactor, its UDP sockets, the server's resolver.
+    /// The port of a real process: its reactor, its UDP sockets, its connections, the server's resolver.
     ///
     /// The timer calls `worker()`, which is nil until the worker is made.
     package init(
-        process: ReactorProcess, udp: UDPTransport, resolver: Resolver, worker: @escaping () -> StackWorker?
+        process: ReactorProcess, udp: UDPTransport, connections: (any StreamSending)? = nil, resolver: Resolver,
+        worker: @escaping () -> StackWorker?
     ) {
         let reactor = process.reactor
         let timer = reactor.makeTimer(label: .transactionTimer) { worker()?.timerFired() }
@@ -52,14 +55,19 @@ extension WorkerPort {
             now: { reactor.nowMilliseconds },
             arm: { deadline in timer.arm(afterMilliseconds: max(0, deadline - reactor.nowMilliseconds)) },
             send: { bytes, destination in
-                guard destination.transport == .udp,
-                    let socket = destination.socket ?? udp.socket(for: destination.address)
-                else { return false }
+                guard destination.transport == .udp else {
+                    return connections?.send(bytes, to: destination) ?? false
+                }
+                guard let socket = destination.socket ?? udp.socket(for: destination.address) else { return false }
                 return udp.send(bytes, to: destination.address, from: socket)
             },
-            socket: { address, transport in transport == .udp ? udp.socket(for: address) : nil },
+            socket: { address, transport in
+                transport == .udp
+                    ? udp.socket(for: address) : connections?.socket(for: address, transport: transport)
+            },
             resolve: { query, completion in _ = resolver.resolve(query, on: process, completion: completion) },
             immediate: { resolver.immediate($0) })
+        self.connections = connections
         flush = { udp.flush() }
         atEndOfPass = { [unowned reactor] in reactor.atEndOfPass($0) }
     }

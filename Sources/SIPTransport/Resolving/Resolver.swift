@@ -64,7 +64,7 @@ package final class Resolver: Sendable {
     /// The destination of a host that is an address; nil for a name, and for an address that the scheme and the
     /// transport exclude. Allocates nothing.
     package func immediate(_ query: ResolveQuery) -> Destination? {
-        let wanted = query.transport ?? (query.scheme == .sips ? .tls : .udp)
+        let wanted = query.transport ?? (query.scheme == .sips ? .tls : options.transports.first ?? .udp)
         guard let transport = ServerLocator.transport(wanted, scheme: query.scheme) else { return nil }
         let port = query.port ?? transport.defaultPort
         let host = query.host

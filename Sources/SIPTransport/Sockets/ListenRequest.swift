@@ -42,7 +42,7 @@ package enum ListenError: Error, Hashable, Sendable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .addressInUse(let socket):
-            "\(socket): the address is in use; stop the other server (ss -lunp shows it) or listen elsewhere"
+            "\(socket): the address is in use; stop the other server (ss -lunpt shows it) or listen elsewhere"
         case .notPermitted(let socket):
             "\(socket): not permitted; a port below 1024 needs CAP_NET_BIND_SERVICE"
         case .addressNotHere(let socket, let present):
@@ -52,7 +52,7 @@ package enum ListenError: Error, Hashable, Sendable, CustomStringConvertible {
         case .tooMany(let socket, let limit):
             "\(socket): stands for more than \(limit) addresses"
         case .transportMissing(let socket):
-            "\(socket): SIPRay listens on udp only in this version"
+            "\(socket): SIPRay listens on udp and tcp only in this version"
         case .system(let socket, let error):
             "\(socket): \(error)"
         }

@@ -46,13 +46,20 @@ package final class ListenSocket: Sendable, Hashable, CustomStringConvertible {
 /// Where a message goes: a transport, an address, and the listener it leaves from if that is settled.
 package struct Destination: Hashable, Sendable, CustomStringConvertible {
     package var transport: Transport
+    /// No connection is to be opened: it goes over one that there is, or not at all.
+    package var reusesOnly = false
+    /// The connection that is tried first; the address is for when it is gone.
+    package var connection: ConnectionID
     package var address: SocketAddress
     package var socket: ListenSocket?
 
-    package init(transport: Transport, address: SocketAddress, socket: ListenSocket? = nil) {
+    package init(
+        transport: Transport, address: SocketAddress, socket: ListenSocket? = nil, connection: ConnectionID = .none
+    ) {
         self.transport = transport
         self.address = address
         self.socket = socket
+        self.connection = connection
     }
 
     package var description: String { "\(transport.name):\(address)" }

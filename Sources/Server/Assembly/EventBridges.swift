@@ -2,7 +2,10 @@ import Bytes
 import Events
 import JSONRPC
 import Modules
+import Reactor
 import RouteRuntime
+import SIPConnections
+import SIPTransport
 import Synchronization
 
 extension EventOutlet {
@@ -24,6 +27,24 @@ extension EventOutlet {
                 events.raise(
                     event, .named(JSONObject(parameters.map { JSONObject.Member(key: $0.name, value: $0.value.json) })))
             })
+    }
+}
+
+/// Events that parts of the server raise which know of no events.
+enum EventBridges {
+    /// `E_CORE_TCP_DISCONNECT` for every connection that ends, the peer's end as the source.
+    static func raiseDisconnects(of hub: ConnectionHub, on events: EventInterface) {
+        guard let event = events.publish("E_CORE_TCP_DISCONNECT") else { return }
+        hub.onDisconnect = { connection, _ in
+            let local = connection.local ?? connection.socket.address
+            events.raise(
+                event,
+                .named([
+                    "src_ip": .string(connection.peer.host), "src_port": .integer(Int(connection.peer.port)),
+                    "dst_ip": .string(local.host), "dst_port": .integer(Int(local.port)),
+                    "proto": .string(connection.socket.transport.name),
+                ]))
+        }
     }
 }
 

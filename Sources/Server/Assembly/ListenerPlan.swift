@@ -28,10 +28,16 @@ struct ListenerPlan {
     ) throws(ConfigurationError) {
         var entries: [Entry] = []
         for listener in listeners {
-            guard let transport = Transport(name: ByteString(listener.transport)), transport == .udp else {
+            guard let transport = Transport(name: ByteString(listener.transport)), [.udp, .tcp].contains(transport)
+            else {
                 throw Self.error(
                     listener, "SIPRay does not listen on \(listener.transport) yet", script,
-                    hint: "udp is the transport of this version")
+                    hint: "udp and tcp are the transports of this version")
+            }
+            guard transport == .udp || script.isLoaded("proto_\(transport.name)") else {
+                throw Self.error(
+                    listener, "no transport protocol loaded for \(transport.name)", script,
+                    hint: "add loadmodule \"proto_\(transport.name).so\"")
             }
             guard listener.port != 0 else {
                 throw Self.error(
@@ -54,7 +60,8 @@ struct ListenerPlan {
                 throw Self.error(
                     listener, "use_workers is \(workers); 1 to \(GlobalSettings.workersMax) are possible", script)
             }
-            for address in addresses where !entries.contains(where: { $0.address == address }) {
+            for address in addresses
+            where !entries.contains(where: { $0.address == address && $0.request.transport == transport }) {
                 entries.append(
                     Entry(
                         id: entries.count, request: request, address: address, workers: workers,
@@ -85,10 +92,15 @@ struct ListenerPlan {
 
     var families: Set<SocketAddress.Family> { Set(entries.map(\.address.family)) }
 
-    /// Opens the sockets: the first step of a start that the world can see.
+    /// The transports that the server has, the preferred first.
+    var transports: [Transport] {
+        [.udp, .tcp].filter { transport in entries.contains { $0.request.transport == transport } }
+    }
+
+    /// Opens the sockets of UDP: the first step of a start that the world can see.
     func open(settings: GlobalSettings) throws(ConfigurationError) -> [UDPListener] {
         var listeners: [UDPListener] = []
-        for entry in entries {
+        for entry in entries where entry.request.transport == .udp {
             var options = UDPOptions()
             options.typeOfService = Int32(entry.typeOfService)
             options.receiveBufferBytes = max(options.receiveBufferBytes, settings.receiveBufferBytes)

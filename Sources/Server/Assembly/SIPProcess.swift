@@ -1,5 +1,6 @@
 import Reactor
 import RouteRuntime
+import SIPConnections
 import SIPStack
 import SIPTransport
 
@@ -13,7 +14,7 @@ final class SIPProcess {
     /// Sets the process up; it is not running yet. `reading` names the listeners that it receives from.
     init(
         process: ReactorProcess, stack: Stack, engine: ScriptEngine, resolver: Resolver, listeners: [UDPListener],
-        reading: [(listener: UDPListener, receiver: Int)], statistics: UDPStatistics
+        reading: [(listener: UDPListener, receiver: Int)], statistics: UDPStatistics, connections: ConnectionHub?
     ) throws(SystemCallError) {
         self.process = process
         script = ScriptProcess(engine: engine, process: process)
@@ -21,9 +22,13 @@ final class SIPProcess {
         udp = try UDPTransport(
             process: process, listeners: listeners, reading: reading, statistics: statistics,
             onDatagram: { box.worker?.receive($0) }, onFailure: { box.worker?.sendFailed($0) })
+        let streams = connections.map { hub in
+            ConnectionPort(hub: hub, process: process) { box.worker?.sendFailed($0) }
+        }
         worker = StackWorker(
             stack: stack, id: process.id, probe: process.probe, cells: process.statistics,
-            port: WorkerPort(process: process, udp: udp, resolver: resolver, worker: { box.worker }))
+            port: WorkerPort(
+                process: process, udp: udp, connections: streams, resolver: resolver, worker: { box.worker }))
         box.worker = worker
         process.reactor.atStop { [udp] in
             udp.stop()
@@ -32,7 +37,8 @@ final class SIPProcess {
     }
 
     /// Breaks the circle of transport and worker, each of which needs the other to be made.
-    private final class WorkerBox {
+    private final class WorkerBox: @unchecked Sendable {
+        // @unchecked: set before the process runs, and used on its thread only from then on.
         var worker: StackWorker?
     }
 }

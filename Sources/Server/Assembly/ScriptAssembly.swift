@@ -54,6 +54,9 @@ enum ScriptAssembly {
             throw ConfigurationError(error.description)
         }
         host.prepare(engine)
+        host.connectionFlags = ScriptHost.ConnectionFlags(
+            branchMask: flag("tcp_no_new_conn_bflag", of: .branch, script, environment.flags),
+            replyMask: flag("tcp_no_new_conn_rplflag", of: .message, script, environment.flags))
         var stackConfiguration = Self.stackConfiguration(script, environment.parameters)
         stackConfiguration.notesTraceParents = tracing?.propagates ?? false
         let stack = Stack(
@@ -63,6 +66,13 @@ enum ScriptAssembly {
             statistics: statistics)
         let resolver = Resolver(options: resolverOptions(script, plan), statistics: statistics)
         return Parts(engine: engine, stack: stack, resolver: resolver)
+    }
+
+    /// The mask of the flag that a parameter names, 0 when it is not set.
+    private static func flag(
+        _ parameter: String, of family: FlagNames.Family, _ script: Script, _ flags: FlagNames
+    ) -> UInt32 {
+        script.parameters.string(parameter).map { flags.mask(ByteString($0), of: family) } ?? 0
     }
 
     private static func configuration(
@@ -107,6 +117,7 @@ enum ScriptAssembly {
         configuration.translates503 = !parameters.boolean("disable_503_translation")
         configuration.usesDNSFailover = !parameters.boolean("disable_dns_failover")
         configuration.forwardsStrayReplies = !parameters.boolean("disable_stateless_fwd") || usesForward(script)
+        configuration.acceptsAliases = parameters.boolean("tcp_accept_aliases")
         configuration.serverHeader =
             parameters.boolean("server_signature")
             ? headerValue(parameters.string("server_header"), "Server") ?? ByteString(ServerInstance.name) : nil
@@ -136,6 +147,7 @@ enum ScriptAssembly {
         var options = ResolverOptions()
         options.usesNAPTR = parameters.boolean("dns_try_naptr")
         options.usesSearchList = parameters.boolean("dns_use_search_list")
+        options.transports = plan.transports
         let families = plan.families
         options.families = [.ipv4, .ipv6].filter { family in
             families.contains(family)

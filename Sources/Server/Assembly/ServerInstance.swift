@@ -10,6 +10,7 @@ package import Profiling
 package import Reactor
 package import RouteLanguage
 import RouteRuntime
+import SIPConnections
 import SIPStack
 import SIPTransport
 
@@ -32,6 +33,7 @@ package final class ServerInstance {
     let settings: GlobalSettings
     let plan: ListenerPlan
     let managementPlan: ManagementPlan
+    let connectionPlan: ConnectionPlan?
     let statistics: Statistics
     let logSettings: LogSettings
     let location: LocationStore
@@ -44,6 +46,8 @@ package final class ServerInstance {
     /// nil: the script does not load `opentelemetry`.
     let openTelemetry: OpenTelemetryParts?
     private(set) var listeners: [UDPListener] = []
+    /// Nil when no listener has connections.
+    private(set) var connections: ConnectionHub?
     private var sipProcesses: [SIPProcess] = []
     private(set) var management: ManagementServers?
     let startedAt: Int
@@ -82,6 +86,7 @@ package final class ServerInstance {
         if script.isLoaded("dialog") { for name in EventNames.dialog { events.publish(name) } }
         if settings.outputs.contains(.event) { relay.connect(events) }
         managementPlan = try ManagementPlan(script, parameters)
+        connectionPlan = try ConnectionPlan(script, settings, parameters, plan)
         let outlet = EventOutlet.to(
             events, frequent: script.isLoaded("usrloc") ? LocationEvent.Kind.allCases.map(\.name) : [])
         location = LocationStore(observer: .raising(outlet))
@@ -122,7 +127,8 @@ package final class ServerInstance {
         attendant.adoptThisThread(threadName: "attendant")
         do throws(ConfigurationError) {
             listeners = try plan.open(settings: settings)
-            host.sockets = listeners.map(\.socket)
+            connections = try connectionPlan?.open(plan, statistics: statistics, logger: logger)
+            host.sockets = (listeners.map(\.socket) + (connections?.listeners ?? [])).sorted { $0.id < $1.id }
             for listener in listeners {
                 logger.notice(
                     "listening on \(listener.socket), \(listener.descriptors.count) receivers, receive buffer \(listener.receiveBufferBytes) bytes each"
@@ -137,6 +143,7 @@ package final class ServerInstance {
             management = try ManagementServers(self, managementPlan)
             let timers = try makeTimerProcesses()
             try makeReceivers()
+            try makeConnectionReceivers()
             CoreStatistics.register(on: statistics, startedAt: startedAt)
             sampleLoad(on: timers[0])
             profiler.start()
@@ -145,6 +152,7 @@ package final class ServerInstance {
             try runStartupRoute()
             try ready()
             try spawnAll(timers)
+            connections?.accept()
         } catch {
             stop()
             throw error
@@ -156,6 +164,8 @@ package final class ServerInstance {
     package func stop() {
         for process in processes.all where process !== attendant { process.stop() }
         for process in processes.all where process !== attendant { process.join() }
+        connections?.stop()
+        connections = nil
         environment.stop()
         events.stop()
         openTelemetry?.stop()
@@ -176,7 +186,7 @@ package final class ServerInstance {
             let process = try processes.make(description: description, kind: kind)
             let made = try SIPProcess(
                 process: process, stack: stack, engine: engine, resolver: resolver, listeners: listeners,
-                reading: reading, statistics: counters)
+                reading: reading, statistics: counters, connections: connections)
             host.attach(made.worker, made.script)
             sipProcesses.append(made)
             return made
@@ -227,6 +237,18 @@ package final class ServerInstance {
                     "SIP receiver \(listener.socket)", .udp, reading: [(listener, receiver)], counters)
             }
         }
+    }
+
+    /// The processes that take messages from connections.
+    private func makeConnectionReceivers() throws(ConfigurationError) {
+        guard let connections, let connectionPlan else { return }
+        let counters = UDPStatistics(statistics)
+        for _ in 0..<connectionPlan.workers {
+            let made = try makeSIPProcess("TCP receiver", .tcp, reading: [], counters)
+            let worker = made.worker
+            connections.receivers.append(ConnectionReceiver(process: made.process) { worker.receive($0) })
+        }
+        EventBridges.raiseDisconnects(of: connections, on: events)
     }
 
     /// How long a `startup_route` may wait for what it asked for before traffic starts without it.

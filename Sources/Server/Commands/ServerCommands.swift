@@ -28,6 +28,7 @@ enum ServerCommands {
                 [["http_root": .string(root), "module": "mi_http"]]
             }
         }
+        ConnectionCommands.register(in: &registry, server.connections)
         if server.script.isLoaded("usrloc") {
             LocationCommands.register(in: &registry, server.location, now: server.environment.now)
         }

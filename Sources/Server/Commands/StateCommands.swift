@@ -9,12 +9,6 @@ enum StateCommands {
         BlacklistCommands.register(in: &registry, script.blacklists)
         MissingCommands.register(in: &registry)
         registry.add(
-            "tcp:list", aliases: ["list_tcp_conns"], "Lists the connections; there are none with UDP.", [[], ["proto"]]
-        ) { _ in .null }
-        registry.add("tcp:close", "Closes a connection; there are none with UDP.", [["ipport"]]) { _ throws(RPCError) in
-            throw RPCError(code: 404, message: "Connection not found", data: "there are no connections with UDP")
-        }
-        registry.add(
             "core:reload_routes", "Would read the script's routes anew: not there yet, restart the server instead."
         ) { _ throws(RPCError) in
             throw RPCError(

@@ -105,11 +105,7 @@ package struct GlobalSettings: Sendable {
         + reasons(
             "there is no database yet",
             "db_version_table db_default_url db_max_async_connections query_buffer_size query_flush_time")
-        + reasons(
-            "there are no connections yet",
-            "tcp_workers tcp_threads tcp_accept_aliases tcp_connect_timeout tcp_connection_lifetime tcp_max_connections"
-                + " tcp_max_msg_time tcp_no_new_conn_bflag tcp_no_new_conn_rplflag tcp_socket_backlog tcp_threshold"
-                + " tcp_keepalive tcp_keepcount tcp_keepidle tcp_keepinterval")
+        + reasons("a process never waits for a connection", "tcp_threshold")
 
     private static func reasons(_ reason: String, _ names: String) -> [(String, String)] {
         names.split(separator: " ").map { (String($0), reason) }

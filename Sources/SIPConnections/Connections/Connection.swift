@@ -1,0 +1,151 @@
+import CPlatform
+import NIOCore
+import Reactor
+package import SIPTransport
+import Synchronization
+
+/// One connection: what the table, the SIP processes and its NIO loop know of it.
+///
+/// Made when it is accepted or wanted; over when `phase` is `.closed`. What changes is atomic or under `state`, whose lock is
+/// held for a few instructions only. The channel is used on its loop only (`ConnectionHandler`).
+package final class Connection: Sendable {
+    package enum Phase: String, Sendable {
+        case connecting, open
+        /// The peer sends no more, but may still read.
+        case halfOpen
+        case closed
+    }
+
+    package let id: ConnectionID
+    /// The listener that it was accepted on, or in whose name it was opened.
+    package let socket: ListenSocket
+    /// The other end.
+    package let peer: PeerAddress
+    package let isAccepted: Bool
+    let loop: any EventLoop
+    /// The place of the SIP process that takes its messages.
+    let receiver: Int
+    /// CLOCK_MONOTONIC milliseconds of the last byte in either direction.
+    let lastUse: Atomic<Int>
+    /// It is kept until then even when it is idle.
+    let keptUntil = Atomic<Int>(0)
+    let bytesIn = Atomic<Int>(0)
+    let bytesOut = Atomic<Int>(0)
+    /// Messages that were handed to a process and not taken yet.
+    let handed = Atomic<Int>(0)
+    /// Nothing is read until they are fewer.
+    let isPaused = Atomic<Bool>(false)
+    let state: Mutex<State>
+
+    struct State: Sendable {
+        var phase: Phase
+        var queue: [Outgoing] = []
+        var queueBytes = 0
+        /// The loop was asked to send, or will look at the queue by itself.
+        var isDrainDue: Bool
+        var aliases: [UInt16] = []
+        /// It is closed when the queue is empty.
+        var closesWhenSent = false
+        /// Set once it is open.
+        var local: PeerAddress?
+        var handler: ConnectionHandler?
+    }
+
+    /// Bytes that wait, and who is told when they do not leave.
+    struct Outgoing: Sendable {
+        let bytes: [UInt8]
+        let sender: FailureSink?
+    }
+
+    init(
+        id: ConnectionID, socket: ListenSocket, peer: PeerAddress, isAccepted: Bool, loop: any EventLoop, receiver: Int
+    ) {
+        self.id = id
+        self.socket = socket
+        self.peer = peer
+        self.isAccepted = isAccepted
+        self.loop = loop
+        self.receiver = receiver
+        lastUse = Atomic(Self.now)
+        // While it is being made, what is sent waits; `opened` sends it.
+        state = Mutex(State(phase: isAccepted ? .open : .connecting, isDrainDue: true))
+    }
+
+    /// CLOCK_MONOTONIC in milliseconds.
+    static var now: Int { Int(cplatform_monotonic_nanoseconds() / 1_000_000) }
+
+    enum Enqueued {
+        case taken
+        /// Nothing goes over it any more.
+        case closed
+        /// More waits than may.
+        case full
+    }
+
+    /// Puts bytes behind what waits and sees to it that the loop sends them. Any thread.
+    func enqueue(_ outgoing: Outgoing, _ options: ConnectionOptions) -> Enqueued {
+        var drainer: ConnectionHandler?
+        let outcome: Enqueued = state.withLock { state in
+            guard state.phase != .closed, !state.closesWhenSent else { return .closed }
+            guard state.queue.count < options.queueMessagesMax,
+                state.queueBytes + outgoing.bytes.count <= options.queueBytesMax
+            else { return .full }
+            state.queue.append(outgoing)
+            state.queueBytes += outgoing.bytes.count
+            if !state.isDrainDue {
+                state.isDrainDue = true
+                drainer = state.handler
+            }
+            return .taken
+        }
+        if let drainer { loop.execute { drainer.drain() } }
+        return outcome
+    }
+
+    /// Runs something with its handler, on its loop; not when there is none yet or any more.
+    func withHandler(_ body: @escaping @Sendable (ConnectionHandler) -> Void) {
+        loop.execute { [self] in
+            if let handler = state.withLock({ $0.handler }) { body(handler) }
+        }
+    }
+
+    func touch() { lastUse.store(Self.now, ordering: .relaxed) }
+
+    package var phase: Phase { state.withLock { $0.phase } }
+    package var aliases: [UInt16] { state.withLock { $0.aliases } }
+    /// Our end; nil while it is being made.
+    package var local: PeerAddress? { state.withLock { $0.local } }
+    /// Seconds until it is closed if nothing goes over it.
+    package func secondsLeft(_ options: ConnectionOptions) -> Int {
+        let now = Self.now
+        let idle = lastUse.load(ordering: .relaxed) + options.lifetimeMilliseconds
+        return max(0, max(idle, keptUntil.load(ordering: .relaxed)) - now) / 1000
+    }
+
+    package var received: Int { bytesIn.load(ordering: .relaxed) }
+    package var sent: Int { bytesOut.load(ordering: .relaxed) }
+    /// Bytes that wait to be sent.
+    package var bytesWaiting: Int { state.withLock { $0.queueBytes } }
+}
+
+extension Connection: CustomStringConvertible {
+    /// `tcp:10.0.0.1:40000 (accepted by tcp:10.0.0.2:5060)`
+    package var description: String {
+        "\(socket.transport.name):\(peer) (\(isAccepted ? "accepted by" : "opened for") \(socket))"
+    }
+}
+
+/// A process that is told of messages which did not leave. Any thread.
+final class FailureSink: Sendable {
+    private let process: ReactorProcess
+    private let handler: @Sendable (SendFailure) -> Void
+
+    init(process: ReactorProcess, handler: @escaping @Sendable (SendFailure) -> Void) {
+        self.process = process
+        self.handler = handler
+    }
+
+    func report(_ failure: SendFailure) {
+        process.reactor.submit(ConnectionSites.failure) { [handler] in handler(failure) }
+    }
+}
