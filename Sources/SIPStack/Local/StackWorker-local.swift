@@ -26,6 +26,9 @@ package struct LocalRequest {
     package var user: AnyObject?
     /// The session that asks for the request.
     package var records = SessionLink.none
+    package var maxForwards = 70
+    /// The user agent that sends it: gets all responses.
+    package var agent: (any TransactionAgent)?
 
     package init(method: ByteString, requestURI: ByteString, from: ByteString, to: ByteString) {
         self.method = method
@@ -40,7 +43,7 @@ extension StackWorker {
     package func send(_ local: LocalRequest, completion: LocalCompletion?) {
         locate(local.nextHop ?? local.requestURI) { [self] result in
             switch result {
-            case .failure: completion?(nil, 478, self)
+            case .failure: refuse(local, 478, completion)
             case .success(let destinations): send(local, destinations, completion)
             }
         }
@@ -51,7 +54,7 @@ extension StackWorker {
             let socket = listener(for: first, chosen: local.socket),
             let message = try? Message.parse(compose(local, socket), limits: configuration.messageLimits)
         else {
-            completion?(nil, 477, self)
+            refuse(local, 477, completion)
             return
         }
         let transaction = Transaction(
@@ -63,10 +66,14 @@ extension StackWorker {
         transaction.userState = local.user
         transaction.records = local.records
         guard stack.table.insertLocal(transaction) else {
-            completion?(nil, 503, self)
+            refuse(local, 503, completion)
             return
         }
         count(counters.clientTransactions)
+        if let agent = local.agent {
+            transaction.lock.withLock { transaction.seat = AgentSeat(agent: agent) }
+            agent.begin(transaction, self)
+        }
         var branch = OutgoingBranch(requestURI: local.requestURI, destinations: destinations)
         branch.socket = socket
         guard let hook = stack.hooks.localRequest else {
@@ -103,11 +110,17 @@ extension StackWorker {
         return false
     }
 
+    /// It could not even begin.
+    private func refuse(_ local: LocalRequest, _ status: Int, _ completion: LocalCompletion?) {
+        completion?(nil, status, self)
+        local.agent?.receive(AgentResponse(transaction: nil, message: nil, status: status), self)
+    }
+
     private func dispatch(_ transaction: Transaction, _ branch: OutgoingBranch) {
         if relay(transaction, [branch]) != .sent { finishLocal(transaction, nil, status: 477) }
     }
 
-    private func compose(_ local: LocalRequest, _ socket: ListenSocket) -> [UInt8] {
+    func compose(_ local: LocalRequest, _ socket: ListenSocket) -> [UInt8] {
         var from = local.from
         if NameAddress(from)?.tag == nil { from = from + ";tag=" + makeTag() }
         var builder = RequestBuilder(
@@ -126,6 +139,7 @@ extension StackWorker {
             lines.append("\r\n")
         }
         builder.extraLines = lines.finishText()
+        builder.maxForwards = local.maxForwards
         builder.body = local.body
         return builder.build()
     }

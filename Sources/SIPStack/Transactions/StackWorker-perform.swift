@@ -40,12 +40,13 @@ extension StackWorker {
         // Freed after unlocking.
         let payload = (
             transaction.request, transaction.branches, transaction.lastReply, transaction.userState,
-            transaction.onLocalFinal, transaction.observers
+            transaction.onLocalFinal, transaction.observers, transaction.seat
         )
         transaction.request = nil
         transaction.branches = []
         transaction.lastReply = []
         transaction.userState = nil
+        transaction.seat = nil
         transaction.onLocalFinal = nil
         transaction.observers = []
         transaction.key = .none

@@ -74,6 +74,7 @@ extension StackWorker {
         }
         let kept = edits.isEmpty ? nil : edits
         var forwards = false
+        var seat: AgentSeat?
         step(transaction) { transaction, effects in
             if status >= 200 || transaction.branches[index].response == nil
                 || transaction.branches[index].response!.statusCode < 200
@@ -83,13 +84,19 @@ extension StackWorker {
             }
             let step = transaction.fork.receive(status: status, branch: index)
             forwards = step.actions.contains(.forward)
+            if forwards, !transaction.isServer, let found = transaction.seat {
+                if status >= 200 { found.hasFinal = true }
+                found.waiting.append(AgentResponse(transaction: transaction, message: message, status: status))
+                seat = found
+            }
             effects.fork = step.actions
             effects.cancelled = step.cancelled
             start(step.started, transaction, &effects)
         }
         guard forwards else { return }
         guard transaction.isServer else {
-            if status >= 200 { finishLocal(transaction, message, status: status) }
+            if status >= 200 { finishLocal(transaction, message, status: status, isTold: true) }
+            if let seat { tell(seat, of: transaction) }
             return
         }
         let bytes = makeForwarded(

@@ -114,14 +114,20 @@ extension StackWorker {
     }
 
     /// A request that was made here is answered, or given up.
-    func finishLocal(_ transaction: Transaction, _ response: Message?, status: Int) {
+    func finishLocal(_ transaction: Transaction, _ response: Message?, status: Int, isTold: Bool = false) {
         var completion: LocalCompletion?
+        var seat: AgentSeat?
         step(transaction) { transaction, effects in
             completion = transaction.onLocalFinal
             transaction.onLocalFinal = nil
             effects.cancelled = transaction.fork.finish().cancelled
+            guard !isTold, let found = transaction.seat, !found.hasFinal else { return }
+            found.hasFinal = true
+            found.waiting.append(AgentResponse(transaction: transaction, message: response, status: status))
+            seat = found
         }
         completion?(response, status, self)
+        if let seat { tell(seat, of: transaction) }
     }
 
     static func reason(_ status: Int) -> StaticString {

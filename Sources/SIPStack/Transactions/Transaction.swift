@@ -77,6 +77,8 @@ package final class Transaction: @unchecked Sendable {
     var isCompletionDue = false
     /// What the transaction user keeps.
     var userState: AnyObject?
+    /// The user agent of the server's own, when there is one.
+    var seat: AgentSeat?
     var observers: [any TransactionObserver] = []
     var wantsReplyHook = false
     var wantsFailureHook = false

@@ -19,6 +19,7 @@ package final class StackWorker: @unchecked Sendable {
     let cells: StatisticsCells
     let port: WorkerPort
     var timers = TimerQueue()
+    var tasks = TaskQueue()
     private var armedAt = Int.max
     /// Transactions with replies in this process's batch, and the list that is worked off.
     var replying: ContiguousArray<Transaction> = []
@@ -44,7 +45,7 @@ package final class StackWorker: @unchecked Sendable {
     package var connections: (any StreamSending)? { port.connections }
 
     /// Transaction timers that wait here, stale ones included.
-    package var timersWaiting: Int { timers.count }
+    package var timersWaiting: Int { timers.count + tasks.count }
 
     @inline(__always)
     func count(_ counter: Counter) { cells.add(counter) }
@@ -53,10 +54,13 @@ package final class StackWorker: @unchecked Sendable {
 
     func arm(_ transaction: Transaction, deadline: Int, generation: UInt32) {
         timers.push(TimerQueue.Entry(deadline: deadline, generation: generation, transaction: transaction))
-        if deadline < armedAt {
-            armedAt = deadline
-            port.arm(deadline)
-        }
+        armTimer(at: deadline)
+    }
+
+    func armTimer(at deadline: Int) {
+        guard deadline < armedAt else { return }
+        armedAt = deadline
+        port.arm(deadline)
     }
 
     /// To be called when the port's timer is due.
@@ -66,10 +70,9 @@ package final class StackWorker: @unchecked Sendable {
         while let entry = timers.pop(dueAt: now) {
             fire(entry.transaction, generation: entry.generation, now: now)
         }
-        if let next = timers.next, next < armedAt {
-            armedAt = next
-            port.arm(next)
-        }
+        while let task = tasks.pop(dueAt: now) { task.run(on: self) }
+        if let next = timers.next { armTimer(at: next) }
+        if let next = tasks.next { armTimer(at: next) }
     }
 
     // MARK: identifiers
