@@ -9,8 +9,8 @@ package enum ModuleLibrary {
     /// All modules that `loadmodule` takes, in the order in which `sipray check` lists them.
     package static let declarations: [ModuleDeclaration] = [
         .signaling, .sl, .tm, .rr, .maxfwd, .sipmsgops, .textops, .usrloc, .registrar, .acc, .cfgutils, .options,
-        .openTelemetry, .uacAuth, .uac, .restClient, .exec, .dialog, .topologyHiding, .protoUDP, .protoTCP,
-        .miFIFO, .miDatagram, .eventDatagram, .eventRoute, .httpd, .miHTTP, .eventStream,
+        .openTelemetry, .uacAuth, .uac, .restClient, .exec, .dialog, .topologyHiding, .b2bEntities, .b2bLogic,
+        .protoUDP, .protoTCP, .miFIFO, .miDatagram, .eventDatagram, .eventRoute, .httpd, .miHTTP, .eventStream,
     ]
 
     /// Core and all modules, also those of the peer that are missing: what a script is checked against.

@@ -89,8 +89,6 @@ enum PeerModules {
         Module(
             "path", "it stores and follows Path (save() with path-lazy), but does not add one",
             "add_path add_path_received"),
-        Module("b2b_entities", dialogs, "b2b_server_new b2b_client_new", variables: "b2b_logic.key"),
-        Module("b2b_logic", dialogs, "b2b_init_request b2b_bridge b2b_send_reply b2b_pass_request"),
         Module("b2b_sca", dialogs), Module("sst", dialogs, "sstCheckMin"), Module("qos", dialogs),
         Module("call_center", dialogs), Module("callops", dialogs), Module("fraud_detection", dialogs, "check_fraud"),
         Module("mid_registrar", "register here with save() of registrar", "mid_registrar_save mid_registrar_lookup"),

@@ -1,4 +1,4 @@
-package import Bytes
+import Bytes
 import Reactor
 import SIPMessage
 import SIPTransaction
@@ -60,6 +60,9 @@ extension StackWorker {
     package func origin(of transaction: Transaction) -> Destination {
         transaction.lock.withLock { transaction.branches.last?.destination ?? transaction.replyDestination }
     }
+
+    /// The listener that a request came in by.
+    package func listener(of transaction: Transaction) -> ListenSocket? { transaction.replyDestination.socket }
 
     // MARK: tasks
 

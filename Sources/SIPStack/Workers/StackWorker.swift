@@ -1,4 +1,4 @@
-import Bytes
+package import Bytes
 package import Profiling
 package import Reactor
 import SIPMessage
@@ -82,6 +82,9 @@ package final class StackWorker: @unchecked Sendable {
         made &+= 1
         return StackWorker.mix(stack.secret ^ (UInt64(truncatingIfNeeded: id) << 48) ^ made) ^ UInt64(stack.boot)
     }
+
+    /// A text that no other call on any process gives, hard to guess: a tag, or a part of a Call-ID.
+    package func uniqueTag() -> ByteString { makeTag() }
 
     /// A tag for replies of one transaction.
     func makeTag() -> ByteString {

@@ -30,13 +30,16 @@ enum ScriptAssembly {
         let catalogue = ModuleLibrary.catalogue
         let names = script.modules.map(\.name)
         var bindings: [ModuleBinding] = []
+        var b2b: B2BModules.Bound?
         do throws(ModuleError) {
             bindings = try ModuleLibrary.bind(names, environment)
             if names.contains("rest_client") { bindings.append(try RESTClientModule.bind(environment)) }
             if names.contains("tm") { bindings.append(TMModule.bind(environment, host: host)) }
+            b2b = try B2BModules.bind(names, environment, host: host)
         } catch {
             throw ConfigurationError(error, in: script)
         }
+        bindings += b2b?.bindings ?? []
         bindings.append(
             CoreModule.binding(
                 CoreBinding.host(script: script, environment: environment, host: host, events: events),
@@ -59,11 +62,10 @@ enum ScriptAssembly {
             replyMask: flag("tcp_no_new_conn_rplflag", of: .message, script, environment.flags))
         var stackConfiguration = Self.stackConfiguration(script, environment.parameters)
         stackConfiguration.notesTraceParents = tracing?.propagates ?? false
-        let stack = Stack(
-            configuration: stackConfiguration,
-            hooks: host.makeHooks(
-                hasReplyRoute: engine.route(.onreply) != nil, hasLocalRoute: engine.route(.local) != nil),
-            statistics: statistics)
+        var hooks = host.makeHooks(
+            hasReplyRoute: engine.route(.onreply) != nil, hasLocalRoute: engine.route(.local) != nil)
+        if let entities = b2b?.entities { hooks.preScript.append { entities.prescript($0, $1) } }
+        let stack = Stack(configuration: stackConfiguration, hooks: hooks, statistics: statistics)
         let resolver = Resolver(options: resolverOptions(script, plan), statistics: statistics)
         return Parts(engine: engine, stack: stack, resolver: resolver)
     }

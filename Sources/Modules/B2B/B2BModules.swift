@@ -1,0 +1,30 @@
+package import RouteRuntime
+
+/// Both B2B modules, bound together: `b2b_logic` is nothing without `b2b_entities`.
+package enum B2BModules {
+    /// What the server needs of them besides their bindings.
+    package struct Bound {
+        package let bindings: [ModuleBinding]
+        /// To be among the stack's `preScript` hooks.
+        package let entities: B2BEntities
+        /// nil without `b2b_logic`.
+        package let logic: B2BLogic?
+    }
+
+    /// Binds what the script loads of them; nil when it loads neither.
+    package static func bind(
+        _ names: [String], _ environment: ModuleEnvironment, host: ScriptHost
+    ) throws(ModuleError) -> Bound? {
+        guard names.contains("b2b_entities") else { return nil }
+        let entities = B2BEntities(environment, host: host)
+        var bindings = [ModuleBinding("b2b_entities", functions: [:])]
+        var logic: B2BLogic?
+        if names.contains("b2b_logic") {
+            let made = try B2BLogic(environment, entities: entities)
+            let module = B2BLogicModule(logic: made, tm: TMModule(host: host))
+            bindings.append(ModuleBinding("b2b_logic", functions: module.functions, variables: module.variables))
+            logic = made
+        }
+        return Bound(bindings: bindings, entities: entities, logic: logic)
+    }
+}

@@ -1,0 +1,215 @@
+import Bytes
+import RouteRuntime
+import SIPDialog
+import SIPMessage
+import SIPStack
+import SIPTransport
+
+/// One dialog that the server has itself: as the answering side of its first INVITE (server entity) or the asking one (client).
+///
+/// Found by key from any process; what changes belongs to the turn of its owner. `view` is for everybody.
+final class B2BEntity: @unchecked Sendable {
+    // @unchecked: `ownerStored` and `viewStored` are guarded by `lock`; constants need none; the rest belongs to the owner's turn.
+
+    enum State: String, Sendable {
+        case new, early, confirmed, terminated
+    }
+
+    // Constants.
+    let service: B2BEntities
+    let isServer: Bool
+    let tableKey: TableKey
+    /// As messages show it: Call-ID of a client entity, To tag of a server entity.
+    let key: ByteString
+    let callID: ByteString
+    /// Value of Contact.
+    let contact: ByteString
+    let socket: ListenSocket?
+    let outboundProxy: ByteString?
+
+    // The owner's turn.
+    /// What the script calls it.
+    var id: ByteString
+    var dialog: AgentDialog
+    /// Further dialogs that forks of the far end began, by their tags, oldest first.
+    var legs: [AgentDialog] = []
+    var state = State.new
+    /// The entity that it talks with.
+    var peer: B2BEntity?
+    /// The INVITE of the far end that waits for an answer.
+    var invite: Transaction?
+    /// The INVITE that was sent to the far end and waits for an answer, or for the peer's ACK.
+    var inviteSent: OutgoingRequest?
+    /// The last INVITE that was answered 2xx: its ACK answers repeated 2xx.
+    var inviteDone: OutgoingRequest?
+    /// The 2xx, or reliable provisional response, of ours that is repeated.
+    var repeater: AnswerRepeater?
+    /// The last session description that came from the far end, and its type.
+    var media = B2BMedia()
+    /// Header lines for requests to the far end (`extra_hdrs`).
+    var extraLines = ByteString.empty
+    /// Contact parameters of the far end that are passed on (`custom_contact_header_params`).
+    var contactParameters = ByteString.empty
+    /// Tags by which the caller knows the callee's forks (`pass-legs-upstream`).
+    var passesLegs = false
+    /// RSeq of reliable responses by fork, for PRACK.
+    var reliable: [(rseq: UInt32, remoteTag: ByteString)] = []
+
+    private let lock = StackLock()
+    private var ownerStored: (any EntityOwner)?
+    private var viewStored: EntityView
+
+    init(
+        _ service: B2BEntities, isServer: Bool, at tableKey: TableKey, key: ByteString, dialog: AgentDialog,
+        contact: ByteString,
+        socket: ListenSocket?, outboundProxy: ByteString?, id: ByteString, owner: any EntityOwner
+    ) {
+        self.service = service
+        self.isServer = isServer
+        self.tableKey = tableKey
+        self.key = key
+        self.dialog = dialog
+        callID = dialog.callID
+        self.contact = contact
+        self.socket = socket
+        self.outboundProxy = outboundProxy
+        self.id = id
+        ownerStored = owner
+        viewStored = EntityView(key: key, id: id, callID: dialog.callID, isServer: isServer)
+        publish()
+    }
+
+    var owner: (any EntityOwner)? {
+        get { lock.withLock { ownerStored } }
+        set { lock.withLock { ownerStored = newValue } }
+    }
+
+    /// What everybody may know.
+    var view: EntityView { lock.withLock { viewStored } }
+
+    /// Brings `view` up to date.
+    func publish() {
+        let fresh = EntityView(
+            key: key, id: id, callID: callID, isServer: isServer, localTag: dialog.localTag,
+            remoteTag: dialog.remoteTag ?? .empty, state: state, peer: peer?.key, peerTriple: peer?.triple,
+            localAddress: dialog.localAddress, remoteAddress: dialog.remoteAddress, target: dialog.remoteTarget,
+            sequence: Int(dialog.localSequence))
+        lock.withLock { viewStored = fresh }
+    }
+
+    /// `callid;from-tag;to-tag`
+    private var triple: ByteString {
+        let from = isServer ? dialog.remoteTag ?? .empty : dialog.localTag
+        let to = isServer ? dialog.localTag : dialog.remoteTag ?? .empty
+        return callID + ";" + from + ";" + to
+    }
+
+    // MARK: events
+
+    /// Has the owner handle an event, in its turn. An entity without an owner ends what still comes for it.
+    func post(_ event: EntityEvent, _ worker: StackWorker) {
+        guard let owner else { return endAlone(event, worker) }
+        let box = EventBox(event)
+        owner.turns.take(worker) { [self] worker, turn in
+            guard let present = self.owner, present === owner else {
+                turn.end()
+                post(box.event, worker)
+                return
+            }
+            owner.handle(box.event, self, worker, turn)
+        }
+    }
+
+    /// The entity is gone: a 2xx that comes late is acknowledged and its dialog ended (RFC 3261 §13.2.2.4), a request refused.
+    private func endAlone(_ event: EntityEvent, _ worker: StackWorker) {
+        switch event {
+        case .request(_, let transaction?):
+            worker.reply(transaction, status: 481, reason: "Call/Transaction Does Not Exist")
+        case .response(let response, let request):
+            guard request.method == .invite, (200..<300).contains(response.status), let message = response.message
+            else {
+                return
+            }
+            endFork(message, request, worker)
+        default: break
+        }
+    }
+
+    /// Acknowledges a 2xx that nobody wants and ends the dialog that it made.
+    func endFork(_ response: Message, _ request: OutgoingRequest, _ worker: StackWorker) {
+        var fork = dialog
+        if dialog.isConfirmed { fork = freshFork }
+        fork.receive(response)
+        send(acknowledging: request, in: &fork, body: .empty, contentType: .empty, worker) { _, _ in }
+        _ = send("BYE", in: &fork, purpose: .notice, worker)
+    }
+
+    /// A dialog as it was before the far end answered.
+    var freshFork: AgentDialog {
+        AgentDialog(
+            callID: callID, localAddress: dialog.localAddress, localTag: dialog.localTag,
+            remoteAddress: dialog.remoteAddress, target: dialog.remoteTarget, sequence: dialog.localSequence)
+    }
+
+    /// Takes the entity out of everything. On the owner's turn.
+    func delete() {
+        state = .terminated
+        repeater?.stop()
+        repeater = nil
+        peer?.peer = peer?.peer === self ? nil : peer?.peer
+        peer = nil
+        invite = nil
+        inviteDone = nil
+        service.remove(self)
+        owner = nil
+        publish()
+    }
+}
+
+/// Carries an event into a turn.
+private final class EventBox: @unchecked Sendable {
+    // @unchecked: written before the turn, read in it.
+    let event: EntityEvent
+    init(_ event: EntityEvent) { self.event = event }
+}
+
+/// A session description as it came: body and type.
+struct B2BMedia: Sendable {
+    var body = ByteString.empty
+    var type = ByteString.empty
+
+    init() {}
+
+    init(_ message: Message) {
+        body = message.body.compacted()
+        type = message.value(.contentType)?.compacted() ?? .empty
+    }
+
+    init(body: ByteString, type: ByteString) {
+        self.body = body
+        self.type = type
+    }
+
+    var isEmpty: Bool { body.isEmpty }
+}
+
+/// What everybody may know of an entity.
+struct EntityView: Sendable {
+    var key: ByteString
+    var id: ByteString
+    var callID: ByteString
+    var isServer: Bool
+    var localTag = ByteString.empty
+    var remoteTag = ByteString.empty
+    var state = B2BEntity.State.new
+    var peer: ByteString?
+    var peerTriple: ByteString?
+    var localAddress = ByteString.empty
+    var remoteAddress = ByteString.empty
+    var target = ByteString.empty
+    var sequence = 0
+
+    /// Of the request that made the dialog.
+    var fromTag: ByteString { isServer ? remoteTag : localTag }
+    var toTag: ByteString { isServer ? localTag : remoteTag }
+}

@@ -1,0 +1,83 @@
+import Bytes
+import Profiling
+import SIPMessage
+import SIPStack
+import SIPTransport
+
+/// A request that an entity sends, until its transaction is over.
+final class OutgoingRequest: TransactionAgent, @unchecked Sendable {
+    // @unchecked: what is private and changes is guarded by `lock`; `answers`, `isAnswered` and `tries`
+    // belong to the turn of the entity's owner; the rest is constant.
+
+    /// What the request is for, so that its response finds its place.
+    enum Purpose: Sendable {
+        /// Passes on what the peer asked.
+        case pass
+        /// A step of a bridge.
+        case bridge(BridgeStep)
+        /// Nobody waits for the answer: BYE, PRACK, NOTIFY of the server's own.
+        case notice
+    }
+
+    let entity: B2BEntity
+    let method: Method
+    let sequence: UInt32
+    let purpose: Purpose
+    /// As it was sent, to be sent again with credentials.
+    let headers: ByteString
+    let body: ByteString
+    let contentType: ByteString
+    /// What of another entity waits for the answer.
+    var answers: Transaction?
+    /// A final response was seen.
+    var isAnswered = false
+    /// Of an INVITE: its ACK as it was sent, for repetition.
+    var acknowledgement: (bytes: [UInt8], destination: Destination)? {
+        get { lock.withLock { acknowledgementStored } }
+        set { lock.withLock { acknowledgementStored = newValue } }
+    }
+    /// Answers to challenges so far.
+    var tries = 0
+
+    private let lock = StackLock()
+    private var transaction: Transaction?
+    private var isGivenUp = false
+    private var acknowledgementStored: (bytes: [UInt8], destination: Destination)?
+
+    init(
+        _ entity: B2BEntity, _ method: Method, sequence: UInt32, purpose: Purpose, answers: Transaction?,
+        headers: ByteString, body: ByteString, contentType: ByteString
+    ) {
+        self.entity = entity
+        self.method = method
+        self.sequence = sequence
+        self.purpose = purpose
+        self.answers = answers
+        self.headers = headers
+        self.body = body
+        self.contentType = contentType
+    }
+
+    func begin(_ transaction: Transaction, _ worker: StackWorker) {
+        let givesUp = lock.withLock {
+            self.transaction = transaction
+            return isGivenUp
+        }
+        if givesUp { worker.giveUp(transaction) }
+    }
+
+    /// CANCEL, as soon as there is something to cancel. Harmless when it is answered.
+    func giveUp(_ worker: StackWorker) {
+        let found = lock.withLock {
+            isGivenUp = true
+            return transaction
+        }
+        if let found { worker.giveUp(found) }
+    }
+
+    func receive(_ response: AgentResponse, _ worker: StackWorker) {
+        worker.probe.enter(B2BSites.replyReceived)
+        entity.post(.response(response, self), worker)
+        worker.probe.exit(B2BSites.replyReceived)
+    }
+}

@@ -1,0 +1,212 @@
+import Bytes
+import Profiling
+import RouteLanguage
+import RouteRuntime
+import SIPDialog
+import SIPMessage
+import SIPStack
+
+/// Requests that come in for a session's entities.
+extension B2BSession {
+    func receive(
+        _ request: InboundRequest, _ transaction: Transaction?, _ entity: B2BEntity, _ worker: StackWorker, _ turn: Turn
+    ) {
+        let message = request.message
+        guard check(message, transaction, entity, worker) else { return settle(turn) }
+        if !message.bodyRange.isEmpty, message.method != .info { entity.media = B2BMedia(message) }
+        let parameters = settings.passedContactParameters(of: message)
+        if !parameters.isEmpty { entity.contactParameters = parameters.compacted() }
+        // A BYE while a bridge is under way, and whatever comes from who has no peer, is no affair of the script.
+        let isAutomatic = entity.peer == nil || (message.method == .bye && bridge != nil)
+        guard !isAutomatic, let route = requestRoute, let script = logic.host.script(worker) else {
+            pass(request, transaction, entity, worker)
+            return settle(turn)
+        }
+        let context = logic.host.context(of: request, worker)
+        context.avps = avps
+        if let transaction { context.enterTransaction(transaction) }
+        let current = B2BCurrent(session: self, entity: entity, request: request, transaction: transaction)
+        context.updateState(B2BTurnState()) { $0.current = current }
+        script.run(TopRoute(route, as: .request, on: context)) { [self] _ in
+            finish(current, worker)
+            settle(turn)
+        }
+    }
+
+    /// A request that the route left alone is not left unanswered for ever.
+    private func finish(_ current: B2BCurrent, _ worker: StackWorker) {
+        guard let transaction = current.transaction, !current.isHandled, !transaction.isAnswered else { return }
+        logic.log(
+            .warning,
+            "b2b_logic: the request route did nothing with a \(current.request.map { $0.message.methodText.string } ?? "request")"
+        )
+        current.entity.reply(transaction, 500, "Server Internal Error", site: B2BSites.ownReply, worker)
+    }
+
+    /// The request fits its dialog; a wrong one is answered here.
+    private func check(
+        _ message: Message, _ transaction: Transaction?, _ entity: B2BEntity, _ worker: StackWorker
+    ) -> Bool {
+        let tag = message.fromTag
+        guard entity.dialog.remoteTag == tag || entity.legs.contains(where: { $0.remoteTag == tag }) else {
+            if let transaction {
+                entity.reply(transaction, 481, "Call/Transaction Does Not Exist", site: B2BSites.ownReply, worker)
+            }
+            return false
+        }
+        guard let transaction else {
+            entity.repeater?.stop()
+            entity.repeater = nil
+            return true
+        }
+        guard entity.dialog.receive(request: message) == .inOrder else {
+            entity.reply(transaction, 500, "Server Internal Error", site: B2BSites.ownReply, worker)
+            return false
+        }
+        guard message.maxForwards != 0 else {
+            entity.reply(transaction, 483, "Too Many Hops", site: B2BSites.ownReply, worker)
+            return false
+        }
+        return true
+    }
+
+    // MARK: passing on
+
+    /// Passes a request to the peer, or does what is due when there is none.
+    func pass(_ request: InboundRequest, _ transaction: Transaction?, _ entity: B2BEntity, _ worker: StackWorker) {
+        let message = request.message
+        guard let transaction else { return passAck(message, entity, worker) }
+        guard let peer = entity.peer else { return answerAlone(message, transaction, entity, worker) }
+        switch message.method {
+        case .bye: passBye(message, transaction, entity, peer, worker)
+        case .invite: passInvite(message, transaction, entity, peer, worker)
+        case .prack: passPrack(message, transaction, entity, peer, worker)
+        default: relay(message, transaction, to: peer, worker)
+        }
+    }
+
+    @discardableResult
+    func relay(
+        _ message: Message, _ transaction: Transaction, to peer: B2BEntity, extra: ByteString = .empty,
+        _ worker: StackWorker
+    ) -> OutgoingRequest {
+        worker.probe.enter(B2BSites.passRequest)
+        defer { worker.probe.exit(B2BSites.passRequest) }
+        return peer.send(
+            message.methodText,
+            lines: settings.passedLines(of: message, isAuthTransparent: isAuthTransparent) + extra, body: message.body,
+            contentType: message.value(.contentType) ?? .empty, purpose: .pass, answers: transaction,
+            maxForwards: Int(message.maxForwards ?? 70) - 1, avps: avps, worker)
+    }
+
+    /// The ACK of who was answered 2xx lets the peer's 2xx be acknowledged, with the same body (an offer in the 2xx).
+    private func passAck(_ message: Message, _ entity: B2BEntity, _ worker: StackWorker) {
+        guard let peer = entity.peer, let sent = peer.inviteSent, sent.isAnswered, sent.answers != nil else { return }
+        worker.probe.enter(B2BSites.passRequest)
+        peer.acknowledge(sent, body: message.body, contentType: message.value(.contentType) ?? .empty, worker)
+        worker.probe.exit(B2BSites.passRequest)
+    }
+
+    private func passBye(
+        _ message: Message, _ transaction: Transaction, _ entity: B2BEntity, _ peer: B2BEntity, _ worker: StackWorker
+    ) {
+        if bridge != nil { return bridgeLost(entity, transaction, worker) }
+        entity.repeater?.stop()
+        if let invite = entity.invite {
+            entity.reply(invite, 487, "Request Terminated", site: B2BSites.ownReply, worker)
+        }
+        guard peer.state == .confirmed else {
+            // An early dialog: what rings is cancelled (RFC 3261 §15).
+            entity.reply(transaction, 200, "OK", site: B2BSites.ownReply, worker)
+            peer.hangUp(worker)
+            entity.delete()
+            return
+        }
+        peer.settleInvite(worker)
+        relay(message, transaction, to: peer, worker)
+    }
+
+    private func passInvite(
+        _ message: Message, _ transaction: Transaction, _ entity: B2BEntity, _ peer: B2BEntity, _ worker: StackWorker
+    ) {
+        if entity.invite != nil {
+            // RFC 3261 §14.2: the one before is not answered yet.
+            entity.reply(
+                transaction, 500, "Server Internal Error", lines: "Retry-After: \(Int.random(in: 0...10))\r\n".lines,
+                site: B2BSites.ownReply, worker)
+            return
+        }
+        guard entity.inviteSent == nil, peer.inviteSent == nil, peer.invite == nil, bridge == nil,
+            peer.state == .confirmed
+        else {
+            entity.reply(transaction, 491, "Request Pending", site: B2BSites.ownReply, worker)
+            return
+        }
+        entity.invite = transaction
+        relay(message, transaction, to: peer, worker)
+    }
+
+    private func passPrack(
+        _ message: Message, _ transaction: Transaction, _ entity: B2BEntity, _ peer: B2BEntity, _ worker: StackWorker
+    ) {
+        entity.repeater?.stop()
+        entity.repeater = nil
+        guard let rack = message.rack else {
+            entity.reply(transaction, 400, "Bad RAck", site: B2BSites.ownReply, worker)
+            return
+        }
+        guard logic.entities.passesPRACK, let sent = peer.inviteSent else {
+            entity.reply(transaction, 200, "OK", site: B2BSites.ownReply, worker)
+            return
+        }
+        // It acknowledges the INVITE of the other side, whose number differs.
+        relay(
+            message, transaction, to: peer,
+            extra: "RAck: \(rack.responseNumber) \(sent.sequence) INVITE\r\n".lines, worker)
+    }
+
+    /// A request of who has no peer (any more).
+    private func answerAlone(
+        _ message: Message, _ transaction: Transaction, _ entity: B2BEntity, _ worker: StackWorker
+    ) {
+        switch message.method {
+        case .bye:
+            if bridge != nil { return bridgeLost(entity, transaction, worker) }
+            entity.reply(transaction, 200, "OK", site: B2BSites.ownReply, worker)
+            entity.delete()
+        case .invite:
+            entity.reply(transaction, 491, "Request Pending", site: B2BSites.ownReply, worker)
+        default:
+            entity.reply(transaction, 200, "OK", site: B2BSites.ownReply, worker)
+        }
+    }
+
+    // MARK: CANCEL
+
+    /// The caller gave up: the stack has answered it; what was passed on is cancelled too.
+    func cancelled(_ transaction: Transaction, _ entity: B2BEntity, _ worker: StackWorker) {
+        guard entity.invite === transaction else { return }
+        entity.invite = nil
+        entity.repeater?.stop()
+        if bridge != nil, entity.state != .confirmed { return bridgeLost(entity, nil, worker) }
+        let sent = entity.peer?.inviteSent
+        sent?.giveUp(worker)
+        guard entity.state != .confirmed else { return }
+        // The first INVITE: nothing is left of it but the other side's answer to the CANCEL.
+        entity.peer?.hangUp(worker)
+        entity.delete()
+    }
+}
+
+extension B2BEntity {
+    /// An INVITE that was answered 2xx and waits for its ACK gets it now, so that the dialog can go on without the peer.
+    func settleInvite(_ worker: StackWorker) {
+        guard let sent = inviteSent else { return }
+        if sent.isAnswered { acknowledge(sent, worker) } else { sent.giveUp(worker) }
+    }
+}
+
+extension String {
+    /// As header lines.
+    var lines: ByteString { ByteString(self) }
+}

@@ -1,0 +1,191 @@
+import Bytes
+import Profiling
+import RouteRuntime
+import SIPMessage
+import SIPStack
+
+/// A session of back-to-back entities ("tuple"): two that talk with each other, and those that come and go around them.
+///
+/// Its affairs are decided in turns (`TurnQueue`); what others may ask at any moment is behind a lock.
+final class B2BSession: EntityOwner, @unchecked Sendable {
+    // @unchecked: `views`, `values` and `endsAtStored` are guarded by `lock`; constants need none; the rest belongs to the turn.
+
+    enum Phase: String, Sendable {
+        /// The first two are being put in contact.
+        case setup
+        case established
+        /// A bridge is under way.
+        case bridging
+        case ended
+    }
+
+    // Constants.
+    let logic: B2BLogic
+    let tableKey: TableKey
+    let key: ByteString
+    let scenario: ByteString
+    let requestRoute: RouteHandle?
+    let replyRoute: RouteHandle?
+    let isAuthTransparent: Bool
+    let avps: AVPStore
+    let turns = TurnQueue()
+
+    // The turn.
+    var phase = Phase.setup
+    /// Those that talk with each other first: `[0]` and `[1]` of `$b2b_logic.entity`.
+    var entities: [B2BEntity] = []
+    var bridge: B2BBridge?
+
+    private let lock = StackLock()
+    private var views: [EntityView] = []
+    private var values: [(name: ByteString, value: Value)] = []
+    private var phaseStored = Phase.setup
+    private var endsAtStored = Int.max
+
+    init(
+        _ logic: B2BLogic, at tableKey: TableKey, scenario: ByteString, requestRoute: RouteHandle?,
+        replyRoute: RouteHandle?, isAuthTransparent: Bool, avps: AVPStore
+    ) {
+        self.logic = logic
+        self.tableKey = tableKey
+        key = SessionKeys.text(tableKey)
+        self.scenario = scenario
+        self.requestRoute = requestRoute
+        self.replyRoute = replyRoute
+        self.isAuthTransparent = isAuthTransparent
+        self.avps = avps
+    }
+
+    var settings: B2BSettings { logic.settings }
+
+    // MARK: what everybody may ask
+
+    var entityViews: [EntityView] { lock.withLock { views } }
+    var publishedPhase: Phase { lock.withLock { phaseStored } }
+
+    /// Second at which the session's life is over.
+    var endsAt: Int {
+        get { lock.withLock { endsAtStored } }
+        set { lock.withLock { endsAtStored = newValue } }
+    }
+
+    /// Values of `$b2b_logic.ctx` that one session may have.
+    static let valuesMax = 128
+
+    func value(_ name: ByteString) -> Value {
+        lock.withLock { values.first { $0.name == name }?.value ?? .null }
+    }
+
+    /// NULL removes it. False when there are too many.
+    func set(_ name: ByteString, _ value: Value) -> Bool {
+        lock.withLock {
+            values.removeAll { $0.name == name }
+            guard !value.isNull else { return true }
+            guard values.count < Self.valuesMax else { return false }
+            values.append((name, value))
+            return true
+        }
+    }
+
+    var allValues: [(name: ByteString, value: Value)] { lock.withLock { values } }
+
+    // MARK: turns
+
+    func handle(_ event: EntityEvent, _ entity: B2BEntity, _ worker: StackWorker, _ turn: Turn) {
+        guard phase != .ended else {
+            if case .request(_, let transaction?) = event {
+                worker.reply(transaction, status: 481, reason: "Call/Transaction Does Not Exist")
+            }
+            turn.end()
+            return
+        }
+        switch event {
+        case .request(let request, let transaction):
+            let site = entity.isServer ? B2BSites.serverRequest : B2BSites.clientRequest
+            worker.probe.enter(site)
+            receive(request, transaction, entity, worker, turn)
+            worker.probe.exit(site)
+        case .response(let response, let request):
+            let site = entity.isServer ? B2BSites.serverReply : B2BSites.clientReply
+            worker.probe.enter(site)
+            receive(response, request, entity, worker, turn)
+            worker.probe.exit(site)
+        case .cancelled(let transaction, _):
+            cancelled(transaction, entity, worker)
+            settle(turn)
+        case .unacknowledged:
+            // The far end never had the answer: its dialog is over (RFC 3261 §13.3.1.4).
+            end(worker)
+            settle(turn)
+        }
+    }
+
+    /// Does something in a turn of its own.
+    func act(_ worker: StackWorker, _ body: @escaping @Sendable (B2BSession, StackWorker) -> Void) {
+        turns.take(worker) { [self] worker, turn in
+            if phase != .ended { body(self, worker) }
+            settle(turn)
+        }
+    }
+
+    /// Ends a turn: tells everybody how things stand, and ends the session when nobody is left in it.
+    func settle(_ turn: Turn) {
+        settle()
+        turn.end()
+    }
+
+    func settle() {
+        entities.removeAll { $0.state == .terminated }
+        if entities.isEmpty, phase != .ended {
+            phase = .ended
+            bridge = nil
+            logic.remove(self)
+        }
+        for entity in entities { entity.publish() }
+        let fresh = entities.map(\.view)
+        lock.withLock {
+            views = fresh
+            phaseStored = phase
+        }
+    }
+
+    /// The session's life is over: BYE to dialogs, CANCEL to what rings, an answer to who waits.
+    func end(_ worker: StackWorker, status: Int = 480, reason: ByteString = "Temporarily Unavailable") {
+        bridge = nil
+        for entity in entities { entity.hangUp(worker, status: status, reason: reason) }
+        settle()
+    }
+
+    /// The first two have each other.
+    func establishIfDone() {
+        guard phase == .setup, entities.count >= 2, entities.prefix(2).allSatisfy({ $0.state == .confirmed }) else {
+            return
+        }
+        phase = .established
+        limitLife(seconds: settings.durationMaxSeconds)
+    }
+
+    /// The session ends after so many seconds from now; 0: never.
+    func limitLife(seconds: Int) {
+        endsAt = seconds > 0 ? logic.now() + seconds : .max
+    }
+}
+
+extension B2BEntity {
+    /// Ends whatever state the dialog is in, and deletes the entity.
+    func hangUp(_ worker: StackWorker, status: Int = 480, reason: ByteString = "Temporarily Unavailable") {
+        if let invite, state != .confirmed || !invite.isAnswered {
+            reply(invite, status, reason, site: B2BSites.ownReply, worker)
+        }
+        inviteSent.map { sent in
+            if sent.isAnswered, state == .confirmed { acknowledge(sent, worker) } else { sent.giveUp(worker) }
+        }
+        if state == .confirmed { bye(worker) }
+        delete()
+    }
+
+    /// Sends a BYE that nobody waits for.
+    func bye(_ worker: StackWorker, lines: ByteString = .empty) {
+        send("BYE", lines: lines, purpose: .notice, site: B2BSites.dialogRequest, worker)
+    }
+}
