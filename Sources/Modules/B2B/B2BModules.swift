@@ -7,8 +7,7 @@ package enum B2BModules {
         package let bindings: [ModuleBinding]
         /// To be among the stack's `preScript` hooks.
         package let entities: B2BEntities
-        /// nil without `b2b_logic`.
-        package let logic: B2BLogic?
+        package let management: B2BManagement
     }
 
     /// Binds what the script loads of them; nil when it loads neither.
@@ -25,6 +24,7 @@ package enum B2BModules {
             bindings.append(ModuleBinding("b2b_logic", functions: module.functions, variables: module.variables))
             logic = made
         }
-        return Bound(bindings: bindings, entities: entities, logic: logic)
+        return Bound(
+            bindings: bindings, entities: entities, management: B2BManagement(entities: entities, logic: logic))
     }
 }

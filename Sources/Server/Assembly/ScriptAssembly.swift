@@ -40,6 +40,7 @@ enum ScriptAssembly {
             throw ConfigurationError(error, in: script)
         }
         bindings += b2b?.bindings ?? []
+        environment.b2b = b2b?.management
         bindings.append(
             CoreModule.binding(
                 CoreBinding.host(script: script, environment: environment, host: host, events: events),

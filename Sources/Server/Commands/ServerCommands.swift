@@ -36,6 +36,7 @@ enum ServerCommands {
             TransactionCommands.register(in: &registry, TMManagement(host: server.host))
         }
         if let dialogs = server.environment.dialogs { DialogCommands.register(in: &registry, dialogs) }
+        if let b2b = server.environment.b2b { B2BCommands.register(in: &registry, b2b) }
         if let module = server.environment.cfgutils {
             ConfigurationUtilityCommands.register(
                 in: &registry, module, hashedFile: server.parameters.text("cfgutils", "hash_file")?.string,

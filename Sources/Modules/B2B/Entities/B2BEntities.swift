@@ -14,6 +14,8 @@ package final class B2BEntities: Sendable {
     let host: ScriptHost
     let keys: EntityKeys
     let passesPRACK: Bool
+    /// `uac_auth`, when the script loads it.
+    let credentials: UACAuthModule?
     private let servers: KeyedTable<B2BEntity>
     private let clients: KeyedTable<B2BEntity>
 
@@ -23,6 +25,7 @@ package final class B2BEntities: Sendable {
         keys = EntityKeys(
             prefix: parameters.text("b2b_entities", "b2b_key_prefix") ?? "B2B", startedAt: environment.now())
         passesPRACK = parameters.isOn("b2b_entities", "passthru_prack")
+        credentials = environment.uacAuth
         servers = KeyedTable(bits: parameters.integer("b2b_entities", "server_hsize") ?? 9, countMax: Self.countMax)
         clients = KeyedTable(bits: parameters.integer("b2b_entities", "client_hsize") ?? 9, countMax: Self.countMax)
     }

@@ -32,7 +32,7 @@ extension B2BEntity {
         let outline = dialog.outline()
         let known = Method(method)
         let request = OutgoingRequest(
-            self, known, sequence: outline.cseq, purpose: purpose, answers: answers, headers: lines, body: body,
+            self, method, sequence: outline.cseq, purpose: purpose, answers: answers, headers: lines, body: body,
             contentType: contentType)
         request.tries = tries
         var local = self.local(method, outline, lines: lines, hasContact: known != .bye && known != .prack)

@@ -21,6 +21,7 @@ final class OutgoingRequest: TransactionAgent, @unchecked Sendable {
 
     let entity: B2BEntity
     let method: Method
+    let methodText: ByteString
     let sequence: UInt32
     let purpose: Purpose
     /// As it was sent, to be sent again with credentials.
@@ -45,11 +46,12 @@ final class OutgoingRequest: TransactionAgent, @unchecked Sendable {
     private var acknowledgementStored: (bytes: [UInt8], destination: Destination)?
 
     init(
-        _ entity: B2BEntity, _ method: Method, sequence: UInt32, purpose: Purpose, answers: Transaction?,
+        _ entity: B2BEntity, _ method: ByteString, sequence: UInt32, purpose: Purpose, answers: Transaction?,
         headers: ByteString, body: ByteString, contentType: ByteString
     ) {
         self.entity = entity
-        self.method = method
+        self.method = Method(method)
+        methodText = method
         self.sequence = sequence
         self.purpose = purpose
         self.answers = answers

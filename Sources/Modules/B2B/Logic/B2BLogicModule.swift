@@ -21,6 +21,10 @@ package struct B2BLogicModule: Sendable {
             "b2b_send_reply": { call in sendReply(call) },
             "b2b_delete_entity": { call in deleteEntity(call) },
             "b2b_end_dlg_leg": { call in endLeg(call) },
+            "b2b_bridge": { call in bridge(call) },
+            "b2b_bridge_retry": { call in bridgeRetry(call) },
+            "b2b_bridge_request": { call in bridgeRequest(call) },
+            "b2b_trigger_scenario": { call in triggerScenario(call) },
         ]
     }
 

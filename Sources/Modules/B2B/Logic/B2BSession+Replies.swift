@@ -108,7 +108,10 @@ extension B2BSession {
         _ worker: StackWorker
     ) {
         guard let waiting = request.answers, let asker = waiting.owner as? B2BEntity ?? entity.peer else { return }
-        if request.method == .bye { return passByeAnswer(response, waiting, asker, entity, worker) }
+        if request.method == .bye {
+            if retry(response, request, entity, worker) { return }
+            return passByeAnswer(response, waiting, asker, entity, worker)
+        }
         guard response.status >= 200 else {
             return passProvisional(response, waiting, asker, entity, request, worker)
         }
@@ -217,7 +220,19 @@ extension B2BSession {
     func retry(
         _ response: AgentResponse, _ request: OutgoingRequest, _ entity: B2BEntity, _ worker: StackWorker
     ) -> Bool {
-        false
+        guard response.status == 401 || response.status == 407, request.tries < 2, let message = response.message,
+            let credentials = logic.entities.credentials
+        else { return false }
+        let lines = credentials.answer(
+            to: message, method: request.methodText, uri: entity.dialog.remoteTarget, body: request.body, avps: avps)
+        guard !lines.isEmpty else { return false }
+        if !entity.dialog.isConfirmed { entity.dialog = entity.freshFork }
+        entity.send(
+            request.methodText, lines: request.headers + lines, body: request.body, contentType: request.contentType,
+            purpose: request.purpose, answers: request.answers, avps: avps,
+            site: entity.dialog.isConfirmed ? B2BSites.dialogRequest : B2BSites.initialRequest,
+            tries: request.tries + 1, worker)
+        return true
     }
 }
 

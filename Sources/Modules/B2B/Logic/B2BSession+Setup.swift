@@ -55,22 +55,10 @@ extension B2BSession {
     /// The session ends when the first two do not have each other by then; 0: no limit but that of its life.
     func limitSetup(seconds: Int, _ worker: StackWorker) {
         guard seconds > 0 else { return }
-        worker.schedule(SetupTimeout(self), afterMilliseconds: seconds * 1000)
-    }
-}
-
-/// Ends a session that is still being set up.
-private final class SetupTimeout: WorkerTask {
-    private weak let session: B2BSession?
-
-    init(_ session: B2BSession) {
-        self.session = session
-    }
-
-    func run(on worker: StackWorker) {
-        session?.act(worker) { session, worker in
-            guard session.phase == .setup else { return }
-            session.end(worker, status: 408, reason: "Request Timeout")
-        }
+        worker.schedule(
+            SessionTask(self) { session, worker in
+                guard session.phase == .setup else { return }
+                session.end(worker, status: 408, reason: "Request Timeout")
+            }, afterMilliseconds: seconds * 1000)
     }
 }

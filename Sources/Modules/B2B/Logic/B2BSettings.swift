@@ -17,7 +17,6 @@ struct B2BSettings: Sendable {
     var serverAddress: ByteString?
     var fromVariable: ByteString?
     var callIDHeader: ByteString?
-    var updatesEarly = false
     var oldEntityDelaySeconds = 0
     var contactParameters: [ByteString] = []
     private var customHeaders: [ByteString] = []
@@ -34,7 +33,6 @@ struct B2BSettings: Sendable {
         serverAddress = text("server_address")
         fromVariable = text("b2bl_from_spec_param")
         callIDHeader = text("init_callid_hdr")
-        updatesEarly = number("b2bl_early_update", 0) != 0
         oldEntityDelaySeconds = max(0, number("old_entity_term_delay", 0))
         contactParameters = Self.list(text("custom_contact_header_params"))
         customHeaders = Self.list(text("custom_headers"))

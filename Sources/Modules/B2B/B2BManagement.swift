@@ -1,0 +1,116 @@
+import Bytes
+import RouteLanguage
+import RouteRuntime
+import SIPMessage
+import SIPStack
+import SIPTransport
+
+/// What management commands know and do of the B2B modules: `b2b_logic:*`, `b2b_entities:list`.
+///
+/// Any thread may call. What changes something is done on a SIP process.
+package struct B2BManagement: Sendable {
+    /// An entity as management shows it.
+    package struct Entity: Sendable {
+        package let key, id, kind, state, callID, fromTag, toTag, from, to, target: String
+        package let sequence: Int
+        package let peer: String?
+    }
+
+    /// A session as management shows it.
+    package struct Session: Sendable {
+        package let key, scenario, state: String
+        /// Seconds that are left; nil without a limit.
+        package let lifetime: Int?
+        package let entities: [Entity]
+        package let values: [(name: String, value: String)]
+    }
+
+    private let entities: B2BEntities
+    private let logic: B2BLogic?
+
+    init(entities: B2BEntities, logic: B2BLogic?) {
+        self.entities = entities
+        self.logic = logic
+    }
+
+    package var hasLogic: Bool { logic != nil }
+
+    package var allEntities: [Entity] {
+        (entities.serverEntities + entities.clientEntities).map { Self.show($0.view) }
+    }
+
+    package var sessions: [Session] {
+        guard let logic else { return [] }
+        return logic.all.map { session in
+            Session(
+                key: session.key.string, scenario: session.scenario.string, state: session.publishedPhase.rawValue,
+                lifetime: session.endsAt == .max ? nil : max(0, session.endsAt - logic.now()),
+                entities: session.entityViews.map(Self.show),
+                values: session.allValues.map { ($0.name.string, $0.value.text?.string ?? "") })
+        }
+    }
+
+    private static func show(_ view: EntityView) -> Entity {
+        Entity(
+            key: view.key.string, id: view.id.string, kind: view.isServer ? "server" : "client",
+            state: view.state.rawValue, callID: view.callID.string, fromTag: view.fromTag.string,
+            toTag: view.toTag.string, from: (view.isServer ? view.remoteAddress : view.localAddress).string,
+            to: (view.isServer ? view.localAddress : view.remoteAddress).string, target: view.target.string,
+            sequence: view.sequence, peer: view.peer?.string)
+    }
+
+    /// Ends a session. False when there is none of that name.
+    package func terminate(_ name: String) -> Bool {
+        guard let logic, let session = logic.session(named: ByteString(name)) else { return false }
+        return logic.onProcess { worker in session.act(worker) { session, worker in session.end(worker) } }
+    }
+
+    package enum BridgeError: Error { case noSession, badURI, busy }
+
+    /// Bridges the caller (or the callee) of a session to a new destination.
+    package func bridge(_ name: String, to uri: String, callee: Bool, media: String?) throws(BridgeError) {
+        guard let logic, let session = logic.session(named: ByteString(name)) else { throw .noSession }
+        guard SIPURI(ByteString(uri)) != nil, media.map({ SIPURI(ByteString($0)) != nil }) ?? true else {
+            throw .badURI
+        }
+        let views = session.entityViews
+        guard views.count > (callee ? 1 : 0), session.publishedPhase == .established else { throw .busy }
+        let draft = ClientDraft(id: "bridged", target: ByteString(uri))
+        let isTaken = logic.onProcess { worker in
+            session.act(worker) { session, worker in
+                guard session.bridge == nil, session.phase == .established, session.entities.count > 1 else { return }
+                let old = session.entities[callee ? 1 : 0]
+                guard let new = session.makeClient(draft, like: old, worker) else { return }
+                let bridge = B2BBridge(old: old, new: new, options: BridgeOptions())
+                bridge.lines = session.bridgeLines(old)
+                if let media {
+                    bridge.media = session.makeClient(
+                        ClientDraft(id: "media", target: ByteString(media)), like: old, worker)
+                }
+                session.start(bridge, worker)
+            }
+        }
+        if !isTaken { throw .busy }
+    }
+
+    /// Calls two parties and connects them. False when an entity is not `id,uri[,name]`, or there is no address of the server's
+    /// own to show (`server_address`, or a listener).
+    package func trigger(
+        scenario: String, first: String, second: String, values: [(name: String, value: String)]
+    ) -> Bool {
+        guard let logic, let one = ClientDraft(peer: ByteString(first), hasProxy: false),
+            let other = ClientDraft(peer: ByteString(second), hasProxy: false),
+            let contact = logic.settings.serverAddress?.bracketed
+                ?? logic.host.scriptSockets.first?.contact(user: nil)
+        else { return false }
+        var plan = TriggerPlan(scenario: ByteString(scenario), first: one, second: other, contact: contact)
+        plan.socket = logic.host.sockets.first
+        plan.values = values.map { (ByteString($0.name), .string(ByteString($0.value))) }
+        if let engine = logic.host.anyProcess?.1.engine {
+            plan.requestRoute = logic.requestRoute.flatMap { engine.route(.request, $0.string) }
+            plan.replyRoute = logic.replyRoute.flatMap { engine.route(.request, $0.string) }
+        }
+        let sent = plan
+        return logic.onProcess { worker in _ = logic.trigger(sent, worker) }
+    }
+}
