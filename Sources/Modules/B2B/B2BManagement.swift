@@ -105,7 +105,7 @@ package struct B2BManagement: Sendable {
         else { return false }
         var plan = TriggerPlan(scenario: ByteString(scenario), first: one, second: other, contact: contact)
         plan.socket = logic.host.sockets.first
-        plan.values = values.map { (ByteString($0.name), .string(ByteString($0.value))) }
+        plan.values = values.map { (ByteString($0.name), Value.string(ByteString($0.value))) }
         if let engine = logic.host.anyProcess?.1.engine {
             plan.requestRoute = logic.requestRoute.flatMap { engine.route(.request, $0.string) }
             plan.replyRoute = logic.replyRoute.flatMap { engine.route(.request, $0.string) }

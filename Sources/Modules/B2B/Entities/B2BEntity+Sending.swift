@@ -35,7 +35,7 @@ extension B2BEntity {
             self, method, sequence: outline.cseq, purpose: purpose, answers: answers, headers: lines, body: body,
             contentType: contentType)
         request.tries = tries
-        var local = self.local(method, outline, lines: lines, hasContact: known != .bye && known != .prack)
+        var local = self.local(method, outline, lines: lines, hasContact: Self.hasContact(known))
         local.body = body
         local.contentType = contentType
         local.maxForwards = maxForwards
@@ -45,6 +45,14 @@ extension B2BEntity {
         worker.send(local, completion: nil)
         worker.probe.exit(site, status: 1)
         return request
+    }
+
+    /// Contact belongs to requests that make, or refresh, a dialog.
+    private static func hasContact(_ method: Method) -> Bool {
+        switch method {
+        case .bye, .prack, .message, .info: false
+        default: true
+        }
     }
 
     /// Acknowledges the 2xx of an INVITE, and remembers the ACK for repeated ones.

@@ -4,6 +4,7 @@ import RouteLanguage
 import RouteRuntime
 import SIPMessage
 import SIPStack
+import SIPTransport
 
 /// `b2b_bridge_request()`: a new caller joins a session. `b2b_trigger_scenario()`: the server calls two parties.
 extension B2BLogicModule {
