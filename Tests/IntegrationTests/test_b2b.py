@@ -60,7 +60,7 @@ def contact_of(agent):
 
 
 def no_state(server):
-    assert server.mi("b2b_list") == []
+    wait_for(lambda: server.mi("b2b_list") == [], "every session to end")
     assert server.mi("b2be_list") == []
 
 
@@ -680,3 +680,22 @@ def test_records_of_a_call_are_the_captured_ones(b2b, agents, events):
     assert by_name["exit", 1655] == -1 and by_name["exit", 1652] == 1 and by_name["exit", 2187] == 1
     local = [g for g in sessions(events.all("E_PROFILING_SCRIPT")).values() if g[0]["type"] == 32]
     assert len(local) == 3  # INVITE, ACK, BYE
+
+
+def test_500_calls_at_once_leave_nothing(b2b, sipp):
+    server = b2b(WORKERS=2)
+    most, memory = 0, []
+    for _ in range(2):
+        callee = sipp("uas_call", port=server.uas_port, calls=500)
+        caller = sipp("uac_hold", "%s:%d" % (server.address, server.port), calls=500, rate=250)
+        while caller.process.poll() is None:
+            most = max(most, server.statistic("b2b_logic:sessions"))
+        caller.finish()
+        callee.finish()
+        no_state(server)
+        wait_for(lambda: server.statistic("tm:inuse_transactions") == 0, "every transaction to end", 45)
+        memory.append(server.statistic("memory:resident_bytes"))
+    assert most == 500
+    print("resident after each round: %s" % memory)
+    # What the first 500 calls took is used again by the next 500.
+    assert memory[1] < memory[0] * 1.05, memory

@@ -34,6 +34,8 @@ extension StackWorker {
                 replyDestination: destination, isReliable: true, configuration: configuration)
             transaction.userState = local.user
             hook(message, transaction, self) { edits in
+                // Nobody ends this transaction: what holds it is let go here.
+                transaction.user = nil
                 if let edits { finish(edits) }
             }
         }

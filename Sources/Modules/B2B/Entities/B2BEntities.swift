@@ -28,6 +28,8 @@ package final class B2BEntities: Sendable {
         credentials = environment.uacAuth
         servers = KeyedTable(bits: parameters.integer("b2b_entities", "server_hsize") ?? 9, countMax: Self.countMax)
         clients = KeyedTable(bits: parameters.integer("b2b_entities", "client_hsize") ?? 9, countMax: Self.countMax)
+        environment.statistics.gauge(group: "b2b_entities", name: "server_entities") { [servers] in servers.count }
+        environment.statistics.gauge(group: "b2b_entities", name: "client_entities") { [clients] in clients.count }
     }
 
     var serverCount: Int { servers.count }

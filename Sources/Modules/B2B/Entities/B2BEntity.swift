@@ -159,6 +159,7 @@ final class B2BEntity: @unchecked Sendable {
         peer?.peer = peer?.peer === self ? nil : peer?.peer
         peer = nil
         invite = nil
+        inviteSent = nil
         inviteDone = nil
         service.remove(self)
         owner = nil

@@ -34,6 +34,7 @@ package final class B2BLogic: @unchecked Sendable {
             parameters.text("b2b_logic", "script_req_route") ?? parameters.text("b2b_entities", "script_req_route")
         replyRoute =
             parameters.text("b2b_logic", "script_reply_route") ?? parameters.text("b2b_entities", "script_reply_route")
+        environment.statistics.gauge(group: "b2b_logic", name: "sessions") { [sessions] in sessions.count }
         environment.every(milliseconds: settings.cleanupSeconds * 1000, "b2bl-clean") { [weak self] in self?.cleanUp() }
     }
 
