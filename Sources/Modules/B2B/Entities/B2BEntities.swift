@@ -1,5 +1,6 @@
 import Bytes
 import Profiling
+import Reactor
 import RouteRuntime
 import SIPDialog
 import SIPMessage
