@@ -11,7 +11,8 @@ enum B2BCommands {
         }
         for name in ["client_start", "update", "reply", "terminate", "list"] {
             MissingCommands.missing(
-                "ua_session_\(name)", [], [[]], "user agent sessions over events are not there yet: use b2b_logic",
+                "b2b_entities:ua_session_\(name)", ["ua_session_\(name)"], [[]],
+                "user agent sessions over events are not there yet: use b2b_logic",
                 in: &registry)
         }
         guard b2b.hasLogic else { return }
