@@ -96,7 +96,8 @@ def test_a_call_is_a_trace_of_each_transaction(spine, sipp, events, collector):
             assert span["thread.name"].startswith(("sip-", "timer-", "mi_"))
 
 
-def test_a_message_is_the_root_without_processes(spine, collector):
+def test_a_message_is_the_root_without_processes(spine, collector, monkeypatch):
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "loses to the script")
     server = spine(EXTRA=module(collector, "enable=1", 'service_name="edge"'))
     peer = Peer(server)
     peer.request("INVITE", "busy", lines="User-Agent: Phone/1.0\n")
