@@ -16,7 +16,8 @@ extension ScriptHost {
         if let transaction = state.transaction { return .transaction(transaction, isNew: false) }
         guard let request = inbound(context) else { return .end(.done(RelayCode.badMessage)) }
         switch worker.makeTransaction(
-            for: request, forcesRport: context.forceRport, saysTrying: saysTrying, user: state, records: context.records)
+            for: request, forcesRport: context.forceRport, saysTrying: saysTrying, user: state, records: context.records
+        )
         {
         case .created(let transaction):
             state.update { $0.messageFlags = context.messageFlags }
