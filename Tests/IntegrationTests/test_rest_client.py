@@ -208,7 +208,7 @@ def test_one_process_at_a_time_connects_if_told_so(start, service, agent):
 @pytest.mark.parametrize("extra, phrase", [
     ('modparam("rest_client", "curl_http_version", 9)', "curl_http_version"),
     ('modparam("rest_client", "connection_timeout", 30)', "longer than curl_timeout"),
-    ('modparam("rest_client", "max_transfer_size", -1)', "must not be negative"),
+    ('modparam("rest_client", "max_transfer_size", -1)', "can't be `-1`"),
 ])
 def test_impossible_parameters_refuse_the_start(start, extra, phrase):
     server = start("waiting.cfg", wait=False, EXTRA=extra, ROUTE="route { exit; }")
