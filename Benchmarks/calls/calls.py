@@ -67,7 +67,6 @@ def tree(pid):
     return out
 
 
-
 def schedstat(path):
     """Nanoseconds on the processor; finer than the ticks of stat."""
     try:
@@ -124,16 +123,15 @@ class Collector:
 
     def __init__(self, kind, directory):
         self.process, self.listener = None, None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port, self.grpc_port = free_port(), free_port()
         if kind.endswith("-silent"):
             self.listener = socket.create_server(("127.0.0.1", self.port))
         elif not kind.endswith("-dead"):
             import rotel
             agent = pathlib.Path(rotel.__file__).parent / "rotel-agent"
             self.process = subprocess.Popen(
-                [str(agent), "start", "--otlp-http-endpoint", "127.0.0.1:%d" % self.port, "--otlp-grpc-endpoint", "127.0.0.1:0",
+                [str(agent), "start", "--otlp-http-endpoint", "127.0.0.1:%d" % self.port, "--otlp-grpc-endpoint",
+                 "127.0.0.1:%d" % self.grpc_port,
                  "--exporter", "blackhole", "--pid-file", str(pathlib.Path(directory) / "rotel.pid")],
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             time.sleep(0.5)
