@@ -1,7 +1,6 @@
 """Events: who gets what and until when, and that nobody who listens badly is felt by a call."""
 import json
 import os
-import random
 import re
 import socket
 import threading
@@ -9,8 +8,8 @@ import time
 
 import pytest
 
-from conftest import HERE, Events, free_port, sessions, wait_for
-from test_start import Waiting, ask
+from conftest import Events, free_port, sessions, wait_for
+from test_start import ask
 
 
 class UnixEvents(Events):
@@ -351,65 +350,3 @@ def test_process_records_need_a_level_and_a_subscriber(start, events):
     received(events, 8)
     events.settle()
     assert len(events.all()) == 8 and len(sessions(events.all())) == 1
-
-
-# Level changes
-
-
-def test_level_changes_under_traffic_never_split_a_session(start, sipp, events):
-    server = start("spine.cfg", UAS_PORT=free_port(), BUSY_PORT=free_port(), DEAD_PORT=free_port(), WORKERS=3)
-    server.subscribe(events, "E_PROFILING_PROC", "E_PROFILING_SCRIPT", fields="parent")
-    client = sipp("options", "%s:%d" % (server.address, server.port), calls=3000, rate=1000)
-    generator = random.Random(11)
-    identifiers = [p["ID"] for p in server.mi("ps")["Processes"]]
-    changes = 0
-    while client.process.poll() is None or changes < 300:
-        level = generator.choice([0, 0, 1, 2, 3])
-        if generator.random() < 0.3:
-            server.mi("core:profiling_proc", level=level)
-        else:
-            server.mi("core:profiling_proc", id=generator.choice(identifiers), level=level)
-        changes += 1
-    client.finish()
-    server.mi("core:profiling_proc", level=0)
-    events.settle()
-    assert changes >= 300
-    lost = {k: v for k, v in server.mi("statistics:get", statistics=["evi:"]).items() if k.startswith("evi:lost") and v}
-    assert not lost
-    process, script = events.all("E_PROFILING_PROC"), events.all("E_PROFILING_SCRIPT")
-    assert not any(r.get("truncated") for r in process + script)
-    assert len(sessions(process)) > 50 and len(sessions(script)) > 50
-    assert not set(sessions(process)) & set(sessions(script))
-    parents = {g[0]["parent"] for g in sessions(script).values() if "parent" in g[0]}
-    assert parents and parents <= set(sessions(process)), "a parent that was told is there as a whole"
-
-
-def test_subscribing_under_traffic_begins_with_whole_sessions(start, sipp, events):
-    server = start("spine.cfg", UAS_PORT=free_port(), BUSY_PORT=free_port(), DEAD_PORT=free_port(), WORKERS=2)
-    server.mi("core:profiling_proc", level=3)
-    other = Events()  # one that listens all the time
-    server.subscribe(other, "E_PROFILING_PROC", "E_PROFILING_SCRIPT")
-    client = sipp("options", "%s:%d" % (server.address, server.port), calls=1500, rate=1000)
-    rounds = 0
-    while client.process.poll() is None or rounds < 20:
-        for name in ("E_PROFILING_PROC", "E_PROFILING_SCRIPT"):
-            server.mi("evi:subscribe", event=name, socket=events.name)
-        count = len(events.raw)
-        wait_for(lambda: len(events.raw) > count + 50 or client.process.poll() is not None, "records")
-        for name in ("E_PROFILING_PROC", "E_PROFILING_SCRIPT"):
-            server.mi("evi:unsubscribe", event=name, socket=events.name)
-        rounds += 1
-    client.finish()
-    server.mi("core:profiling_proc", level=0)
-    other.settle()
-    assert len(sessions(other.all("E_PROFILING_SCRIPT"))) == 1500 and sessions(other.all("E_PROFILING_PROC"))
-    other.close()
-    events.settle()
-    groups = {}
-    for record in events.all():
-        groups.setdefault(record["session"], []).append(record)
-    # What was going on when the subscription ended has no end, but nothing is without a beginning.
-    assert len(groups) > 100
-    whole = [r for group in groups.values() if group[-1]["verb"] == "end" for r in group]
-    assert len(sessions(whole)) > 0.8 * len(groups)
-    assert all(group[0]["verb"] == "start" and group[0]["depth"] == 1 for group in groups.values())

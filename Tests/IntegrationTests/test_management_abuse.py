@@ -1,15 +1,14 @@
 """What clients of management must not be able to do: over each transport, bad requests are answered or closed with a
 reason, others are served meanwhile, and memory stays where it was."""
 import json
-import os
 import select
 import socket
 import time
 
 import pytest
 
-from conftest import free_port, wait_for
-from test_management import FIFO, Datagram
+from conftest import wait_for
+from management import FIFO, Datagram
 from test_management_http import HTTP, web  # noqa: F401 (fixture)
 
 CALL = b'{"jsonrpc":"2.0","method":"pwd","id":1}'

@@ -1,13 +1,13 @@
 """What the profiling records of real traffic say: balanced, unique, right parents, right lines, the seed's sequence."""
 import json
 import pathlib
-import random
 import socket
 
 import pytest
 
-from conftest import free_port, sessions, wait_for
-from test_calls import no_transactions_left, spine, target  # noqa: F401 (fixture)
+from conftest import sessions, wait_for
+from management import FIFO, Datagram
+from test_calls import spine, target  # noqa: F401 (fixture)
 from test_management_http import web  # noqa: F401 (fixture)
 
 CAPTURES = pathlib.Path(__file__).parent / "../Fixtures/captures"
@@ -167,7 +167,6 @@ def shape(group):
 
 @pytest.mark.parametrize("transport,capture", [("fifo", "L2_d_mi_fifo.jsonl"), ("udp", "L2_d2_mi_dgram.jsonl")])
 def test_management_is_recorded_as_the_peer_records_it(start, events, transport, capture):
-    from test_management import FIFO, Datagram
     server = start("options.cfg")
     server.mi("core:profiling_proc", level=2)
     server.subscribe(events, "E_PROFILING_PROC")
@@ -234,56 +233,3 @@ def test_jobs_between_processes_have_their_names(start, events):
     assert [(r["verb"], r["name"]) for r in job] == [
         ("start", "Timer handler"), ("enter", "ipc_job"), ("enter", "event_route E_CORE_THRESHOLD"),
         ("exit", "event_route E_CORE_THRESHOLD"), ("exit", "ipc_job"), ("end", "Timer handler")]
-
-
-# Level changes
-
-
-def well_nested(groups):
-    """Every exit belongs to the enter that is open: it always bears the one name that goes with that enter."""
-    names = {}
-    for group in groups:
-        inside = []
-        for record in group:
-            if record["verb"] == "enter":
-                inside.append(record["name"])
-            elif record["verb"] == "exit":
-                entered = inside.pop()
-                assert names.setdefault(entered, record["name"]) == record["name"], (entered, record)
-        assert not inside
-        assert group[0]["name"] == group[-1]["name"]
-
-
-def test_thousands_of_level_changes_at_two_hundred_calls_a_second(spine, sipp, events):
-    server = spine(WORKERS=3)
-    server.subscribe(events, "E_PROFILING_PROC", "E_PROFILING_SCRIPT", fields="parent")
-    calls = 2400
-    callee = sipp("uas_call", port=server.ports["UAS_PORT"], calls=calls)
-    client = sipp("uac_call", target(server), calls=calls, rate=200, arguments=["-s", "callee"])
-    generator = random.Random(4)
-    identifiers = [p["ID"] for p in server.mi("ps")["Processes"]]
-    changes = 0
-    while client.process.poll() is None or changes < 3000:
-        level = generator.choice([0, 0, 1, 2, 3])
-        if generator.random() < 0.2:
-            server.mi("core:profiling_proc", level=level)
-        else:
-            server.mi("core:profiling_proc", id=generator.choice(identifiers), level=level)
-        changes += 1
-    client.finish()
-    callee.finish()
-    server.mi("core:profiling_proc", level=0)
-    events.settle(1.0)
-    lost = {k: v for k, v in server.mi("statistics:get", statistics=["evi:"]).items() if k.startswith("evi:lost") and v}
-    assert not lost
-    process, script = events.all("E_PROFILING_PROC"), events.all("E_PROFILING_SCRIPT")
-    assert not any(r.get("truncated") for r in process + script)
-    by_process, by_script = sessions(process), sessions(script)
-    well_nested(by_process.values())
-    well_nested(by_script.values())
-    assert len([g for g in by_script.values() if g[0]["name"] == "<root>"]) == 3 * calls
-    assert len(by_process) > 1000 and not set(by_process) & set(by_script)
-    # A branch route's session is inside its request route's, which is inside a process's where that says something.
-    parents = {g[0]["parent"] for g in by_script.values() if "parent" in g[0]}
-    assert parents & set(by_process) and parents <= set(by_process) | set(by_script)
-    no_transactions_left(server)

@@ -1,3 +1,4 @@
+import Bytes
 import SIPMessage
 
 /// What must hold for a framer whatever it is fed: shared by the tests and the fuzzer.

@@ -1,0 +1,114 @@
+"""Levels and subscriptions that change under traffic: no session is ever cut, unbalanced or wrongly nested."""
+import random
+
+from conftest import Events, free_port, sessions, wait_for
+from test_calls import no_transactions_left, spine, target  # noqa: F401 (fixture)
+
+
+def test_level_changes_under_traffic_never_split_a_session(start, sipp, events):
+    server = start("spine.cfg", UAS_PORT=free_port(), BUSY_PORT=free_port(), DEAD_PORT=free_port(), WORKERS=3)
+    server.subscribe(events, "E_PROFILING_PROC", "E_PROFILING_SCRIPT", fields="parent")
+    client = sipp("options", "%s:%d" % (server.address, server.port), calls=3000, rate=1000)
+    generator = random.Random(11)
+    identifiers = [p["ID"] for p in server.mi("ps")["Processes"]]
+    changes = 0
+    while client.process.poll() is None or changes < 300:
+        level = generator.choice([0, 0, 1, 2, 3])
+        if generator.random() < 0.3:
+            server.mi("core:profiling_proc", level=level)
+        else:
+            server.mi("core:profiling_proc", id=generator.choice(identifiers), level=level)
+        changes += 1
+    client.finish()
+    server.mi("core:profiling_proc", level=0)
+    events.settle()
+    assert changes >= 300
+    lost = {k: v for k, v in server.mi("statistics:get", statistics=["evi:"]).items() if k.startswith("evi:lost") and v}
+    assert not lost
+    process, script = events.all("E_PROFILING_PROC"), events.all("E_PROFILING_SCRIPT")
+    assert not any(r.get("truncated") for r in process + script)
+    assert len(sessions(process)) > 50 and len(sessions(script)) > 50
+    assert not set(sessions(process)) & set(sessions(script))
+    parents = {g[0]["parent"] for g in sessions(script).values() if "parent" in g[0]}
+    assert parents and parents <= set(sessions(process)), "a parent that was told is there as a whole"
+
+
+def test_subscribing_under_traffic_begins_with_whole_sessions(start, sipp, events):
+    server = start("spine.cfg", UAS_PORT=free_port(), BUSY_PORT=free_port(), DEAD_PORT=free_port(), WORKERS=2)
+    server.mi("core:profiling_proc", level=3)
+    other = Events()  # one that listens all the time
+    server.subscribe(other, "E_PROFILING_PROC", "E_PROFILING_SCRIPT")
+    client = sipp("options", "%s:%d" % (server.address, server.port), calls=1500, rate=1000)
+    rounds = 0
+    while client.process.poll() is None or rounds < 20:
+        for name in ("E_PROFILING_PROC", "E_PROFILING_SCRIPT"):
+            server.mi("evi:subscribe", event=name, socket=events.name)
+        count = len(events.raw)
+        wait_for(lambda: len(events.raw) > count + 50 or client.process.poll() is not None, "records")
+        for name in ("E_PROFILING_PROC", "E_PROFILING_SCRIPT"):
+            server.mi("evi:unsubscribe", event=name, socket=events.name)
+        rounds += 1
+    client.finish()
+    server.mi("core:profiling_proc", level=0)
+    other.settle()
+    assert len(sessions(other.all("E_PROFILING_SCRIPT"))) == 1500 and sessions(other.all("E_PROFILING_PROC"))
+    other.close()
+    events.settle()
+    groups = {}
+    for record in events.all():
+        groups.setdefault(record["session"], []).append(record)
+    # What was going on when the subscription ended has no end, but nothing is without a beginning.
+    assert len(groups) > 100
+    whole = [r for group in groups.values() if group[-1]["verb"] == "end" for r in group]
+    assert len(sessions(whole)) > 0.8 * len(groups)
+    assert all(group[0]["verb"] == "start" and group[0]["depth"] == 1 for group in groups.values())
+
+
+def well_nested(groups):
+    """Every exit belongs to the enter that is open: it always bears the one name that goes with that enter."""
+    names = {}
+    for group in groups:
+        inside = []
+        for record in group:
+            if record["verb"] == "enter":
+                inside.append(record["name"])
+            elif record["verb"] == "exit":
+                entered = inside.pop()
+                assert names.setdefault(entered, record["name"]) == record["name"], (entered, record)
+        assert not inside
+        assert group[0]["name"] == group[-1]["name"]
+
+
+def test_thousands_of_level_changes_at_two_hundred_calls_a_second(spine, sipp, events):
+    server = spine(WORKERS=3)
+    server.subscribe(events, "E_PROFILING_PROC", "E_PROFILING_SCRIPT", fields="parent")
+    calls = 2400
+    callee = sipp("uas_call", port=server.ports["UAS_PORT"], calls=calls)
+    client = sipp("uac_call", target(server), calls=calls, rate=200, arguments=["-s", "callee"])
+    generator = random.Random(4)
+    identifiers = [p["ID"] for p in server.mi("ps")["Processes"]]
+    changes = 0
+    while client.process.poll() is None or changes < 3000:
+        level = generator.choice([0, 0, 1, 2, 3])
+        if generator.random() < 0.2:
+            server.mi("core:profiling_proc", level=level)
+        else:
+            server.mi("core:profiling_proc", id=generator.choice(identifiers), level=level)
+        changes += 1
+    client.finish()
+    callee.finish()
+    server.mi("core:profiling_proc", level=0)
+    events.settle(1.0)
+    lost = {k: v for k, v in server.mi("statistics:get", statistics=["evi:"]).items() if k.startswith("evi:lost") and v}
+    assert not lost
+    process, script = events.all("E_PROFILING_PROC"), events.all("E_PROFILING_SCRIPT")
+    assert not any(r.get("truncated") for r in process + script)
+    by_process, by_script = sessions(process), sessions(script)
+    well_nested(by_process.values())
+    well_nested(by_script.values())
+    assert len([g for g in by_script.values() if g[0]["name"] == "<root>"]) == 3 * calls
+    assert len(by_process) > 1000 and not set(by_process) & set(by_script)
+    # A branch route's session is inside its request route's, which is inside a process's where that says something.
+    parents = {g[0]["parent"] for g in by_script.values() if "parent" in g[0]}
+    assert parents & set(by_process) and parents <= set(by_process) | set(by_script)
+    no_transactions_left(server)
