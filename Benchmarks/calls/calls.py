@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """CPU per call of SIPRay and of Debian's kamailio, alternating in one run on one machine.
 
-Calls INVITE 100 180 200 ACK BYE 200 go from one sipp through the server (record-routed, t_relay) to another. CPU is user + system
+Calls INVITE 100 180 200 ACK BYE 200 go from one sipp through the server (record-routed, t_relay) to another. Scenario dialog follows them by
+create_dialog() (Kamailio: dlg_manage()), b2b makes two calls of each (top hiding of b2b_logic; Kamailio has none and relays). CPU is user + system
 of every process of the server. For SIPRay: profiling off, level 1 and level 3 with a subscriber that reads; there the SIP
 processes are also shown alone, since formatting and sending of events happen on threads of their own.
 
 Kind sipray-otlp exports every span to a collector that takes all (rotel, or with --collector another), sipray-otlp-silent to one that never answers,
 sipray-otlp-dead to a port where nobody listens; the last column tells what the exporter says of itself.
 
-    Benchmarks/calls/calls.py [--rate 500] [--seconds 8] [--rounds 4] [--workers 2] [--scenario call|options|register]
+    Benchmarks/calls/calls.py [--rate 500] [--seconds 8] [--rounds 4] [--workers 2] [--scenario call|dialog|b2b|options|register]
         [--transport udp|tcp] [--only sipray]
 
 Needs sipp and kamailio (Debian: sip-tester kamailio) and a release build (swift build -c release --product sipray).
@@ -45,8 +46,22 @@ def free_port():
             continue
 
 
-def fill(template, directory, **values):
+FEATURES = {
+    "dialog": {
+        "sipray.cfg": {"MODULES": 'loadmodule "dialog.so"', "CALL": "create_dialog();"},
+        "kamailio.cfg": {"MODULES": 'loadmodule "dialog.so"', "CALL": "dlg_manage();"}},
+    "b2b": {
+        "sipray.cfg": {
+            "MODULES": 'loadmodule "b2b_entities.so"\nloadmodule "b2b_logic.so"',
+            "CALL": '$ru = "sip:callee@127.0.0.1:@UAS_PORT@;transport=@TRANSPORT@";\n\tb2b_init_request("top hiding");\n\texit;'}}}
+"""What a scenario adds to a relayed call: modules, and statements before the call is relayed."""
+
+
+def fill(template, directory, scenario="call", **values):
     text = (HERE / template).read_text()
+    feature = FEATURES.get(scenario, {}).get(template, {})
+    for key in ("MODULES", "CALL"):
+        text = text.replace("@%s@" % key, feature.get(key, ""))
     for key, value in values.items():
         text = text.replace("@%s@" % key, str(value))
     path = pathlib.Path(directory) / template
@@ -152,10 +167,10 @@ def one_run(kind, options, directory):
     transport = ["-t", options.transport[0] + "1"]
     log = open(pathlib.Path(directory) / (kind + ".log"), "ab")
     if kind == "kamailio":
-        command = ["kamailio", "-f", str(fill("kamailio.cfg", directory, **values)), "-DD", "-E", "-Y", directory,
+        command = ["kamailio", "-f", str(fill("kamailio.cfg", directory, options.scenario, **values)), "-DD", "-E", "-Y", directory,
                    "-m", "256", "-M", "16"]
     else:
-        command = [options.sipray, "serve", str(fill("sipray.cfg", directory, **values))]
+        command = [options.sipray, "serve", str(fill("sipray.cfg", directory, options.scenario, **values))]
     reader = callee = collector = exporter = None
     if kind.startswith("sipray-otlp"):
         collector = Collector(kind, directory)
@@ -180,12 +195,12 @@ route''' % collector.port, 1))
         quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
 
         def load(calls, local):
-            name = {"call": "uac_call"}.get(options.scenario, options.scenario)
+            name = options.scenario if options.scenario in ("options", "register") else "uac_call"
             return subprocess.run(["sipp", "-sf", str(SCENARIOS / (name + ".xml")), "-i", "127.0.0.1", "-p", str(local),
                                    *transport, "-m", str(calls), "-r", str(options.rate), "-l", "9000", "-s", "callee", "-nostdin",
                                    "-timeout", "120", "127.0.0.1:%d" % port], **quiet).returncode
 
-        if options.scenario == "call":
+        if options.scenario not in ("options", "register"):
             callee = subprocess.Popen(["sipp", "-sf", str(SCENARIOS / "uas_call.xml"), "-i", "127.0.0.1", "-p", str(uas),
                                        "-nostdin", *transport], **quiet)
             time.sleep(0.3)
@@ -223,7 +238,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--scenario", choices=["call", "options", "register"], default="call")
+    parser.add_argument("--scenario", choices=["call", "dialog", "b2b", "options", "register"], default="call")
     parser.add_argument("--transport", choices=["udp", "tcp"], default="udp")
     parser.add_argument("--sipray", default=str(ROOT / ".build/release/sipray"))
     parser.add_argument("--only", help="comma list of: kamailio, sipray, sipray-1, sipray-3, sipray-otlp, sipray-otlp-silent, sipray-otlp-dead")

@@ -5,6 +5,7 @@ The server runs under callgrind, each kind in a process of its own with the same
 What the kernel does, about half of a call's CPU, is not counted, and caches are not seen: paired.py is for those.
 
     Benchmarks/calls/instructions.py [--kinds plain,otlp-off,otlp,...] [--calls 300] [--keep DIRECTORY]
+        [--scenario call|dialog|b2b] [--transport udp|tcp]
 
     plain          module opentelemetry not loaded       otlp-off   loaded and off
     others         as in paired.py, switched on
@@ -44,7 +45,7 @@ def instructions(path):
     """Of a thread's profile: the count of all, and whether it is a SIP process's."""
     text = path.read_text(errors="replace")
     totals = [int(n) for n in re.findall(r"^(?:totals|summary): (\d+)", text, re.M)]
-    return max(totals, default=0), "StackWorker" in text and "UDPReceiver" in text
+    return max(totals, default=0), "StackWorker" in text and ("UDPReceiver" in text or "ConnectionHub" in text)
 
 
 def measure(kind, options, directory):
@@ -72,6 +73,8 @@ def main():
     parser.add_argument("--warm", type=int, default=60)
     parser.add_argument("--rate", type=int, default=30)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--scenario", choices=["call", "dialog", "b2b"], default="call")
+    parser.add_argument("--transport", choices=["udp", "tcp"], default="udp")
     parser.add_argument("--keep", help="directory for the profiles")
     parser.add_argument("--sipray", default=str(calls.ROOT / ".build/release/sipray"))
     options = parser.parse_args()

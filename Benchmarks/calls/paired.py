@@ -8,6 +8,7 @@ off on on off, or on off off on, which cancels what drifts. Printed: the mean of
 confidence interval of 95 % (bootstrap).
 
     Benchmarks/calls/paired.py [--kinds null,otlp,...] [--seconds 120] [--slice 0.4] [--rate 200] [--workers 2]
+        [--scenario call|dialog|b2b] [--transport udp|tcp]
 
     null           nothing differs: what the method itself makes of nothing
     otlp           every span to a collector that takes all (rotel); otlp-json and otlp-grpc by the other protocols
@@ -44,9 +45,10 @@ class Server:
 
     def __init__(self, kind, options, directory):
         self.kind, self.collector, self.reader, self.callee = kind, None, None, None
+        self.sockets = options.transport[0] + "1"
         self.port, self.uas, self.mi_port = calls.free_port(), calls.free_port(), calls.free_port()
-        path = calls.fill("sipray.cfg", directory, PORT=self.port, UAS_PORT=self.uas, MI_PORT=self.mi_port, WORKERS=options.workers,
-                          TRANSPORT="udp")
+        path = calls.fill("sipray.cfg", directory, options.scenario, PORT=self.port, UAS_PORT=self.uas, MI_PORT=self.mi_port,
+                          WORKERS=options.workers, TRANSPORT=options.transport)
         if kind.startswith("otlp"):
             self.collector = calls.Collector(kind, directory)
             endpoint = self.collector.grpc_port if kind == "otlp-grpc" else self.collector.port
@@ -62,14 +64,14 @@ class Server:
             self.reader = calls.Reader()
         quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
         self.callee = subprocess.Popen(["sipp", "-sf", str(calls.SCENARIOS / "uas_call.xml"), "-i", "127.0.0.1", "-p", str(self.uas),
-                                        "-nostdin", "-t", "u1"], **quiet)
+                                        "-nostdin", "-t", self.sockets], **quiet)
 
     def wait_until_ready(self):
         for _ in range(600):
             try:
                 processes = self.mi("ps")["Processes"]
                 if all(p["PID"] for p in processes):
-                    return [p["PID"] for p in processes if p["Type"].startswith("SIP receiver")]
+                    return [p["PID"] for p in processes if p["Type"].startswith(("SIP receiver", "TCP receiver"))]
             except OSError:
                 pass
             time.sleep(0.1)
@@ -81,7 +83,7 @@ class Server:
     def load(self, count, rate):
         """Starts a caller."""
         return subprocess.Popen(
-            ["sipp", "-sf", str(calls.SCENARIOS / "uac_call.xml"), "-i", "127.0.0.1", "-p", str(calls.free_port()), "-t", "u1",
+            ["sipp", "-sf", str(calls.SCENARIOS / "uac_call.xml"), "-i", "127.0.0.1", "-p", str(calls.free_port()), "-t", self.sockets,
              "-m", str(count), "-r", str(rate), "-l", "9000", "-s", "callee", "-nostdin", "-timeout", "3600",
              "127.0.0.1:%d" % self.port],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
@@ -187,6 +189,8 @@ def main():
     parser.add_argument("--slice", type=float, default=0.4)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--messages", type=int, default=6, help="messages received a call")
+    parser.add_argument("--scenario", choices=["call", "dialog", "b2b"], default="call")
+    parser.add_argument("--transport", choices=["udp", "tcp"], default="udp")
     parser.add_argument("--wrap", default="", help="run the server under this command")
     parser.add_argument("--sipray", default=str(calls.ROOT / ".build/release/sipray"))
     options = parser.parse_args()
