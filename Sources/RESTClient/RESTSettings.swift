@@ -23,28 +23,22 @@ struct RESTSettings: Sendable {
     private let usesHTTP1Only: Bool
 
     init(_ parameters: ModuleParameters) throws(ModuleError) {
-        func number(_ name: String) throws(ModuleError) -> Int {
-            let value = parameters.integer("rest_client", name) ?? 0
-            guard value >= 0, value <= 1 << 31 else {
-                throw ModuleError("rest_client", name, ByteString(decimal: value), "it must not be negative")
-            }
-            return value
-        }
-        timeoutSeconds = max(1, try number("curl_timeout"))
-        connectTimeoutSeconds = max(1, try number("connection_timeout"))
+        func number(_ name: String) -> Int { parameters.integer("rest_client", name) ?? 0 }
+        timeoutSeconds = max(1, number("curl_timeout"))
+        connectTimeoutSeconds = max(1, number("connection_timeout"))
         guard connectTimeoutSeconds <= timeoutSeconds || !parameters.isSet("rest_client", "connection_timeout") else {
             throw ModuleError(
                 "rest_client", "connection_timeout", ByteString(decimal: connectTimeoutSeconds),
                 "it is longer than curl_timeout, which includes it")
         }
-        transfersWarning = try number("max_async_transfers")
-        transferBytesMax = try number("max_transfer_size") * 1024
-        serializesConnects = try number("no_concurrent_connects") != 0
-        connectionLifetimeSeconds = try number("curl_conn_lifetime")
-        verifiesPeer = try number("ssl_verifypeer") != 0
-        verifiesHost = try number("ssl_verifyhost") != 0
+        transfersWarning = number("max_async_transfers")
+        transferBytesMax = number("max_transfer_size") * 1024
+        serializesConnects = number("no_concurrent_connects") != 0
+        connectionLifetimeSeconds = number("curl_conn_lifetime")
+        verifiesPeer = number("ssl_verifypeer") != 0
+        verifiesHost = number("ssl_verifyhost") != 0
         certificatePath = parameters.text("rest_client", "ssl_capath")?.string
-        let version = try number("curl_http_version")
+        let version = number("curl_http_version")
         guard version <= 5 else {
             throw ModuleError("rest_client", "curl_http_version", ByteString(decimal: version), "it is 0 to 5")
         }

@@ -22,6 +22,9 @@ struct ServeCommand: ParsableCommand {
 
               Other sockets than the script's:
               sipray serve opensips.cfg -l udp:127.0.0.1:5060 -l udp:[::1]:5060
+
+              SIP destinations by a name server of their own:
+              sipray serve opensips.cfg --dns-server 10.0.0.53
             """)
 
     @Argument(help: "The route script; - reads standard input.")
@@ -43,6 +46,12 @@ struct ServeCommand: ParsableCommand {
         name: [.customShort("l"), .customLong("listen")],
         help: "Listen on proto:address[:port] instead of the script's sockets; may be repeated.")
     var listen: [String] = []
+
+    @Option(
+        name: .customLong("dns-server"),
+        help: ArgumentHelp(
+            "Ask this name server instead of those of /etc/resolv.conf; may be repeated.", valueName: "address[:port]"))
+    var nameServers: [String] = []
 
     @Option(name: [.customShort("P"), .customLong("pid-file")], help: "Write the process id to this file.")
     var pidFile: String?
@@ -90,6 +99,7 @@ struct ServeCommand: ParsableCommand {
         let path = script ?? file ?? "-"
         var options = StartOptions(scriptPath: path)
         options.sockets = listen
+        options.nameServers = nameServers
         options.pidFile = pidFile
         options.workingDirectory = workingDirectory
         for argument in scriptArguments {

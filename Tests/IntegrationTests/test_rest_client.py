@@ -174,8 +174,9 @@ def test_a_slow_service_holds_up_nobody_else(start, service, agent, form):
         time.sleep(0.005)
     reader.join(30)
     assert len(answers) == 1000, server.tail()
-    assert len(taken) > 50 and http.waiting_max > 300
-    assert statistics.median(taken) < 0.010, (statistics.median(taken), max(taken))
+    assert len(taken) > 50 and http.waiting_max > 700
+    # The odd one may share its core with sipp, the service or a compiler.
+    assert statistics.quantiles(taken, n=10)[-1] < 0.010, (statistics.median(taken), max(taken))
     print("options while %d wait: median %.2f ms, p99 %.2f ms, max %.2f ms over %d" % (
         http.waiting_max, 1000 * statistics.median(taken), 1000 * sorted(taken)[len(taken) * 99 // 100],
         1000 * max(taken), len(taken)))

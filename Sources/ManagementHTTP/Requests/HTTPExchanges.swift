@@ -41,7 +41,7 @@ final class HTTPExchanges: Sendable {
                 return state.nextID
             }
             guard let id else { return continuation.resume(returning: .busy) }
-            if !process.reactor.submitOpeningSession({ [self] in handle(question, id) }) { answer(id, .ending) }
+            if !process.reactor.submit(.silent, as: .own, { [self] in handle(question, id) }) { answer(id, .ending) }
         }
     }
 

@@ -23,11 +23,11 @@ enum PeerModules {
         }
     }
 
-    private static let dialogs = "it has transactions, but no dialogs"
+    private static let dialogs = "it has dialogs and back-to-back calls; what this module adds to them is not there"
     private static let database = "it has no database; contacts live in memory, accounting goes to the log"
     private static let nat =
         "use force_rport(), `received_avp` of registrar and `$du`; media is not relayed"
-    private static let streams = "it speaks UDP only; leave out the module and its sockets"
+    private static let streams = "it speaks UDP and TCP only; leave out the module and its sockets"
     private static let authentication =
         "it cannot ask for credentials; trust addresses with `$si` or leave it to another server"
     private static let destinations =

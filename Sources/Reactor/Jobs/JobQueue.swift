@@ -1,19 +1,27 @@
 import Profiling
 import Synchronization
 
+/// What a job looks like in the records.
+package enum JobSession: Sendable {
+    /// A session with `ipc_job` and the job's label within.
+    case interProcess
+    /// A session with the label at once: what another thread has read for this process looks like a read, and what says
+    /// itself what it is needs no name.
+    case direct
+    /// None: the body begins and ends its session itself, at the reactor's `processSite`.
+    case own
+}
+
 /// One piece of work for another process.
 final class Job {
-    /// The kind of job that the records name around it; nil for what another thread read for this process, whose session
-    /// looks like that of a read.
-    let kind: Site?
-    /// `nil`: the body makes its sessions itself.
-    let label: Site?
+    let label: Site
+    let session: JobSession
     let body: @Sendable () -> Void
     var next: Unmanaged<Job>?
 
-    init(kind: Site?, label: Site?, body: @escaping @Sendable () -> Void) {
-        self.kind = kind
+    init(label: Site, session: JobSession, body: @escaping @Sendable () -> Void) {
         self.label = label
+        self.session = session
         self.body = body
     }
 }

@@ -40,17 +40,18 @@ package final class Reactor: @unchecked Sendable {
     package let processSite: Site
     let jobs: JobQueue
     private let epoll: Int32
-    private let wakeDescriptor: Int32
+    let wakeDescriptor: Int32
     private let isStopping = Atomic<Bool>(false)
     /// True from just before the reactor waits until it has woken: who submits then must wake it.
-    private let mayBeAsleep = Atomic<Bool>(false)
+    let mayBeAsleep = Atomic<Bool>(false)
 
     private var registrations: [Registration?] = []
     private var freeSlots: [Int] = []
     private var generation: UInt32 = 0
     private var wheel: TimerWheel
     private var pooledTimers: [Timer] = []
-    private var pendingJobs: Unmanaged<Job>?
+    /// Jobs taken from `jobs` and not begun yet.
+    var pendingJobs: Unmanaged<Job>?
     private var passEndTargets: [any PassEndTarget] = []
     private var passEndTargetsInUse: [any PassEndTarget] = []
     private var passEndHooks: [() -> Void] = []
@@ -352,65 +353,4 @@ extension Reactor {
 /// Lets a periodic timer's body find its own timer without keeping it alive.
 private final class PeriodicBox {
     weak var timer: Timer?
-}
-
-// MARK: Jobs
-
-extension Reactor {
-    /// Runs `body` on the reactor's thread, in a session of its own, in order of submission. Any thread.
-    ///
-    /// Records name `kind` around the job: `.silent` for a job that says itself what it is.
-    /// False when the queue is full or the reactor has stopped: the job is dropped and counted. The kernel is asked only
-    /// when the reactor may be asleep.
-    @discardableResult
-    package func submit(
-        _ label: Site, within kind: Site = ReactorSites.ipcJob, _ body: @escaping @Sendable () -> Void
-    ) -> Bool {
-        submit(Job(kind: kind, label: label, body: body))
-    }
-
-    /// The same for what another thread has read for this process: its session has `label` at once, without `ipc_job`.
-    @discardableResult
-    package func submit(reading label: Site, _ body: @escaping @Sendable () -> Void) -> Bool {
-        submit(Job(kind: nil, label: label, body: body))
-    }
-
-    /// The same for what a connection brings: `body` begins and ends its session itself, at ``processSite``.
-    @discardableResult
-    package func submitOpeningSession(_ body: @escaping @Sendable () -> Void) -> Bool {
-        submit(Job(kind: nil, label: nil, body: body))
-    }
-
-    private func submit(_ job: Job) -> Bool {
-        guard jobs.push(job) else { return false }
-        if mayBeAsleep.load(ordering: .sequentiallyConsistent),
-            mayBeAsleep.exchange(false, ordering: .sequentiallyConsistent)
-        {
-            cplatform_eventfd_signal(wakeDescriptor)
-        }
-        return true
-    }
-
-    private func runJobs() {
-        var budget = Reactor.jobsPerPassMax
-        if pendingJobs == nil, !jobs.isEmpty { pendingJobs = jobs.takeAll() }
-        while budget > 0, let reference = pendingJobs {
-            budget -= 1
-            let job = reference.takeRetainedValue()
-            pendingJobs = job.next
-            jobs.finishedOne()
-            if let label = job.label {
-                probe.begin(processSite)
-                if let kind = job.kind { probe.hold(kind) }
-                probe.enter(label)
-                job.body()
-                probe.exit(label)
-                if let kind = job.kind { probe.exit(kind) }
-                probe.end()
-            } else {
-                job.body()
-            }
-            figures.jobsDone.addBySingleWriter(1)
-        }
-    }
 }

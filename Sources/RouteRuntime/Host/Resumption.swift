@@ -36,7 +36,7 @@ package struct Resumption: @unchecked Sendable {
     @discardableResult
     package func submit(_ body: @escaping @Sendable (borrowing Call) -> Outcome) -> Bool {
         // The resume says what it is itself (`async_script`).
-        call.process.process.reactor.submit(.silent, within: .silent) { [self] in resume(body) }
+        call.process.process.reactor.submit(.silent, as: .direct) { [self] in resume(body) }
     }
 }
 

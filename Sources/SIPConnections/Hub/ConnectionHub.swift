@@ -231,7 +231,7 @@ package final class ConnectionHub: @unchecked Sendable {
             receivedNanoseconds: Int64(cplatform_wall_nanoseconds()), fault: fault)
         connection.handed.add(1, ordering: .relaxed)
         bytesHanded.add(bytes.count, ordering: .relaxed)
-        let isTaken = receiver.process.reactor.submit(reading: ConnectionSites.reading) { [self] in
+        let isTaken = receiver.process.reactor.submit(ConnectionSites.reading, as: .direct) { [self] in
             took(message, of: connection)
             receiver.handler(message)
         }

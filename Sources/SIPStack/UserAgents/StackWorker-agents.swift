@@ -72,7 +72,7 @@ extension StackWorker {
     /// does nothing.
     package func schedule(_ task: any WorkerTask, afterMilliseconds milliseconds: Int) {
         let deadline = now + max(0, milliseconds)
-        tasks.push(TaskQueue.Entry(deadline: deadline, task: task))
+        tasks.push(task, deadline: deadline)
         armTimer(at: deadline)
     }
 }

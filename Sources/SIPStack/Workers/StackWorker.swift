@@ -18,8 +18,9 @@ package final class StackWorker: @unchecked Sendable {
     package let probe: Probe
     let cells: StatisticsCells
     let port: WorkerPort
-    var timers = TimerQueue()
-    var tasks = TaskQueue()
+    /// Deadlines of transactions; one that was overtaken has an old generation.
+    var timers = DeadlineQueue<(transaction: Transaction, generation: UInt32)>()
+    var tasks = DeadlineQueue<any WorkerTask>()
     private var armedAt = Int.max
     /// Transactions with replies in this process's batch, and the list that is worked off.
     var replying: ContiguousArray<Transaction> = []
@@ -53,7 +54,7 @@ package final class StackWorker: @unchecked Sendable {
     // MARK: timers
 
     func arm(_ transaction: Transaction, deadline: Int, generation: UInt32) {
-        timers.push(TimerQueue.Entry(deadline: deadline, generation: generation, transaction: transaction))
+        timers.push((transaction, generation), deadline: deadline)
         armTimer(at: deadline)
     }
 

@@ -67,7 +67,7 @@ enum ScriptAssembly {
             hasReplyRoute: engine.route(.onreply) != nil, hasLocalRoute: engine.route(.local) != nil)
         if let entities = b2b?.entities { hooks.preScript.append { entities.prescript($0, $1) } }
         let stack = Stack(configuration: stackConfiguration, hooks: hooks, statistics: statistics)
-        let resolver = Resolver(options: resolverOptions(script, plan), statistics: statistics)
+        let resolver = Resolver(options: try resolverOptions(script, plan, options), statistics: statistics)
         return Parts(engine: engine, stack: stack, resolver: resolver)
     }
 
@@ -145,9 +145,12 @@ enum ScriptAssembly {
         return value.dropFirst(name.utf8.count + 1).trimmed()
     }
 
-    private static func resolverOptions(_ script: Script, _ plan: ListenerPlan) -> ResolverOptions {
+    private static func resolverOptions(
+        _ script: Script, _ plan: ListenerPlan, _ start: StartOptions
+    ) throws(ConfigurationError) -> ResolverOptions {
         let parameters = script.parameters
         var options = ResolverOptions()
+        options.servers = try start.checkedNameServers()
         options.usesNAPTR = parameters.boolean("dns_try_naptr")
         options.usesSearchList = parameters.boolean("dns_use_search_list")
         options.transports = plan.transports

@@ -20,6 +20,7 @@ package enum StartCheck {
         var problems: [ConfigurationError] = []
         let settings = GlobalSettings(script: script, options: options, problems: &problems)
         checkListeners(script, settings, options, looksUpNames, &problems)
+        collect(&problems) { () throws(ConfigurationError) in _ = try options.checkedNameServers() }
         let parameters = ModuleParameters(script.moduleParameters)
         collect(&problems) { () throws(ConfigurationError) in _ = try ManagementPlan(script, parameters) }
         collect(&problems) { () throws(ConfigurationError) in

@@ -1,9 +1,13 @@
+import Reactor
+
 /// What the command line says about a start, beside the script.
 package struct StartOptions: Sendable, Equatable {
     /// The script's path; `-` reads standard input.
     package var scriptPath: String
     /// `-l`: sockets that replace those of the script.
     package var sockets: [String] = []
+    /// `--dns-server`: name servers that replace those of `/etc/resolv.conf`.
+    package var nameServers: [String] = []
     /// `-P`: where to write the process id.
     package var pidFile: String?
     /// `-w`: the working directory; wins over `wdir`.
@@ -18,4 +22,18 @@ package struct StartOptions: Sendable, Equatable {
     package var notes: [String] = []
 
     package init(scriptPath: String) { self.scriptPath = scriptPath }
+}
+
+extension StartOptions {
+    /// The name servers as the resolver takes them, `address:port`.
+    func checkedNameServers() throws(ConfigurationError) -> [String] {
+        try nameServers.map { text throws(ConfigurationError) in
+            guard let address = SocketAddress(text, defaultPort: 53) else {
+                throw ConfigurationError(
+                    "--dns-server \(text) is no address",
+                    hint: "write it as address[:port], for example 10.0.0.53 or [::1]:53")
+            }
+            return address.description
+        }
+    }
 }

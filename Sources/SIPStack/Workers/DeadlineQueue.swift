@@ -1,25 +1,21 @@
-/// Something that a worker is to do later (`StackWorker.schedule`).
-package protocol WorkerTask: AnyObject, Sendable {
-    /// The time has come. On the process that it was scheduled on.
-    func run(on worker: StackWorker)
-}
-
-/// Tasks of one process, soonest first: a binary heap.
-struct TaskQueue {
+/// What is to happen on one process, soonest first: a binary heap.
+///
+/// Nothing is ever moved or removed before its time. What was overtaken is recognised by its owner when it comes up.
+struct DeadlineQueue<Element> {
     struct Entry {
         /// Milliseconds of the reactor's clock.
         var deadline: Int
-        var task: any WorkerTask
+        var element: Element
     }
 
     private var entries: ContiguousArray<Entry> = []
 
+    var count: Int { entries.count }
     /// The soonest deadline.
     var next: Int? { entries.first?.deadline }
-    var count: Int { entries.count }
 
-    mutating func push(_ entry: Entry) {
-        entries.append(entry)
+    mutating func push(_ element: Element, deadline: Int) {
+        entries.append(Entry(deadline: deadline, element: element))
         var index = entries.count - 1
         while index > 0 {
             let parent = (index - 1) / 2
@@ -29,8 +25,8 @@ struct TaskQueue {
         }
     }
 
-    /// Takes out the soonest task that is due at `now`.
-    mutating func pop(dueAt now: Int) -> (any WorkerTask)? {
+    /// Takes out the soonest element that is due at `now`.
+    mutating func pop(dueAt now: Int) -> Element? {
         guard let first = entries.first, first.deadline <= now else { return nil }
         let last = entries.count - 1
         entries.swapAt(0, last)
@@ -44,6 +40,6 @@ struct TaskQueue {
             entries.swapAt(index, child)
             index = child
         }
-        return entry.task
+        return entry.element
     }
 }

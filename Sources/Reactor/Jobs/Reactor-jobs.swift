@@ -1,0 +1,59 @@
+import CPlatform
+package import Profiling
+import Synchronization
+
+extension Reactor {
+    /// Runs `body` on the reactor's thread, in order of submission. Any thread.
+    ///
+    /// False when the queue is full or the reactor has stopped: the job is dropped and counted. The kernel is asked only
+    /// when the reactor may be asleep. Costs the job's allocation, one compare-and-exchange and a load.
+    ///
+    /// - Parameter label: what records call the job; `.silent` for a body that says itself what it is.
+    @discardableResult
+    package func submit(_ label: Site, as session: JobSession = .interProcess, _ body: @escaping @Sendable () -> Void)
+        -> Bool
+    {
+        guard jobs.push(Job(label: label, session: session, body: body)) else { return false }
+        if mayBeAsleep.load(ordering: .sequentiallyConsistent),
+            mayBeAsleep.exchange(false, ordering: .sequentiallyConsistent)
+        {
+            cplatform_eventfd_signal(wakeDescriptor)
+        }
+        return true
+    }
+
+    func runJobs() {
+        var budget = Reactor.jobsPerPassMax
+        if pendingJobs == nil, !jobs.isEmpty { pendingJobs = jobs.takeAll() }
+        while budget > 0, let reference = pendingJobs {
+            budget -= 1
+            let job = reference.takeRetainedValue()
+            pendingJobs = job.next
+            jobs.finishedOne()
+            run(job)
+            figures.jobsDone.addBySingleWriter(1)
+        }
+    }
+
+    @inline(__always)
+    private func run(_ job: Job) {
+        switch job.session {
+        case .own:
+            job.body()
+        case .direct:
+            probe.begin(processSite)
+            probe.enter(job.label)
+            job.body()
+            probe.exit(job.label)
+            probe.end()
+        case .interProcess:
+            probe.begin(processSite)
+            probe.hold(ReactorSites.ipcJob)
+            probe.enter(job.label)
+            job.body()
+            probe.exit(job.label)
+            probe.exit(ReactorSites.ipcJob)
+            probe.end()
+        }
+    }
+}
