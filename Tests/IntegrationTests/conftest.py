@@ -15,6 +15,8 @@ import time
 
 import pytest
 
+from sip import Agent
+
 HERE = pathlib.Path(__file__).parent
 SIPRAY = os.environ.get("SIPRAY", str(HERE / "../../.build/release/sipray"))
 
@@ -206,6 +208,20 @@ def start(tmp_path):
     yield make
     for server in servers:
         server.stop()
+
+
+@pytest.fixture
+def agent():
+    """agent(server) → Agent that talks to it; all are closed at the end."""
+    made = []
+
+    def make(server):
+        made.append(Agent((server.address, server.port)))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
 
 
 @pytest.fixture

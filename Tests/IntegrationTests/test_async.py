@@ -10,20 +10,6 @@ from sip import Agent
 
 
 @pytest.fixture
-def agent():
-    made = []
-
-    def make(server):
-        one = Agent((server.address, server.port))
-        made.append(one)
-        return one
-
-    yield make
-    for one in made:
-        one.close()
-
-
-@pytest.fixture
 def service():
     one = Service()
     yield one

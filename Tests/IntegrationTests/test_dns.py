@@ -21,30 +21,17 @@ RELAY = """
     """
 
 
-@pytest.fixture
-def caller():
-    made = []
-
-    def make(server):
-        made.append(Agent((server.address, server.port)))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
-
-
 def serve(start, names, **values):
     return start("waiting.cfg", arguments=("--dns-server", names.name), **{"ROUTE": RELAY, **values})
 
 
-def test_a_name_server_that_never_answers_holds_up_nobody(start, caller):
+def test_a_name_server_that_never_answers_holds_up_nobody(start, agent):
     """200 scripts of the only process wait for names; each ends with its own answer when the resolver gives up."""
     silent = ["n%d.test" % number for number in range(200)]
     names = NameServer({}, silent=silent + ["_sip._udp." + name for name in silent])
     with names:
         server = serve(start, names, WORKERS=1, EXTRA="dns_retr_time=1\ndns_retr_no=1\ndns_try_naptr=no")
-        one, pinger = caller(server), caller(server)
+        one, pinger = agent(server), agent(server)
         for name in silent:
             one.request("MESSAGE", "sip:x@" + name)
         wait_for(lambda: len(names.asked) >= 200, "the questions")
@@ -63,10 +50,10 @@ def test_a_name_server_that_never_answers_holds_up_nobody(start, caller):
         assert {(m.status, m.get("x-result")) for m in answers.values()} == {(404, "-4")}
 
 
-def test_a_name_that_does_not_exist_is_told_at_once(start, caller):
+def test_a_name_that_does_not_exist_is_told_at_once(start, agent):
     with NameServer({}) as names:
         server = serve(start, names)
-        one = caller(server)
+        one = agent(server)
         begin = time.monotonic()
         one.request("MESSAGE", "sip:x@nowhere.test")
         assert one.expect(404).get("x-result") == "-4"
@@ -74,7 +61,7 @@ def test_a_name_that_does_not_exist_is_told_at_once(start, caller):
         assert {"nowhere.test", "_sip._udp.nowhere.test"} <= {name for name, _ in names.asked}
 
 
-def test_the_next_server_of_a_pool_is_tried(start, caller):
+def test_the_next_server_of_a_pool_is_tried(start, agent):
     """RFC 3263 §4.3: a 503 of the server with the better priority sends the request to the next."""
     with Agent(("127.0.0.1", 1)) as first, Agent(("127.0.0.1", 1)) as second:
         names = NameServer({
@@ -83,7 +70,7 @@ def test_the_next_server_of_a_pool_is_tried(start, caller):
             ("a.test", "A"): ["127.0.0.1"], ("b.test", "A"): ["127.0.0.1"]})
         with names:
             server = serve(start, names)
-            one = caller(server)
+            one = agent(server)
             one.request("MESSAGE", "sip:x@pool.test")
             first.server = second.server = (server.address, server.port)
             first.reply(first.expect("MESSAGE"), 503, "Full", tag="a")
@@ -91,7 +78,7 @@ def test_the_next_server_of_a_pool_is_tried(start, caller):
             assert "Here" in one.expect(200).first
 
 
-def test_naptr_and_srv_choose_tcp(start, caller):
+def test_naptr_and_srv_choose_tcp(start, agent):
     """RFC 3263 §4.1: the domain prefers TCP, the server speaks it, so that a request that came by UDP leaves by TCP."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -104,7 +91,7 @@ def test_naptr_and_srv_choose_tcp(start, caller):
         with names:
             server = serve(start, names, EXTRA='loadmodule "proto_tcp.so"\nsocket=tcp:127.0.0.1:%d'
                            % free_port(kind=socket.SOCK_STREAM))
-            one = caller(server)
+            one = agent(server)
             one.request("MESSAGE", "sip:x@corp.test")
             listener.settimeout(10)
             connection, _ = listener.accept()

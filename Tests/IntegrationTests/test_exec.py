@@ -6,21 +6,6 @@ import time
 import pytest
 
 from conftest import wait_for
-from sip import Agent
-
-
-@pytest.fixture
-def agent():
-    made = []
-
-    def make(server):
-        one = Agent((server.address, server.port))
-        made.append(one)
-        return one
-
-    yield make
-    for one in made:
-        one.close()
 
 
 def result(agent, method="OPTIONS", headers=()):

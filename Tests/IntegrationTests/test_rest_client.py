@@ -10,7 +10,6 @@ import pytest
 
 from conftest import free_port, wait_for
 from http_service import Service
-from sip import Agent
 
 
 @pytest.fixture
@@ -19,20 +18,6 @@ def service():
 
     def make(**options):
         one = Service(**options)
-        made.append(one)
-        return one
-
-    yield make
-    for one in made:
-        one.close()
-
-
-@pytest.fixture
-def agent():
-    made = []
-
-    def make(server):
-        one = Agent((server.address, server.port))
         made.append(one)
         return one
 
