@@ -104,15 +104,18 @@ def test_a_timeout_ends_the_wait(start, agent, service):
 def test_a_resumed_script_relays_with_its_changes(start, agent):
     with Agent(("127.0.0.1", 1)) as callee:
         server = start("waiting.cfg", WORKERS=4, ROUTE="""
-            route { setflag("F"); append_hf("X-Before: yes\\r\\n"); $avp(a) = "one"; $avp(a) = "two"; $ru = "sip:b@127.0.0.1:%d";
+            route { setflag("F"); append_hf("X-Before: yes\\r\\n"); $avp(a) = "one"; $avp(a) = "two"; $avp(process) = $pp;
+                    $ru = "sip:b@127.0.0.1:%d";
                     async(usleep(20000), resume); }
-            route[resume] { if (isflagset("F")) append_hf("X-After: $avp(a) $(avp(a)[1])\\r\\n"); t_relay(); }
+            route[resume] { if (isflagset("F")) append_hf("X-After: $avp(a) $(avp(a)[1])\\r\\n");
+                            if ($pp == $avp(process)) append_hf("X-Process: same\\r\\n"); t_relay(); }
             """ % callee.port)
         callee.server = (server.address, server.port)
         one = agent(server)
         one.request("MESSAGE", "sip:x@127.0.0.1", body="the body")
         message = callee.expect("MESSAGE")
         assert message.get("x-before") == "yes" and message.get("x-after") == "two one" and message.body == "the body"
+        assert message.get("x-process") == "same"
         callee.reply(message, 200, "OK", tag="t")
         one.expect(200)
 
