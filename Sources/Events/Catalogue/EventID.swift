@@ -20,4 +20,6 @@ package enum EventNames {
     ]
     /// Published when the script loads `dialog`.
     package static let dialog = ["E_DLG_STATE_CHANGED"]
+    /// Published when the script loads `b2b_entities`.
+    package static let backToBack = ["E_UA_SESSION"]
 }

@@ -27,10 +27,12 @@ package struct B2BManagement: Sendable {
 
     private let entities: B2BEntities
     private let logic: B2BLogic?
+    package let userAgents: UASessionManagement
 
-    init(entities: B2BEntities, logic: B2BLogic?) {
+    init(entities: B2BEntities, logic: B2BLogic?, userAgents: UASessionManagement) {
         self.entities = entities
         self.logic = logic
+        self.userAgents = userAgents
     }
 
     package var hasLogic: Bool { logic != nil }
@@ -50,7 +52,7 @@ package struct B2BManagement: Sendable {
         }
     }
 
-    private static func show(_ view: EntityView) -> Entity {
+    static func show(_ view: EntityView) -> Entity {
         Entity(
             key: view.key.string, id: view.id.string, kind: view.isServer ? "server" : "client",
             state: view.state.rawValue, callID: view.callID.string, fromTag: view.fromTag.string,
@@ -65,14 +67,13 @@ package struct B2BManagement: Sendable {
         return logic.onProcess { worker in session.act(worker) { session, worker in session.end(worker) } }
     }
 
-    package enum BridgeError: Error { case noSession, badURI, busy }
+    package enum BridgeError: Error { case noSession, badURI, badMediaURI, busy }
 
     /// Bridges the caller (or the callee) of a session to a new destination.
     package func bridge(_ name: String, to uri: String, callee: Bool, media: String?) throws(BridgeError) {
+        guard SIPURI(ByteString(uri)) != nil else { throw .badURI }
+        guard media.map({ SIPURI(ByteString($0)) != nil }) ?? true else { throw .badMediaURI }
         guard let logic, let session = logic.session(named: ByteString(name)) else { throw .noSession }
-        guard SIPURI(ByteString(uri)) != nil, media.map({ SIPURI(ByteString($0)) != nil }) ?? true else {
-            throw .badURI
-        }
         let views = session.entityViews
         guard views.count > (callee ? 1 : 0), session.publishedPhase == .established else { throw .busy }
         let draft = ClientDraft(id: "bridged", target: ByteString(uri))
@@ -93,24 +94,29 @@ package struct B2BManagement: Sendable {
         if !isTaken { throw .busy }
     }
 
-    /// Calls two parties and connects them. False when an entity is not `id,uri[,name]`, or there is no address of the server's
-    /// own to show (`server_address`, or a listener).
+    package enum TriggerError: Error { case badFirst, badSecond, tooMany }
+
+    /// Calls two parties and connects them. They are written as `id,uri[,name]`.
     package func trigger(
         scenario: String, first: String, second: String, values: [(name: String, value: String)]
-    ) -> Bool {
-        guard let logic, let one = ClientDraft(peer: ByteString(first), hasProxy: false),
-            let other = ClientDraft(peer: ByteString(second), hasProxy: false),
-            let contact = logic.settings.serverAddress?.bracketed
-                ?? logic.host.scriptSockets.first?.contact(user: nil)
-        else { return false }
-        var plan = TriggerPlan(scenario: ByteString(scenario), first: one, second: other, contact: contact)
-        plan.socket = logic.host.sockets.first
+    ) throws(TriggerError) {
+        guard let one = ClientDraft(peer: ByteString(first), hasProxy: false) else { throw .badFirst }
+        guard let other = ClientDraft(peer: ByteString(second), hasProxy: false) else { throw .badSecond }
+        guard let logic, !logic.isFull else { throw .tooMany }
+        let socket = logic.host.sockets.first
+        var contact = LocalContact(of: socket, logic.host)
+        // There is no message that variables in it could be about.
+        if let address = logic.settings.serverAddress, !address.contains(UInt8(ascii: "$")) {
+            contact = LocalContact(address.bracketed, isGiven: true)
+        }
+        var plan = TriggerPlan(
+            scenario: ByteString(scenario), first: one, second: other, contact: contact, socket: socket)
         plan.values = values.map { (ByteString($0.name), Value.string(ByteString($0.value))) }
         if let engine = logic.host.anyProcess?.1.engine {
             plan.requestRoute = logic.requestRoute.flatMap { engine.route(.request, $0.string) }
             plan.replyRoute = logic.replyRoute.flatMap { engine.route(.request, $0.string) }
         }
         let sent = plan
-        return logic.onProcess { worker in _ = logic.trigger(sent, worker) }
+        guard logic.onProcess({ worker in _ = logic.trigger(sent, worker) }) else { throw .tooMany }
     }
 }

@@ -16,15 +16,20 @@ package enum B2BModules {
     ) throws(ModuleError) -> Bound? {
         guard names.contains("b2b_entities") else { return nil }
         let entities = B2BEntities(environment, host: host)
-        var bindings = [ModuleBinding("b2b_entities", functions: [:])]
+        let tm = TMModule(host: host)
+        let sessions = UASessions(environment, entities: entities)
+        let module = UASessionModule(sessions: sessions, tm: tm)
+        var bindings = [ModuleBinding("b2b_entities", functions: module.functions)]
         var logic: B2BLogic?
         if names.contains("b2b_logic") {
             let made = try B2BLogic(environment, entities: entities)
-            let module = B2BLogicModule(logic: made, tm: TMModule(host: host))
+            let module = B2BLogicModule(logic: made, tm: tm)
             bindings.append(ModuleBinding("b2b_logic", functions: module.functions, variables: module.variables))
             logic = made
         }
         return Bound(
-            bindings: bindings, entities: entities, management: B2BManagement(entities: entities, logic: logic))
+            bindings: bindings, entities: entities,
+            management: B2BManagement(
+                entities: entities, logic: logic, userAgents: UASessionManagement(sessions: sessions)))
     }
 }

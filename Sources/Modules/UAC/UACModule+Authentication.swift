@@ -12,29 +12,27 @@ extension UACModule {
             return .no
         }
         guard let allowed = algorithms(call) else { return .no }
-        let uri = context.requestURI
-        var answered = false
-        for (challenge, isProxy) in DigestChallenge.challenges(in: reply, allowing: allowed) {
-            guard let credential = credentials.credential(for: challenge.realm, avps: context.avps) else { continue }
+        let state = context.makeTMState()
+        let carried =
+            (state.values.attachments[ObjectIdentifier(CarriedAnswers.self)] as? CarriedAnswers)?.answers ?? []
+        guard
+            let answers = credentials.answers(
+                to: reply, method: context.message.methodText, uri: context.requestURI, body: context.currentBody,
+                avps: context.avps, after: carried, allowing: allowed)
+        else {
             // The same again would be refused again, for ever.
-            guard isNew(challenge, context) else {
-                call.log(.warning, "uac_auth: the credentials for realm \"\(challenge.realm)\" were refused")
-                continue
+            let isRefused = DigestChallenge.challenges(in: reply, allowing: allowed).contains { asked in
+                carried.contains { $0.isProxy == asked.isProxy && $0.realm == asked.challenge.realm }
             }
-            let answer = DigestAnswer(challenge, with: credential, clientNonce: UACAuthModule.makeClientNonce())
-            removeOld(isProxy, challenge.realm, context)
-            var writer = ByteWriter(reserving: 384)
-            writer.append(isProxy ? "Proxy-Authorization: " : "Authorization: ")
-            writer.append(
-                answer.value(method: context.message.methodText, uri: uri, body: context.currentBody))
-            writer.append("\r\n")
-            context.edits.append(line: writer.finishText(), to: context.message)
-            answered = true
-        }
-        guard answered else {
-            call.log(.info, "uac_auth: no credentials for what was asked")
+            call.log(
+                isRefused ? .warning : .info,
+                isRefused ? "uac_auth: the credentials were refused" : "uac_auth: no credentials for what was asked")
             return .no
         }
+        // Each attempt begins with the request as it was relayed first: it gets the earlier answers again.
+        for answer in answers { removeOld(answer.isProxy, answer.realm, context) }
+        context.edits.append(line: answers.lines, to: context.message)
+        state.update { $0.attachments[ObjectIdentifier(CarriedAnswers.self)] = CarriedAnswers(answers) }
         guard raiseSequence(context, by: 1) else { return .no }
         // The same next hop as before, unless the script names another.
         if context.destinationURI == nil { context.destinationURI = branch?.branch.destinationURI }
@@ -68,15 +66,6 @@ extension UACModule {
         return found
     }
 
-    /// Whether this realm was not answered yet in the transaction, or the server says that only its nonce was too old.
-    private func isNew(_ challenge: DigestChallenge, _ context: MessageContext) -> Bool {
-        let before = context.avps.values(Self.noncesName).compactMap(\.text)
-        let isKnown = before.contains(challenge.realm)
-        guard !isKnown || challenge.isStale else { return false }
-        if !isKnown { _ = context.avps.push(Self.noncesName, .string(challenge.realm.compacted())) }
-        return true
-    }
-
     /// Takes away what the client itself sent for this realm.
     private func removeOld(_ isProxy: Bool, _ realm: ByteString, _ context: MessageContext) {
         let message = context.message
@@ -85,4 +74,10 @@ extension UACModule {
             context.edits.remove(field)
         }
     }
+}
+
+/// The answers that the last attempt of a transaction carried.
+private final class CarriedAnswers: Sendable {
+    let answers: [Authorization]
+    init(_ answers: [Authorization]) { self.answers = answers }
 }

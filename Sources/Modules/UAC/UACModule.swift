@@ -13,10 +13,9 @@ struct UACModule: Sendable {
 
     /// The Record-Route parameter that keeps by how much CSeq was raised.
     static let sequenceParameter: ByteString = "vsc"
-    /// AVPs of the transaction: replies are restored already; the most by which CSeq was raised; nonces that were answered.
+    /// AVPs of the transaction: replies are restored already; the most by which CSeq was raised.
     static let restoresName: ByteString = "_uac_restores"
     static let sequenceName: ByteString = "_uac_cseq"
-    static let noncesName: ByteString = "_uac_nonces"
 
     let mode: RestoreMode
     let password: ByteString?

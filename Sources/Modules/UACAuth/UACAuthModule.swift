@@ -1,6 +1,5 @@
 package import Bytes
 package import RouteRuntime
-package import SIPMessage
 
 /// `uac_auth` at work: finds credentials by realm, those in AVPs before those of the script's parameters. Immutable.
 package struct UACAuthModule: Sendable {
@@ -44,23 +43,6 @@ package struct UACAuthModule: Sendable {
             return UACCredential(realm: realm, user: user, password: password)
         }
         return credentials[realm]
-    }
-
-    /// The header lines that answer the challenges of a 401 or 407, each with its line end. Empty when there are no
-    /// credentials for any of its realms.
-    package func answer(
-        to reply: Message, method: ByteString, uri: ByteString, body: ByteString, avps: AVPStore?,
-        allowing algorithms: [DigestAlgorithm] = DigestAlgorithm.allCases
-    ) -> ByteString {
-        var writer = ByteWriter(reserving: 384)
-        for (challenge, isProxy) in DigestChallenge.challenges(in: reply, allowing: algorithms) {
-            guard let credential = credential(for: challenge.realm, avps: avps) else { continue }
-            let answer = DigestAnswer(challenge, with: credential, clientNonce: Self.makeClientNonce())
-            writer.append(isProxy ? "Proxy-Authorization: " : "Authorization: ")
-            writer.append(answer.value(method: method, uri: uri, body: body))
-            writer.append("\r\n")
-        }
-        return writer.finishText()
     }
 
     /// Sixteen hex digits from the system's random numbers.

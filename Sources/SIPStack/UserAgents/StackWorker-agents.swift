@@ -33,6 +33,7 @@ extension StackWorker {
                 key: .none, hash: 0, request: message, isServer: false, source: socket.address,
                 replyDestination: destination, isReliable: true, configuration: configuration)
             transaction.userState = local.user
+            transaction.records = local.records
             hook(message, transaction, self) { edits in
                 // Nobody ends this transaction: what holds it is let go here.
                 transaction.user = nil

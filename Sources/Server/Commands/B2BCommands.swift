@@ -9,12 +9,7 @@ enum B2BCommands {
             _ in
             .array(b2b.allEntities.map(show))
         }
-        for name in ["client_start", "update", "reply", "terminate", "list"] {
-            MissingCommands.missing(
-                "b2b_entities:ua_session_\(name)", ["ua_session_\(name)"], [[]],
-                "user agent sessions over events are not there yet: use b2b_logic",
-                in: &registry)
-        }
+        UASessionCommands.register(in: &registry, b2b.userAgents)
         guard b2b.hasLogic else { return }
         registry.add("b2b_logic:list", aliases: ["b2b_list"], "Lists the back-to-back sessions.") { _ in
             .array(b2b.sessions.map(show))
@@ -50,6 +45,7 @@ enum B2BCommands {
                 switch error {
                 case .noSession: throw notFound
                 case .badURI: throw CommandCall.badType("new_uri", allowed: "a SIP URI")
+                case .badMediaURI: throw CommandCall.badType("prov_media_uri", allowed: "a SIP URI")
                 case .busy: throw RPCError(code: 409, message: "The session is not established, or being bridged")
                 }
             }
@@ -69,10 +65,17 @@ enum B2BCommands {
                 }
                 return (name: String(text[..<equals]), value: String(text[text.index(after: equals)...]))
             }
-            let isTaken = b2b.trigger(
-                scenario: try call.string("senario_id"), first: try call.string("entity1"),
-                second: try call.string("entity2"), values: values)
-            guard isTaken else { throw CommandCall.badType("entity1", allowed: "id,uri or id,uri,name") }
+            let scenario = try call.string("senario_id")
+            let (first, second) = (try call.string("entity1"), try call.string("entity2"))
+            do throws(B2BManagement.TriggerError) {
+                try b2b.trigger(scenario: scenario, first: first, second: second, values: values)
+            } catch {
+                switch error {
+                case .badFirst: throw CommandCall.badType("entity1", allowed: "id,uri or id,uri,name")
+                case .badSecond: throw CommandCall.badType("entity2", allowed: "id,uri or id,uri,name")
+                case .tooMany: throw RPCError(code: 503, message: "Too many sessions")
+                }
+            }
             return "OK"
         }
     }

@@ -118,10 +118,3 @@ enum TransactionCommands {
         }
     }
 }
-
-extension [String] {
-    /// All selections of the elements, in their order.
-    fileprivate var subsets: [[String]] {
-        reduce(into: [[]]) { subsets, element in subsets += subsets.map { $0 + [element] } }
-    }
-}

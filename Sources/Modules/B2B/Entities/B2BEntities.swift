@@ -9,9 +9,6 @@ import SIPTransport
 
 /// The entities of the server, and what brings messages to them. Shared by all processes; constant but for the tables.
 package final class B2BEntities: Sendable {
-    /// Entities of either kind that may exist at once.
-    static let countMax = 200_000
-
     let host: ScriptHost
     let keys: EntityKeys
     let passesPRACK: Bool
@@ -27,8 +24,9 @@ package final class B2BEntities: Sendable {
             prefix: parameters.text("b2b_entities", "b2b_key_prefix") ?? "B2B", startedAt: environment.now())
         passesPRACK = parameters.isOn("b2b_entities", "passthru_prack")
         credentials = environment.uacAuth
-        servers = KeyedTable(bits: parameters.integer("b2b_entities", "server_hsize") ?? 9, countMax: Self.countMax)
-        clients = KeyedTable(bits: parameters.integer("b2b_entities", "client_hsize") ?? 9, countMax: Self.countMax)
+        let countMax = max(1, parameters.integer("b2b_entities", "entities_max") ?? 200_000)
+        servers = KeyedTable(bits: parameters.integer("b2b_entities", "server_hsize") ?? 9, countMax: countMax)
+        clients = KeyedTable(bits: parameters.integer("b2b_entities", "client_hsize") ?? 9, countMax: countMax)
         environment.statistics.gauge(group: "b2b_entities", name: "server_entities") { [servers] in servers.count }
         environment.statistics.gauge(group: "b2b_entities", name: "client_entities") { [clients] in clients.count }
     }
@@ -38,11 +36,17 @@ package final class B2BEntities: Sendable {
     var serverEntities: [B2BEntity] { servers.all }
     var clientEntities: [B2BEntity] { clients.all }
 
+    /// Runs on a SIP process. False when there is none, or it takes no more jobs.
+    func onProcess(_ job: Site, _ body: @escaping @Sendable (StackWorker) -> Void) -> Bool {
+        guard let (worker, script) = host.anyProcess else { return false }
+        return script.process.reactor.submit(job) { body(worker) }
+    }
+
     // MARK: making
 
     /// The entity that answers an initial INVITE. nil when the request can't make a dialog, or too many exist.
     func makeServer(
-        _ request: Message, contact: ByteString, socket: ListenSocket?, id: ByteString, owner: any EntityOwner
+        _ request: Message, contact: LocalContact, socket: ListenSocket?, id: ByteString, owner: any EntityOwner
     ) -> B2BEntity? {
         guard let place = servers.freeKey() else { return nil }
         let key = keys.text(place)
@@ -178,7 +182,7 @@ struct ClientPlan {
     /// The request URI.
     var target: ByteString
     var proxy: ByteString?
-    var contact: ByteString
+    var contact: LocalContact
     var socket: ListenSocket?
     /// Header lines for every request to it.
     var extraLines = ByteString.empty

@@ -7,9 +7,6 @@ extension ModuleDeclaration {
 
     private static let noDatabase = Availability.missing("entities are kept in memory; SIPRay has no database module")
     private static let noCluster = Availability.missing("it does not replicate; run one server")
-    private static let noSessions = Availability.missing(
-        "use the routes of b2b_logic; user agent sessions over events are not there yet")
-
     private static let b2bEntityFunctions: [FunctionDeclaration] = [
         FunctionDeclaration(
             "ua_session_server_init",
@@ -17,23 +14,23 @@ extension ModuleDeclaration {
                 .output("key", optional: true), .string("flags", optional: true),
                 .string("extra_params", optional: true),
             ],
-            routes: [.request], availability: noSessions),
+            routes: [.request]),
         FunctionDeclaration(
             "ua_session_update",
             [
                 .string("key"), .string("method"), .string("body", optional: true),
                 .string("extra_headers", optional: true), .string("content_type", optional: true),
-            ], routes: [.request, .event], availability: noSessions),
+            ], routes: [.request, .event]),
         FunctionDeclaration(
             "ua_session_reply",
             [
                 .string("key"), .string("method"), .integer("code"), .string("reason", optional: true),
                 .string("body", optional: true), .string("extra_headers", optional: true),
                 .string("content_type", optional: true),
-            ], routes: [.request, .event], availability: noSessions),
+            ], routes: [.request, .event]),
         FunctionDeclaration(
             "ua_session_terminate", [.string("key"), .string("extra_headers", optional: true)],
-            routes: [.request, .event], availability: noSessions),
+            routes: [.request, .event]),
     ]
 
     private static let b2bEntityParameters: [ModuleParameterDeclaration] = [
@@ -50,7 +47,8 @@ extension ModuleDeclaration {
         ModuleParameterDeclaration("db_table", .string, availability: noDatabase),
         ModuleParameterDeclaration("cluster_id", .integer, availability: noCluster),
         .integer("passthru_prack", 0),
-        ModuleParameterDeclaration("advertised_contact", .string, availability: noSessions),
-        ModuleParameterDeclaration("ua_default_timeout", .integer, availability: noSessions),
+        .string("advertised_contact"),
+        .integer("ua_default_timeout", 12 * 3600),
+        .integer("entities_max", 200_000),
     ]
 }

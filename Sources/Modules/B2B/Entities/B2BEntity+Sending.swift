@@ -13,11 +13,11 @@ extension B2BEntity {
     func send(
         _ method: ByteString, lines: ByteString = .empty, body: ByteString = .empty, contentType: ByteString = .empty,
         purpose: OutgoingRequest.Purpose, answers: Transaction? = nil, maxForwards: Int = 70, avps: AVPStore? = nil,
-        sequence: UInt32? = nil, site: Site = B2BSites.dialogRequest, tries: Int = 0, _ worker: StackWorker
+        site: Site = B2BSites.dialogRequest, authorizations: [Authorization] = [], _ worker: StackWorker
     ) -> OutgoingRequest {
         let request = send(
             method, in: &dialog, lines: lines, body: body, contentType: contentType, purpose: purpose, answers: answers,
-            maxForwards: maxForwards, avps: avps, site: site, tries: tries, worker)
+            maxForwards: maxForwards, avps: avps, site: site, authorizations: authorizations, worker)
         if request.method == .invite { inviteSent = request }
         return request
     }
@@ -26,16 +26,17 @@ extension B2BEntity {
     func send(
         _ method: ByteString, in dialog: inout AgentDialog, lines: ByteString = .empty, body: ByteString = .empty,
         contentType: ByteString = .empty, purpose: OutgoingRequest.Purpose, answers: Transaction? = nil,
-        maxForwards: Int = 70, avps: AVPStore? = nil, site: Site = B2BSites.dialogRequest, tries: Int = 0,
-        _ worker: StackWorker
+        maxForwards: Int = 70, avps: AVPStore? = nil, site: Site = B2BSites.dialogRequest,
+        authorizations: [Authorization] = [], _ worker: StackWorker
     ) -> OutgoingRequest {
         let outline = dialog.outline()
         let known = Method(method)
         let request = OutgoingRequest(
             self, method, sequence: outline.cseq, purpose: purpose, answers: answers, headers: lines, body: body,
-            contentType: contentType)
-        request.tries = tries
-        var local = self.local(method, outline, lines: lines, hasContact: Self.hasContact(known))
+            contentType: contentType, avps: avps)
+        request.authorizations = authorizations
+        let all = authorizations.isEmpty ? lines : lines + authorizations.lines
+        var local = self.local(method, outline, lines: all, hasContact: Self.hasContact(known))
         local.body = body
         local.contentType = contentType
         local.maxForwards = maxForwards
@@ -57,21 +58,26 @@ extension B2BEntity {
 
     /// Acknowledges the 2xx of an INVITE, and remembers the ACK for repeated ones.
     func acknowledge(
-        _ request: OutgoingRequest, body: ByteString = .empty, contentType: ByteString = .empty, _ worker: StackWorker
+        _ request: OutgoingRequest, lines: ByteString = .empty, body: ByteString = .empty,
+        contentType: ByteString = .empty, _ worker: StackWorker
     ) {
         if inviteSent === request { inviteSent = nil }
         inviteDone = request
-        send(acknowledging: request, in: &dialog, body: body, contentType: contentType, worker) { bytes, destination in
+        send(acknowledging: request, in: &dialog, lines: lines, body: body, contentType: contentType, worker) {
+            bytes, destination in
             request.acknowledgement = (bytes, destination)
         }
     }
 
     func send(
-        acknowledging request: OutgoingRequest, in dialog: inout AgentDialog, body: ByteString, contentType: ByteString,
+        acknowledging request: OutgoingRequest, in dialog: inout AgentDialog, lines: ByteString = .empty,
+        body: ByteString, contentType: ByteString,
         _ worker: StackWorker, sent: @escaping ([UInt8], Destination) -> Void
     ) {
         let outline = dialog.outline(sequence: request.sequence)
-        var local = self.local("ACK", outline, lines: .empty, hasContact: false)
+        // With the credentials of the INVITE (RFC 3261 §22.1).
+        let all = request.authorizations.isEmpty ? lines : lines + request.authorizations.lines
+        var local = self.local("ACK", outline, lines: all, hasContact: false)
         local.body = body
         local.contentType = contentType
         worker.probe.enter(B2BSites.dialogRequest)
@@ -84,7 +90,7 @@ extension B2BEntity {
     ) -> LocalRequest {
         var local = LocalRequest(method: method, requestURI: outline.requestURI, from: outline.from, to: outline.to)
         var writer = ByteWriter(
-            reserving: outline.routeLines.count + lines.count + extraLines.count + contact.count + 16)
+            reserving: outline.routeLines.count + lines.count + extraLines.count + contact.value.count + 16)
         writer.append(outline.routeLines)
         if hasContact { writeContact(&writer) }
         writer.append(lines)
@@ -94,12 +100,13 @@ extension B2BEntity {
         local.cseq = outline.cseq
         local.nextHop = outline.nextHop ?? outboundProxy
         local.socket = socket
+        local.records = owner?.records ?? SessionLink.none
         return local
     }
 
     private func writeContact(_ writer: inout ByteWriter) {
         writer.append("Contact: ")
-        writer.append(contact)
+        writer.append(contact.value)
         if let parameters = peer?.contactParameters { writer.append(parameters) }
         writer.append("\r\n")
     }
@@ -115,7 +122,7 @@ extension B2BEntity {
     ) -> Bool {
         worker.probe.enter(site)
         defer { worker.probe.exit(site) }
-        var writer = ByteWriter(reserving: lines.count + contact.count + 16)
+        var writer = ByteWriter(reserving: lines.count + contact.value.count + 16)
         if hasContact, status < 400, transaction.method != .bye { writeContact(&writer) }
         writer.append(lines)
         worker.probe.enter(B2BSites.reply)

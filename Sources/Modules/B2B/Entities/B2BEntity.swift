@@ -22,8 +22,7 @@ final class B2BEntity: @unchecked Sendable {
     /// As messages show it: Call-ID of a client entity, To tag of a server entity.
     let key: ByteString
     let callID: ByteString
-    /// Value of Contact.
-    let contact: ByteString
+    let contact: LocalContact
     let socket: ListenSocket?
     let outboundProxy: ByteString?
 
@@ -42,6 +41,8 @@ final class B2BEntity: @unchecked Sendable {
     var inviteSent: OutgoingRequest?
     /// The last INVITE that was answered 2xx: its ACK answers repeated 2xx.
     var inviteDone: OutgoingRequest?
+    /// The peer's BYE was passed on to the far end.
+    var isHangingUp = false
     /// The 2xx, or reliable provisional response, of ours that is repeated.
     var repeater: AnswerRepeater?
     /// The last session description that came from the far end, and its type.
@@ -61,7 +62,7 @@ final class B2BEntity: @unchecked Sendable {
 
     init(
         _ service: B2BEntities, isServer: Bool, at tableKey: TableKey, key: ByteString, dialog: AgentDialog,
-        contact: ByteString,
+        contact: LocalContact,
         socket: ListenSocket?, outboundProxy: ByteString?, id: ByteString, owner: any EntityOwner
     ) {
         self.service = service
@@ -126,6 +127,8 @@ final class B2BEntity: @unchecked Sendable {
         case .request(_, let transaction?):
             worker.reply(transaction, status: 481, reason: "Call/Transaction Does Not Exist")
         case .response(let response, let request):
+            // A BYE that is challenged ends the call for the far end only with credentials.
+            if request.method == .bye, learn(response, request, worker), retry(response, request, worker) { return }
             guard request.method == .invite, (200..<300).contains(response.status), let message = response.message
             else {
                 return

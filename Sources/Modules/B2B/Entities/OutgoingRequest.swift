@@ -1,12 +1,13 @@
 import Bytes
 import Profiling
+import RouteRuntime
 import SIPMessage
 import SIPStack
 import SIPTransport
 
 /// A request that an entity sends, until its transaction is over.
 final class OutgoingRequest: TransactionAgent, @unchecked Sendable {
-    // @unchecked: what is private and changes is guarded by `lock`; `answers`, `isAnswered` and `tries`
+    // @unchecked: what is private and changes is guarded by `lock`; `answers`, `isAnswered` and `authorizations`
     // belong to the turn of the entity's owner; the rest is constant.
 
     /// What the request is for, so that its response finds its place.
@@ -24,10 +25,12 @@ final class OutgoingRequest: TransactionAgent, @unchecked Sendable {
     let methodText: ByteString
     let sequence: UInt32
     let purpose: Purpose
-    /// As it was sent, to be sent again with credentials.
+    /// As it was sent, but for `authorizations`: to be sent again with credentials.
     let headers: ByteString
     let body: ByteString
     let contentType: ByteString
+    /// Where credentials are looked for first.
+    let avps: AVPStore?
     /// What of another entity waits for the answer.
     var answers: Transaction?
     /// A final response was seen.
@@ -37,8 +40,8 @@ final class OutgoingRequest: TransactionAgent, @unchecked Sendable {
         get { lock.withLock { acknowledgementStored } }
         set { lock.withLock { acknowledgementStored = newValue } }
     }
-    /// Answers to challenges so far.
-    var tries = 0
+    /// Answers to challenges that it carries.
+    var authorizations: [Authorization] = []
 
     private let lock = StackLock()
     private var transaction: Transaction?
@@ -47,7 +50,7 @@ final class OutgoingRequest: TransactionAgent, @unchecked Sendable {
 
     init(
         _ entity: B2BEntity, _ method: ByteString, sequence: UInt32, purpose: Purpose, answers: Transaction?,
-        headers: ByteString, body: ByteString, contentType: ByteString
+        headers: ByteString, body: ByteString, contentType: ByteString, avps: AVPStore?
     ) {
         self.entity = entity
         self.method = Method(method)
@@ -58,6 +61,7 @@ final class OutgoingRequest: TransactionAgent, @unchecked Sendable {
         self.headers = headers
         self.body = body
         self.contentType = contentType
+        self.avps = avps
     }
 
     func begin(_ transaction: Transaction, _ worker: StackWorker) {

@@ -28,7 +28,7 @@ package final class B2BLogic: @unchecked Sendable {
         settings = try B2BSettings(environment.parameters)
         now = environment.now
         log = environment.log
-        sessions = KeyedTable(bits: settings.hashBits, countMax: B2BSettings.sessionsMax)
+        sessions = KeyedTable(bits: settings.hashBits, countMax: settings.sessionsMax)
         let parameters = environment.parameters
         requestRoute =
             parameters.text("b2b_logic", "script_req_route") ?? parameters.text("b2b_entities", "script_req_route")
@@ -40,16 +40,17 @@ package final class B2BLogic: @unchecked Sendable {
 
     var sessionCount: Int { sessions.count }
     var all: [B2BSession] { sessions.all }
+    var isFull: Bool { sessions.count >= sessions.countMax }
 
     /// A new session; nil when there are too many.
     func makeSession(
         scenario: ByteString, requestRoute: RouteHandle?, replyRoute: RouteHandle?, isAuthTransparent: Bool = false,
-        avps: AVPStore
+        avps: AVPStore, beganBy: SessionLink
     ) -> B2BSession? {
         guard let place = sessions.freeKey() else { return nil }
         let session = B2BSession(
             self, at: place, scenario: scenario, requestRoute: requestRoute, replyRoute: replyRoute,
-            isAuthTransparent: isAuthTransparent, avps: avps)
+            isAuthTransparent: isAuthTransparent, avps: avps, beganBy: beganBy)
         return sessions.add(session, at: place) ? session : nil
     }
 
@@ -64,8 +65,7 @@ package final class B2BLogic: @unchecked Sendable {
     /// Runs on a SIP process. False when it takes no more jobs.
     @discardableResult
     func onProcess(_ body: @escaping @Sendable (StackWorker) -> Void) -> Bool {
-        guard let (worker, script) = host.anyProcess else { return false }
-        return script.process.reactor.submit(Self.job) { body(worker) }
+        entities.onProcess(Self.job, body)
     }
 
     /// Ends sessions whose life is over. On the timer process.

@@ -103,5 +103,6 @@ extension ModuleDeclaration {
         ModuleParameterDeclaration(
             "b2bl_early_update", .integer, availability: .missing("bridge when the call is answered")),
         .integer("old_entity_term_delay", 0),
+        .integer("sessions_max", 100_000),
     ]
 }

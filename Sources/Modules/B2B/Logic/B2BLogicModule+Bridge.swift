@@ -38,8 +38,7 @@ extension B2BLogicModule {
         if options.notifies { bridge.referrer = current.entity }
         if let uri = call.string(2), !uri.isEmpty {
             bridge.media = make(
-                ClientDraft(id: "media", target: NameAddress(uri)?.uriText ?? uri), in: session, like: old, call, worker
-            )
+                ClientDraft(id: "media", target: uri.uriOfAddress), in: session, like: old, call, worker)
         }
         current.isHandled = true
         session.start(bridge, worker)
@@ -104,8 +103,7 @@ extension B2BLogicModule {
     private func make(
         _ draft: ClientDraft, in session: B2BSession, like old: B2BEntity, _ call: borrowing Call, _ worker: StackWorker
     ) -> B2BEntity? {
-        let made = session.makeClient(
-            draft, like: old, contact: draft.contact.map { $0.bracketed }, worker)
+        let made = session.makeClient(draft, like: old, worker)
         if made == nil { call.log(.error, "\(call.name): too many entities") }
         return made
     }
@@ -115,18 +113,15 @@ extension B2BSession {
     /// Entities that a session may have at once.
     private static let entitiesMax = 16
 
-    /// A client entity that is to talk with `old`, by the same listener and contact. Not yet called.
-    func makeClient(
-        _ draft: ClientDraft, like old: B2BEntity, contact: ByteString? = nil, _ worker: StackWorker
-    ) -> B2BEntity? {
+    /// A client entity that is to talk with `old`, by the same listener and contact if that fits. Not yet called.
+    func makeClient(_ draft: ClientDraft, like old: B2BEntity, _ worker: StackWorker) -> B2BEntity? {
         var from = old.dialog.remoteAddress
         if let name = draft.displayName { from = from.named(name) }
-        return makeClient(
-            draft, from: from, contact: contact ?? old.contact, socket: old.socket, worker)
+        return makeClient(draft, from: from, contact: old.contact, like: old.socket, worker)
     }
 
     func makeClient(
-        _ draft: ClientDraft, from: ByteString, contact: ByteString, socket: ListenSocket?, _ worker: StackWorker
+        _ draft: ClientDraft, from: ByteString, contact: LocalContact, like usual: ListenSocket?, _ worker: StackWorker
     ) -> B2BEntity? {
         guard entities.count < Self.entitiesMax else { return nil }
         var target = draft.target.withoutHeaders
@@ -136,9 +131,12 @@ extension B2BSession {
             target = replaced.target
             lines = draft.extraLines + replaced.lines
         }
+        let socket = logic.host.listener(to: draft.proxy ?? target, like: usual)
         let plan = ClientPlan(
-            from: from, to: "<" + target + ">", target: target, proxy: draft.proxy, contact: contact,
-            socket: socket.flatMap { $0.fits(draft.proxy ?? target) ? $0 : nil }, extraLines: .empty)
+            from: from, to: "<" + target + ">", target: target, proxy: draft.proxy,
+            contact: draft.contact.map { LocalContact($0.bracketed, isGiven: true) }
+                ?? contact.moved(from: usual, to: socket, logic.host),
+            socket: socket, extraLines: .empty)
         worker.probe.enter(B2BSites.clientNew)
         defer { worker.probe.exit(B2BSites.clientNew, status: 1) }
         guard let made = logic.entities.makeClient(plan, id: draft.id, owner: self, worker) else { return nil }

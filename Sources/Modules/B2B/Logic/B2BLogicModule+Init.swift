@@ -18,8 +18,7 @@ extension B2BLogicModule {
 
     func clientNew(_ call: borrowing Call) -> Outcome {
         guard let id = call.string(0), !id.isEmpty, let destination = call.string(1) else { return .no }
-        // A header value such as that of Refer-To is as good as a bare URI.
-        let target = NameAddress(destination)?.uriText ?? destination
+        let target = destination.uriOfAddress
         guard SIPURI(target) != nil else {
             call.log(.error, "b2b_client_new: \"\(destination)\" is no URI")
             return .no
@@ -97,7 +96,8 @@ extension B2BLogicModule {
                 scenario: scenario,
                 requestRoute: isTopHiding && !call.isPresent(2) ? nil : route(call, 2, logic.requestRoute),
                 replyRoute: isTopHiding && !call.isPresent(3) ? nil : route(call, 3, logic.replyRoute),
-                isAuthTransparent: flags.contains { $0.name == "transparent-auth" }, avps: context.avps)
+                isAuthTransparent: flags.contains { $0.name == "transparent-auth" }, avps: context.avps,
+                beganBy: context.records)
         else {
             worker.reply(transaction, status: 503, reason: "Too Many Sessions", headers: "Retry-After: 5\r\n")
             return nil
@@ -109,7 +109,7 @@ extension B2BLogicModule {
         let passesLegs = flags.contains { $0.name == "pass-legs-upstream" }
         let timeout = flags.first { $0.name == "setup-timeout" }?.value
         let plan = plan(client, call, preservesTo: preservesTo)
-        let contact = contact(server.contact, call)
+        let contact = contact(server.contact, call, worker.listener(of: transaction))
         let isBegun = session.turns.takeNow(worker) {
             let isBegun = session.begin(
                 context.message, transaction, server: server, client: client, plan: plan, contact: contact,
@@ -132,13 +132,14 @@ extension B2BLogicModule {
         return nil
     }
 
-    /// Value of Contact for messages of the server's own.
-    func contact(_ given: ByteString?, _ call: borrowing Call, user: ByteString? = nil) -> ByteString {
-        if let given, !given.isEmpty { return given.bracketed }
-        if let address = logic.settings.serverAddress { return call.run.evaluateFormat(address).bracketed }
-        let context = call.context
-        let user = logic.settings.contactHasUser ? context.message.from?.uri?.user : nil
-        return (context.socketOut ?? context.socketIn).map { $0.contact(user: user) } ?? "<sip:localhost>"
+    /// What a dialog over a listener shows as its Contact.
+    func contact(_ given: ByteString?, _ call: borrowing Call, _ listener: ListenSocket?) -> LocalContact {
+        if let given, !given.isEmpty { return LocalContact(given.bracketed, isGiven: true) }
+        if let address = logic.settings.serverAddress {
+            return LocalContact(call.run.evaluateFormat(address).bracketed, isGiven: true)
+        }
+        let user = logic.settings.contactHasUser ? call.context.message.from?.uri?.user : nil
+        return LocalContact(of: listener, user: user, logic.host)
     }
 
     /// What the client entity of an initial INVITE is made from.
@@ -151,11 +152,12 @@ extension B2BLogicModule {
         }
         if let name = draft.displayName { from = from.named(name) }
         let to = preservesTo ? message.to?.withoutTag ?? .empty : .empty
-        let socket = logic.host.socket(call.context.socketOut ?? call.context.socketIn)
+        let socket = logic.host.listener(
+            to: draft.proxy ?? draft.target, like: logic.host.socket(call.context.socketOut ?? call.context.socketIn))
         return ClientPlan(
             from: from, to: to.isEmpty ? ("<" + draft.target.withoutHeaders + ">") : to,
-            target: draft.target.withoutHeaders, proxy: draft.proxy, contact: contact(draft.contact, call),
-            socket: socket.flatMap { $0.fits(draft.proxy ?? draft.target) ? $0 : nil },
+            target: draft.target.withoutHeaders, proxy: draft.proxy, contact: contact(draft.contact, call, socket),
+            socket: socket,
             extraLines: draft.extraLines + draft.target.headerLines)
     }
 }
@@ -192,17 +194,12 @@ extension ScriptSocket {
     }
 }
 
-extension ListenSocket {
-    /// A request to that URI can leave by this listener.
-    func fits(_ uri: ByteString) -> Bool {
-        guard let query = StackWorker.query(for: uri) else { return false }
-        return (query.transport ?? .udp) == transport
-    }
-}
-
 extension ByteString {
     /// As an address value: bare URIs get their brackets.
     var bracketed: ByteString { contains(UInt8(ascii: "<")) ? self : "<" + self + ">" }
+
+    /// The URI of a header value such as that of Refer-To. A bare URI stays with all its parameters.
+    var uriOfAddress: ByteString { contains(UInt8(ascii: "<")) ? NameAddress(self)?.uriText ?? self : self }
 
     /// An address value with another display name.
     func named(_ name: ByteString) -> ByteString {

@@ -25,7 +25,8 @@ extension B2BLogicModule {
         case .end(let outcome): return outcome
         }
         let plan = JoinPlan(
-            message: message, transaction: transaction, number: number, contact: contact(call.string(2), call),
+            message: message, transaction: transaction, number: number,
+            contact: contact(call.string(2), call, worker.listener(of: transaction)),
             endsOldLate: flags(call, 3).contains { $0.name == "late_bye" })
         call.context.updateState(B2BTurnState()) { $0.session = session }
         let isTaken = session.turns.take(worker) { worker, turn in
@@ -42,8 +43,10 @@ extension B2BLogicModule {
             return .no
         }
         let parameters = call.string(1)?.split(at: ASCII.comma).map { $0.trimmed() } ?? []
-        var plan = TriggerPlan(scenario: scenario, first: one, second: other, contact: contact(nil, call))
-        plan.socket = logic.host.socket(call.context.socketOut ?? call.context.socketIn)
+        let socket = logic.host.socket(call.context.socketOut ?? call.context.socketIn)
+        var plan = TriggerPlan(
+            scenario: scenario, first: one, second: other, contact: contact(nil, call, socket), socket: socket)
+        plan.beganBy = call.context.records
         plan.requestRoute = logic.requestRoute.flatMap { call.process.engine.route(.request, $0.string) }
         plan.replyRoute = logic.replyRoute.flatMap { call.process.engine.route(.request, $0.string) }
         if parameters.first == "n", parameters.count > 1 {
@@ -68,7 +71,7 @@ struct JoinPlan: @unchecked Sendable {
     let message: Message
     let transaction: Transaction
     let number: Int
-    let contact: ByteString
+    let contact: LocalContact
     let endsOldLate: Bool
 }
 
@@ -78,8 +81,10 @@ struct TriggerPlan: @unchecked Sendable {
     var scenario: ByteString
     var first: ClientDraft
     var second: ClientDraft
-    var contact: ByteString
+    var contact: LocalContact
     var socket: ListenSocket?
+    /// The session of records that asks for it.
+    var beganBy = SessionLink.none
     var requestRoute: RouteHandle?
     var replyRoute: RouteHandle?
     var values: [(name: ByteString, value: Value)] = []
@@ -91,7 +96,9 @@ extension ClientDraft {
     /// `id,uri[,proxy[,name]]`, or `id,uri[,name]` without a proxy.
     init?(peer text: ByteString, hasProxy: Bool) {
         let parts = text.split(at: ASCII.comma).map { $0.trimmed() }
-        guard parts.count >= 2, parts.count <= 4, !parts[0].isEmpty, SIPURI(parts[1]) != nil else { return nil }
+        guard (2...(hasProxy ? 4 : 3)).contains(parts.count), !parts[0].isEmpty, SIPURI(parts[1]) != nil else {
+            return nil
+        }
         self.init(id: parts[0], target: parts[1])
         let rest = Array(parts.dropFirst(2))
         if hasProxy {
@@ -133,7 +140,8 @@ extension B2BLogic {
     func trigger(_ plan: TriggerPlan, _ worker: StackWorker) -> B2BSession? {
         guard
             let session = makeSession(
-                scenario: plan.scenario, requestRoute: plan.requestRoute, replyRoute: plan.replyRoute, avps: AVPStore())
+                scenario: plan.scenario, requestRoute: plan.requestRoute, replyRoute: plan.replyRoute, avps: AVPStore(),
+                beganBy: plan.beganBy)
         else { return nil }
         for one in plan.values { _ = session.set(one.name, one.value) }
         let isBegun = session.turns.takeNow(worker) {
@@ -159,12 +167,12 @@ extension B2BSession {
         guard
             let first = makeClient(
                 plan.first, from: address(plan.second, as: plan.first.displayName), contact: plan.contact,
-                socket: plan.socket, worker)
+                like: plan.socket, worker)
         else { return false }
         guard
             let second = makeClient(
                 plan.second, from: address(plan.first, as: plan.second.displayName), contact: plan.contact,
-                socket: plan.socket, worker)
+                like: plan.socket, worker)
         else {
             first.delete()
             return false

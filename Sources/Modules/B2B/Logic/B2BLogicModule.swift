@@ -32,7 +32,10 @@ package struct B2BLogicModule: Sendable {
 
     /// The message of a b2b route; nil elsewhere, which is logged.
     func current(_ call: borrowing Call) -> B2BCurrent? {
-        if let current = call.context.state(B2BTurnState.self)?.current { return current }
+        if let current = call.context.state(B2BTurnState.self)?.current {
+            if call.context.records != .none { current.session.records = call.context.records }
+            return current
+        }
         call.log(.error, "\(call.name): only in the routes of b2b sessions")
         return nil
     }

@@ -89,7 +89,7 @@ extension B2BSession {
         guard response.status < 300 else {
             entity.inviteSent = nil
             if response.status == 491, retryLater(step, request, entity, bridge, worker) { return }
-            if retry(response, request, entity, worker) { return }
+            if entity.retry(response, request, worker) { return }
             return refused(step, response.status, entity, bridge, worker)
         }
         succeeded(step, request, entity, bridge, worker)

@@ -12,10 +12,9 @@ extension B2BSession {
         _ request: InboundRequest, _ transaction: Transaction?, _ entity: B2BEntity, _ worker: StackWorker, _ turn: Turn
     ) {
         let message = request.message
-        guard check(message, transaction, entity, worker) else { return settle(turn) }
+        guard entity.accepts(message, transaction, worker) else { return settle(turn) }
         if !message.bodyRange.isEmpty, message.method != .info { entity.media = B2BMedia(message) }
-        let parameters = settings.passedContactParameters(of: message)
-        if !parameters.isEmpty { entity.contactParameters = parameters.compacted() }
+        noteContactParameters(message, entity)
         // A BYE while a bridge is under way, and whatever comes from who has no peer, is no affair of the script.
         let isAutomatic = entity.peer == nil || (message.method == .bye && bridge != nil)
         guard !isAutomatic, let route = requestRoute, let script = logic.host.script(worker) else {
@@ -27,10 +26,17 @@ extension B2BSession {
         if let transaction { context.enterTransaction(transaction) }
         let current = B2BCurrent(session: self, entity: entity, request: request, transaction: transaction)
         context.updateState(B2BTurnState()) { $0.current = current }
-        script.run(TopRoute(route, as: .request, on: context)) { [self] _ in
+        let top = TopRoute(route, as: .request, on: context, continuing: beganBy, isLinkCause: true)
+        script.run(top) { [self] _ in
             finish(current, worker)
             settle(turn)
         }
+    }
+
+    /// Remembers the parameters of a contact that are passed on.
+    func noteContactParameters(_ message: Message, _ entity: B2BEntity) {
+        let parameters = settings.passedContactParameters(of: message)
+        if !parameters.isEmpty { entity.contactParameters = parameters.compacted() }
     }
 
     /// A request that the route left alone is not left unanswered for ever.
@@ -38,36 +44,9 @@ extension B2BSession {
         guard let transaction = current.transaction, !current.isHandled, !transaction.isAnswered else { return }
         logic.log(
             .warning,
-            "b2b_logic: the request route did nothing with a \(current.request.map { $0.message.methodText.string } ?? "request")"
+            "b2b_logic: the request route did nothing with \(current.request.map { $0.message.methodText.string } ?? "a request")"
         )
         current.entity.reply(transaction, 500, "Server Internal Error", site: B2BSites.ownReply, worker)
-    }
-
-    /// The request fits its dialog; a wrong one is answered here.
-    private func check(
-        _ message: Message, _ transaction: Transaction?, _ entity: B2BEntity, _ worker: StackWorker
-    ) -> Bool {
-        let tag = message.fromTag
-        guard entity.dialog.remoteTag == tag || entity.legs.contains(where: { $0.remoteTag == tag }) else {
-            if let transaction {
-                entity.reply(transaction, 481, "Call/Transaction Does Not Exist", site: B2BSites.ownReply, worker)
-            }
-            return false
-        }
-        guard let transaction else {
-            entity.repeater?.stop()
-            entity.repeater = nil
-            return true
-        }
-        guard entity.dialog.receive(request: message) == .inOrder else {
-            entity.reply(transaction, 500, "Server Internal Error", site: B2BSites.ownReply, worker)
-            return false
-        }
-        guard message.maxForwards != 0 else {
-            entity.reply(transaction, 483, "Too Many Hops", site: B2BSites.ownReply, worker)
-            return false
-        }
-        return true
     }
 
     // MARK: passing on
@@ -111,6 +90,11 @@ extension B2BSession {
         _ message: Message, _ transaction: Transaction, _ entity: B2BEntity, _ peer: B2BEntity, _ worker: StackWorker
     ) {
         if bridge != nil { return bridgeLost(entity, transaction, worker) }
+        if entity.isHangingUp {
+            // The peer's BYE is on its way to here: both hung up at once, and neither waits for the other.
+            entity.reply(transaction, 200, "OK", site: B2BSites.ownReply, worker)
+            return
+        }
         entity.repeater?.stop()
         if let invite = entity.invite {
             entity.reply(invite, 487, "Request Terminated", site: B2BSites.ownReply, worker)
@@ -123,20 +107,15 @@ extension B2BSession {
             return
         }
         peer.settleInvite(worker)
+        peer.isHangingUp = true
         relay(message, transaction, to: peer, worker)
     }
 
     private func passInvite(
         _ message: Message, _ transaction: Transaction, _ entity: B2BEntity, _ peer: B2BEntity, _ worker: StackWorker
     ) {
-        if entity.invite != nil {
-            // RFC 3261 §14.2: the one before is not answered yet.
-            entity.reply(
-                transaction, 500, "Server Internal Error", lines: "Retry-After: \(Int.random(in: 0...10))\r\n".lines,
-                site: B2BSites.ownReply, worker)
-            return
-        }
-        guard entity.inviteSent == nil, peer.inviteSent == nil, peer.invite == nil, bridge == nil,
+        if entity.refusesInvite(transaction, worker) { return }
+        guard peer.inviteSent == nil, peer.invite == nil, bridge == nil,
             peer.state == .confirmed
         else {
             entity.reply(transaction, 491, "Request Pending", site: B2BSites.ownReply, worker)

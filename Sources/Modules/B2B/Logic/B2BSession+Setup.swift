@@ -1,6 +1,7 @@
 import Bytes
 import Profiling
 import RouteRuntime
+import SIPDialog
 import SIPMessage
 import SIPStack
 
@@ -9,17 +10,21 @@ extension B2BSession {
     /// Makes the first two entities and sends the first INVITE. False when that was not possible; the caller has its answer.
     func begin(
         _ message: Message, _ transaction: Transaction, server: ServerDraft, client: ClientDraft, plan: ClientPlan,
-        contact: ByteString, passesLegs: Bool, isTopHiding: Bool, _ worker: StackWorker
+        contact: LocalContact, passesLegs: Bool, isTopHiding: Bool, _ worker: StackWorker
     ) -> Bool {
         guard message.maxForwards != 0 else {
             worker.reply(transaction, status: 483, reason: "Too Many Hops")
             return false
         }
-        guard let socket = plan.socket ?? worker.listener(of: transaction),
-            let caller = logic.entities.makeServer(
-                message, contact: contact, socket: socket, id: server.id, owner: self)
-        else {
+        guard AgentDialog(request: message, localTag: .empty) != nil else {
             worker.reply(transaction, status: 400, reason: "Bad Request")
+            return false
+        }
+        guard
+            let caller = logic.entities.makeServer(
+                message, contact: contact, socket: worker.listener(of: transaction), id: server.id, owner: self)
+        else {
+            worker.reply(transaction, status: 503, reason: "Too Many Entities", headers: "Retry-After: 5\r\n")
             return false
         }
         worker.probe.enter(isTopHiding ? B2BSites.topHidingClient : B2BSites.clientNew)

@@ -28,6 +28,8 @@ final class B2BSession: EntityOwner, @unchecked Sendable {
     let replyRoute: RouteHandle?
     let isAuthTransparent: Bool
     let avps: AVPStore
+    /// The session of records that made this one; later ones of the call name it.
+    let beganBy: SessionLink
     let turns = TurnQueue()
 
     // The turn.
@@ -35,6 +37,7 @@ final class B2BSession: EntityOwner, @unchecked Sendable {
     /// Those that talk with each other first: `[0]` and `[1]` of `$b2b_logic.entity`.
     var entities: [B2BEntity] = []
     var bridge: B2BBridge?
+    var records: SessionLink
 
     private let lock = StackLock()
     private var views: [EntityView] = []
@@ -44,7 +47,7 @@ final class B2BSession: EntityOwner, @unchecked Sendable {
 
     init(
         _ logic: B2BLogic, at tableKey: TableKey, scenario: ByteString, requestRoute: RouteHandle?,
-        replyRoute: RouteHandle?, isAuthTransparent: Bool, avps: AVPStore
+        replyRoute: RouteHandle?, isAuthTransparent: Bool, avps: AVPStore, beganBy: SessionLink
     ) {
         self.logic = logic
         self.tableKey = tableKey
@@ -54,6 +57,8 @@ final class B2BSession: EntityOwner, @unchecked Sendable {
         self.replyRoute = replyRoute
         self.isAuthTransparent = isAuthTransparent
         self.avps = avps
+        self.beganBy = beganBy
+        records = beganBy
     }
 
     var settings: B2BSettings { logic.settings }
@@ -92,6 +97,7 @@ final class B2BSession: EntityOwner, @unchecked Sendable {
     // MARK: turns
 
     func handle(_ event: EntityEvent, _ entity: B2BEntity, _ worker: StackWorker, _ turn: Turn) {
+        records = beganBy
         guard phase != .ended else {
             if case .request(_, let transaction?) = event {
                 worker.reply(transaction, status: 481, reason: "Call/Transaction Does Not Exist")
@@ -173,14 +179,17 @@ final class B2BSession: EntityOwner, @unchecked Sendable {
 
 extension B2BEntity {
     /// Ends whatever state the dialog is in, and deletes the entity.
-    func hangUp(_ worker: StackWorker, status: Int = 480, reason: ByteString = "Temporarily Unavailable") {
+    func hangUp(
+        _ worker: StackWorker, status: Int = 480, reason: ByteString = "Temporarily Unavailable",
+        lines: ByteString = .empty
+    ) {
         if let invite, state != .confirmed || !invite.isAnswered {
             reply(invite, status, reason, site: B2BSites.ownReply, worker)
         }
         inviteSent.map { sent in
             if sent.isAnswered, state == .confirmed { acknowledge(sent, worker) } else { sent.giveUp(worker) }
         }
-        if state == .confirmed { bye(worker) }
+        if state == .confirmed { bye(worker, lines: lines) }
         delete()
     }
 

@@ -5,8 +5,7 @@ import SIPMessage
 /// What the parameters of `b2b_logic` say.
 struct B2BSettings: Sendable {
     /// Sessions that may exist at once.
-    static let sessionsMax = 100_000
-
+    var sessionsMax = 100_000
     var hashBits = 9
     var cleanupSeconds = 100
     /// 0: a call may last for ever.
@@ -26,6 +25,7 @@ struct B2BSettings: Sendable {
         func number(_ name: String, _ usual: Int) -> Int { parameters.integer("b2b_logic", name) ?? usual }
         func text(_ name: String) -> ByteString? { parameters.text("b2b_logic", name) }
         hashBits = number("hash_size", 9)
+        sessionsMax = max(1, number("sessions_max", 100_000))
         cleanupSeconds = max(1, number("cleanup_period", 100))
         durationMaxSeconds = max(0, number("max_duration", 12 * 3600))
         setupTimeoutSeconds = max(0, number("b2bl_th_init_timeout", 60))

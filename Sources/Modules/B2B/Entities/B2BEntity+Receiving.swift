@@ -1,0 +1,147 @@
+import Bytes
+import SIPDialog
+import SIPMessage
+import SIPStack
+
+/// What an entity takes over from the messages of its far end, whoever decides about it. On the owner's turn.
+extension B2BEntity {
+    // MARK: requests
+
+    /// Whether a request fits the dialog; one that does not is answered here.
+    func accepts(_ message: Message, _ transaction: Transaction?, _ worker: StackWorker) -> Bool {
+        let tag = message.fromTag
+        guard dialog.remoteTag == tag || legs.contains(where: { $0.remoteTag == tag }) else {
+            if let transaction {
+                reply(transaction, 481, "Call/Transaction Does Not Exist", site: B2BSites.ownReply, worker)
+            }
+            return false
+        }
+        guard let transaction else {
+            repeater?.stop()
+            repeater = nil
+            return true
+        }
+        guard dialog.receive(request: message) == .inOrder else {
+            reply(transaction, 500, "Server Internal Error", site: B2BSites.ownReply, worker)
+            return false
+        }
+        guard message.maxForwards != 0 else {
+            reply(transaction, 483, "Too Many Hops", site: B2BSites.ownReply, worker)
+            return false
+        }
+        return true
+    }
+
+    /// Answers an INVITE that can't be taken now: the one before is not answered yet (500), or one of ours is under way (491;
+    /// RFC 3261 §14.2). False: it can be taken.
+    func refusesInvite(_ transaction: Transaction, _ worker: StackWorker) -> Bool {
+        if invite != nil {
+            reply(
+                transaction, 500, "Server Internal Error", lines: "Retry-After: \(Int.random(in: 0...10))\r\n".lines,
+                site: B2BSites.ownReply, worker)
+            return true
+        }
+        guard inviteSent != nil else { return false }
+        reply(transaction, 491, "Request Pending", site: B2BSites.ownReply, worker)
+        return true
+    }
+
+    // MARK: responses
+
+    /// Takes over what a response says of the dialog. False: it was a repetition, or of a fork too many, and is seen to.
+    func learn(_ response: AgentResponse, _ request: OutgoingRequest, _ worker: StackWorker) -> Bool {
+        guard let message = response.message else {
+            request.isAnswered = true
+            return true
+        }
+        if request.method == .invite, (200..<300).contains(response.status) {
+            return learnSuccess(message, request, worker)
+        }
+        if response.status < 200 {
+            learnProvisional(message)
+        } else {
+            guard !request.isAnswered else { return false }
+            request.isAnswered = true
+            if request.method == .update, response.status < 300 { dialog.receive(message) }
+        }
+        if response.status < 300, !message.bodyRange.isEmpty, request.method == .invite || request.method == .update {
+            media = B2BMedia(message)
+        }
+        return true
+    }
+
+    private func learnSuccess(_ message: Message, _ request: OutgoingRequest, _ worker: StackWorker) -> Bool {
+        if request.isAnswered {
+            if message.toTag == dialog.remoteTag {
+                if let ack = request.acknowledgement { worker.sendRaw(ack.bytes, to: ack.destination) }
+            } else {
+                endFork(message, request, worker)
+            }
+            return false
+        }
+        request.isAnswered = true
+        if !dialog.isConfirmed { noteLeg(message) }
+        dialog.receive(message)
+        state = .confirmed
+        if !message.bodyRange.isEmpty { media = B2BMedia(message) }
+        return true
+    }
+
+    private func learnProvisional(_ message: Message) {
+        guard !dialog.isConfirmed, message.toTag != nil else { return }
+        noteLeg(message)
+        dialog.receive(message)
+        state = .early
+    }
+
+    /// Forks of one INVITE that an entity remembers.
+    private static let legsMax = 32
+
+    private func noteLeg(_ message: Message) {
+        guard let tag = message.toTag, !legs.contains(where: { $0.remoteTag == tag }), legs.count < Self.legsMax
+        else { return }
+        var leg = freshFork
+        leg.receive(message)
+        legs.append(leg)
+    }
+
+    // MARK: reliable provisional responses
+
+    /// Takes note of a reliable provisional response. nil: it is not reliable; false: it came before.
+    func noteReliable(_ message: Message) -> Bool? {
+        guard let rseq = message.number(.rseq), message.lists("100rel", in: .require), let tag = message.toTag else {
+            return nil
+        }
+        guard !reliable.contains(where: { $0.rseq == rseq && $0.remoteTag == tag }) else { return false }
+        if reliable.count < 64 { reliable.append((rseq, tag.compacted())) }
+        return true
+    }
+
+    /// PRACK of the server's own (`passthru_prack` is 0), RFC 3262 §7.2.
+    func acknowledgeReliably(_ message: Message, _ request: OutgoingRequest, _ worker: StackWorker) {
+        guard let rseq = message.number(.rseq) else { return }
+        send(
+            "PRACK", lines: "RAck: \(rseq) \(request.sequence) INVITE\r\n".lines, purpose: .notice,
+            site: B2BSites.dialogRequest, worker)
+    }
+
+    // MARK: challenges
+
+    /// Sends a request again with the credentials that a 401 or 407 asks for. False when there are none, or the far end has
+    /// refused them.
+    func retry(_ response: AgentResponse, _ request: OutgoingRequest, _ worker: StackWorker) -> Bool {
+        guard response.status == 401 || response.status == 407, let message = response.message,
+            let credentials = service.credentials,
+            let answers = credentials.answers(
+                to: message, method: request.methodText, uri: dialog.remoteTarget, body: request.body,
+                avps: request.avps, after: request.authorizations)
+        else { return false }
+        if !dialog.isConfirmed { dialog = freshFork }
+        send(
+            request.methodText, lines: request.headers, body: request.body, contentType: request.contentType,
+            purpose: request.purpose, answers: request.answers, avps: request.avps,
+            site: dialog.isConfirmed ? B2BSites.dialogRequest : B2BSites.initialRequest, authorizations: answers, worker
+        )
+        return true
+    }
+}
