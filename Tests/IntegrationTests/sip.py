@@ -72,6 +72,8 @@ class Message:
 class Agent:
     """A UDP socket on 127.0.0.1 (or `address`) that talks to `server`, a (host, port)."""
 
+    transport = "UDP"
+
     def __init__(self, server, address="127.0.0.1", port=0):
         self.server = server
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -91,6 +93,11 @@ class Agent:
     def name(self):
         return "%s:%d" % (self.host, self.port)
 
+    @property
+    def contact(self):
+        """The value of its Contact."""
+        return "<sip:me@%s%s>" % (self.name, "" if self.transport == "UDP" else ";transport=tcp")
+
     # Sending
 
     def send(self, text, to=None):
@@ -103,7 +110,7 @@ class Agent:
         sent = dict(method=method, uri=uri, branch=via or branch(), call_id=call_id or token("call-"), cseq=cseq,
                     from_tag=from_tag or token("f"), caller=caller, callee=callee or uri, to_tag=to_tag)
         lines = ["%s %s SIP/2.0" % (method, uri),
-                 "Via: SIP/2.0/UDP %s;branch=%s;rport" % (self.name, sent["branch"])]
+                 "Via: SIP/2.0/%s %s;branch=%s;rport" % (self.transport, self.name, sent["branch"])]
         if max_forwards is not None:
             lines.append("Max-Forwards: %d" % max_forwards)
         lines += ["From: <%s>;tag=%s" % (caller, sent["from_tag"]),
@@ -111,7 +118,7 @@ class Agent:
                   "Call-ID: " + sent["call_id"],
                   "CSeq: %d %s" % (cseq, method)]
         if contact is True:
-            lines.append("Contact: <sip:me@%s>" % self.name)
+            lines.append("Contact: " + self.contact)
         elif contact:
             lines.append("Contact: " + contact)
         lines += list(headers)

@@ -1,211 +1,9 @@
-"""uac and uac_auth end to end: challenges of real servers answered, From and To replaced and given back."""
-import hashlib
-import re
-import subprocess
-
+"""uac end to end: From and To replaced and given back, CSeq raised."""
 import pytest
 
-from conftest import free_port, wait_for
+from conftest import free_port
 from sip import Agent
-
-MODULES = """
-loadmodule "uac_auth.so"
-modparam("uac_auth", "credential", "alice:example.org:wonder")
-modparam("uac_auth", "credential", "alice:proxy.example.org:through the looking glass")
-modparam("uac_auth", "auth_realm_avp", "$avp(realm)")
-modparam("uac_auth", "auth_username_avp", "$avp(user)")
-modparam("uac_auth", "auth_password_avp", "$avp(password)")
-loadmodule "uac.so"
-"""
-
-
-@pytest.fixture
-def agents():
-    made = []
-
-    def make(server, count=2):
-        out = [Agent((server.address, server.port)) for _ in range(count)]
-        made.extend(out)
-        return out
-
-    yield make
-    for one in made:
-        one.close()
-
-
-def digest(name, *parts):
-    return hashlib.new(name, ":".join(parts).encode()).hexdigest()
-
-
-def check(value, method, user, password, body=""):
-    """Verifies an Authorization value by the formulas of RFC 7616, independently of the server."""
-    assert value.startswith("Digest ")
-    given = {n: q or t for n, q, t in re.findall(r'(\w+)=(?:"([^"]*)"|([^,\s]+))', value)}
-    algorithm = given.get("algorithm", "MD5")
-    name = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}[algorithm.replace("-sess", "")]
-    first = digest(name, user, given["realm"], password)
-    if algorithm.endswith("-sess"):
-        first = digest(name, first, given["nonce"], given["cnonce"])
-    second = digest(name, method, given["uri"])
-    if given.get("qop") == "auth-int":
-        second = digest(name, method, given["uri"], digest(name, body))
-    if "qop" in given:
-        assert given["nc"] == "00000001"
-        expected = digest(name, first, given["nonce"], given["nc"], given["cnonce"], given["qop"], second)
-    else:
-        expected = digest(name, first, given["nonce"], second)
-    assert given["username"] == user and given["response"] == expected, value
-    return given
-
-
-def relay(target, before="", failure="if (uac_auth()) t_relay();", sequential=""):
-    return """
-        route {
-            if (has_totag()) { loose_route(); %s t_relay(); exit; }
-            if ($rm == "ACK") exit;
-            record_route();
-            %s
-            $du = "sip:127.0.0.1:%d";
-            t_on_failure("challenged");
-            t_relay();
-        }
-        failure_route[challenged] { %s }
-        """ % (sequential, before, target, failure)
-
-
-@pytest.mark.parametrize("status, name, answer", [(401, "WWW-Authenticate", "authorization"),
-                                                  (407, "Proxy-Authenticate", "proxy-authorization")])
-@pytest.mark.parametrize("challenge", [
-    'realm="example.org", nonce="n1"', 'realm="example.org", nonce="n1", qop="auth", algorithm=MD5, opaque="o"',
-    'realm="example.org", nonce="n1", qop="auth-int", algorithm=SHA-256',
-    'realm="example.org", nonce="n1", qop="auth,auth-int", algorithm=SHA-512-256-sess',
-])
-def test_a_challenge_is_answered(start, agents, status, name, answer, challenge):
-    callee_port = free_port()
-    server = start("waiting.cfg", EXTRA=MODULES, ROUTE=relay(callee_port))
-    caller, = agents(server, 1)
-    with Agent((server.address, server.port), port=callee_port) as callee:
-        body = "v=0\r\n"
-        sent = caller.request("INVITE", "sip:bob@example.org", cseq=7, body=body,
-                              headers=["Content-Type: application/sdp"])
-        first = callee.expect("INVITE")
-        callee.reply(first, status, "Who are you", tag="x", headers=["%s: Digest %s" % (name, challenge)])
-        callee.expect("ACK")
-        second = callee.expect("INVITE")
-        assert second.get("cseq") == "8 INVITE" and second.get("call-id") == sent["call_id"]
-        given = check(second.get(answer), "INVITE", "alice", "wonder", body)
-        assert given["uri"] == second.uri and second.body == body
-        callee.reply(second, 200, "OK", tag="y", headers=["Contact: <sip:bob@%s>" % callee.name])
-        ok = caller.expect(200)
-        # The caller sees its own CSeq, and the callee its own in what follows.
-        assert ok.get("cseq") == "7 INVITE"
-        route = ok.get("record-route")
-        caller.request("ACK", "sip:bob@%s" % callee.name, callee="sip:bob@example.org", call_id=sent["call_id"], cseq=7,
-                       from_tag=sent["from_tag"], to_tag="y", headers=["Route: " + route], contact=False)
-        assert callee.expect("ACK").get("cseq") == "8 ACK"
-        caller.request("BYE", "sip:bob@%s" % callee.name, callee="sip:bob@example.org", call_id=sent["call_id"], cseq=8,
-                       from_tag=sent["from_tag"], to_tag="y", headers=["Route: " + route])
-        bye = callee.expect("BYE")
-        assert bye.get("cseq") == "9 BYE"
-        callee.reply(bye, 200, "OK")
-        assert caller.expect(200).get("cseq") == "8 BYE"
-
-
-def test_several_realms_are_answered_at_once_and_in_turn(start, agents):
-    callee_port = free_port()
-    server = start("waiting.cfg", EXTRA=MODULES, ROUTE=relay(
-        callee_port, failure='t_on_failure("challenged"); if (uac_auth()) t_relay();'))
-    caller, = agents(server, 1)
-    with Agent((server.address, server.port), port=callee_port) as callee:
-        caller.request("MESSAGE", "sip:bob@example.org", cseq=1)
-        first = callee.expect("MESSAGE")
-        callee.reply(first, 407, "Twice", tag="x", headers=[
-            'Proxy-Authenticate: Digest realm="proxy.example.org", nonce="p"',
-            'WWW-Authenticate: Digest realm="example.org", nonce="w"'])
-        second = callee.expect("MESSAGE")
-        check(second.get("authorization"), "MESSAGE", "alice", "wonder")
-        check(second.get("proxy-authorization"), "MESSAGE", "alice", "through the looking glass")
-        # The nonce was too old: answered again. Refused without that: the caller learns.
-        callee.reply(second, 401, "Stale", tag="x", headers=[
-            'WWW-Authenticate: Digest realm="example.org", nonce="w2", stale=true'])
-        third = callee.expect("MESSAGE")
-        assert third.get("cseq") == "3 MESSAGE"
-        assert check(third.get("authorization"), "MESSAGE", "alice", "wonder")["nonce"] == "w2"
-        callee.reply(third, 401, "No", tag="x", headers=['WWW-Authenticate: Digest realm="example.org", nonce="w3"'])
-        # The best of all replies goes upstream, with the challenges of all.
-        refused = caller.expect(407)
-        assert refused.get("cseq") == "1 MESSAGE" and any('nonce="w3"' in v for v in refused.all("www-authenticate"))
-        callee.nothing()
-
-
-@pytest.mark.parametrize("before, argument, challenge, answered", [
-    ("", "", 'realm="elsewhere", nonce="n"', None),
-    ('$avp(realm) = "elsewhere"; $avp(user) = "carol"; $avp(password) = "secret";', "", 'realm="elsewhere", nonce="n"',
-     ("carol", "secret")),
-    ('$avp(realm) = "elsewhere"; $avp(user) = "carol"; $avp(password) = "0x%s";' % digest("md5", "carol", "elsewhere", "secret"),
-     "", 'realm="elsewhere", nonce="n"', ("carol", "secret")),
-    ("", '"SHA-256"', 'realm="example.org", nonce="n"', None),
-    ("", '"MD5,MD5-sess"', 'realm="example.org", nonce="n"', ("alice", "wonder")),
-    ("", '"ROT13"', 'realm="example.org", nonce="n"', None),
-])
-def test_which_credentials_are_used(start, agents, before, argument, challenge, answered):
-    callee_port = free_port()
-    server = start("waiting.cfg", EXTRA=MODULES, ROUTE=relay(
-        callee_port, before=before, failure="if (uac_auth(%s)) t_relay();" % argument))
-    caller, = agents(server, 1)
-    with Agent((server.address, server.port), port=callee_port) as callee:
-        caller.request("MESSAGE", "sip:bob@example.org")
-        callee.reply(callee.expect("MESSAGE"), 401, "Who", tag="x", headers=["WWW-Authenticate: Digest " + challenge])
-        if answered is None:
-            caller.expect(401)
-            callee.nothing()
-        else:
-            second = callee.expect("MESSAGE")
-            check(second.get("authorization"), "MESSAGE", *answered)
-            callee.reply(second, 200, "OK", tag="x")
-            caller.expect(200)
-
-
-KAMAILIO = """
-debug=1
-log_stderror=yes
-children=1
-listen=udp:127.0.0.1:%(port)d
-mpath="/usr/lib/x86_64-linux-gnu/kamailio/modules/"
-loadmodule "sl.so"
-loadmodule "pv.so"
-loadmodule "auth.so"
-request_route {
-    if (!pv_www_authenticate("example.org", "wonder", "0")) {
-        www_challenge("example.org", "1");
-        exit;
-    }
-    sl_send_reply("200", "Welcome");
-}
-"""
-
-
-def test_a_kamailio_lets_us_in(start, agents, tmp_path):
-    port = free_port()
-    config = tmp_path / "kamailio.cfg"
-    config.write_text(KAMAILIO % dict(port=port))
-    server = start("waiting.cfg", EXTRA=MODULES, ROUTE=relay(port))
-    caller, = agents(server, 1)
-    log = open(tmp_path / "kamailio.log", "wb")
-    challenger = subprocess.Popen(["kamailio", "-DD", "-E", "-m", "32", "-M", "8", "-f", str(config), "-Y", str(tmp_path)],
-                                  stdout=log, stderr=subprocess.STDOUT, cwd=tmp_path)
-    try:
-        wait_for(lambda: any(l.split()[1].endswith(":%04X" % port) for l in open("/proc/net/udp").readlines()[1:]),
-                 "kamailio to listen")
-        for method in ("MESSAGE", "OPTIONS"):
-            caller.request(method, "sip:bob@example.org")
-            reply = caller.expect(200, timeout=10)
-            assert "Welcome" in reply.first
-    finally:
-        challenger.terminate()
-        challenger.wait(10)
-        log.close()
-
+from uacscripts import MODULES, agents, relay
 
 FROM = '"Robin" <sip:robin@gotham.example>'
 
@@ -253,6 +51,44 @@ def test_from_is_replaced_for_the_callee_and_given_back_to_the_caller(start, age
         assert info.get("to") == original and info.get("from") == "<sip:bob@example.org>;tag=tt"
         caller.reply(info, 200, "OK")
         assert callee.expect(200).get("to") == seen + ";tag=ft"
+
+
+@pytest.mark.parametrize("extra", ["", 'modparam("uac", "restore_passwd", "riddle")'])
+def test_both_are_replaced_in_a_whole_dialog(start, agents, extra):
+    callee_port = free_port()
+    server = start("waiting.cfg", EXTRA=MODULES + extra, ROUTE=relay(
+        callee_port, before='uac_replace_from("Robin", "sip:robin@gotham.example"); uac_replace_to("", "sip:bat@cave.example");'))
+    caller, = agents(server, 1)
+    theirs, ours = ('"Robin" <sip:robin@gotham.example>', "<sip:bat@cave.example>"), \
+        ("<sip:caller@127.0.0.1>", "<sip:bob@example.org>")
+    with Agent((server.address, server.port), port=callee_port) as callee:
+        sent = caller.request("INVITE", "sip:bob@example.org")
+        tags = (";tag=" + sent["from_tag"], ";tag=tt")
+
+        def party(message, names, tags):
+            assert (message.get("from"), message.get("to")) == tuple(n + t for n, t in zip(names, tags)), str(message)
+            return message
+
+        invite = party(callee.expect("INVITE"), theirs, (tags[0], ""))
+        callee.reply(invite, 200, "OK", tag="tt", headers=["Contact: <sip:bob@%s>" % callee.name])
+        ok = party(caller.expect(200), ours, tags)
+        route = ok.get("record-route")
+        for method, cseq in (("ACK", 1), ("INFO", 2), ("INVITE", 3)):
+            caller.request(method, "sip:bob@%s" % callee.name, callee="sip:bob@example.org", call_id=sent["call_id"],
+                           cseq=cseq, from_tag=sent["from_tag"], to_tag="tt", headers=["Route: " + route])
+            got = party(callee.expect(method), theirs, tags)
+            if method != "ACK":
+                callee.reply(got, 200, "OK", headers=["Contact: <sip:bob@%s>" % callee.name])
+                party(caller.expect(200), ours, tags)
+        back = (theirs[1], theirs[0]), (ours[1], ours[0]), (tags[1], tags[0])
+        for cseq, method in ((7, "INFO"), (8, "BYE")):
+            callee.send("%s sip:me@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bKb%d\r\nMax-Forwards: 70\r\nRoute: %s\r\n"
+                        "From: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %d %s\r\nContent-Length: 0\r\n\r\n" % (
+                            method, caller.name, callee.name, cseq, route, back[0][0] + back[2][0],
+                            back[0][1] + back[2][1], sent["call_id"], cseq, method))
+            got = party(caller.expect(method), back[1], back[2])
+            caller.reply(got, 200, "OK")
+            party(callee.expect(200), back[0], back[2])
 
 
 def test_to_is_replaced_and_a_failure_is_given_back(start, agents):

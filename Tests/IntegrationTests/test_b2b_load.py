@@ -1,0 +1,50 @@
+"""Back-to-back calls by sipp: over UDP, TCP and both, by the built-in scenario and by a script; 500 at once."""
+import socket
+
+import pytest
+
+from b2bcalls import b2b, no_state, scripted
+from conftest import free_port, wait_for
+
+SIPP = {"udp": ["-t", "u1"], "tcp": ["-t", "t1"]}
+
+
+@pytest.mark.parametrize("caller, callee", [("udp", "udp"), ("tcp", "tcp"), ("udp", "tcp"), ("tcp", "udp")])
+@pytest.mark.parametrize("scenario", ["top hiding", "mine"])
+def test_calls_over_each_transport(b2b, sipp, caller, callee, scenario):
+    port = free_port(kind=socket.SOCK_STREAM)
+    target = ";transport=tcp" if callee == "tcp" else ""
+    more = {}
+    if scenario == "mine":
+        more = dict(ROUTE="""b2b_server_new("a"); b2b_client_new("b", "sip:callee@127.0.0.1:%d%s");
+	b2b_init_request("mine", "", "b2b_request", "b2b_reply"); exit;""" % (port, target),
+                    ROUTES="route[b2b_request] { b2b_pass_request(); }\nroute[b2b_reply] { b2b_handle_reply(); }")
+    server = b2b(tcp=True, WORKERS=3, UAS_PORT=port, TARGET=target, **more)
+    uas = sipp("uas_call", port=port, calls=100, arguments=SIPP[callee])
+    sipp("uac_call", "%s:%d" % (server.address, server.port), calls=100, rate=100, arguments=SIPP[caller]).finish()
+    uas.finish()
+    no_state(server)
+
+
+def test_500_calls_at_once_leave_nothing(b2b, sipp):
+    # Over TCP: transactions end with their last message, and a busy machine makes nobody repeat an INVITE.
+    port = free_port(kind=socket.SOCK_STREAM)
+    server = b2b(tcp=True, TARGET=";transport=tcp", UAS_PORT=port, WORKERS=4)
+    base = server.statistic("memory:resident_bytes")
+    most, memory = 0, []
+    for _ in range(3):
+        callee = sipp("uas_call", port=port, calls=500, arguments=SIPP["tcp"])
+        caller = sipp("uac_hold", "%s:%d" % (server.address, server.port), calls=500, rate=250,
+                      arguments=SIPP["tcp"])
+        while caller.process.poll() is None:
+            most = max(most, server.statistic("b2b_logic:sessions"))
+        caller.finish()
+        callee.finish()
+        no_state(server)
+        assert server.statistic("b2b_entities:server_entities") == server.statistic("b2b_entities:client_entities") == 0
+        wait_for(lambda: server.statistic("tm:inuse_transactions") == 0, "every transaction to end", 45)
+        memory.append(server.statistic("memory:resident_bytes"))
+    assert most == 500
+    print("resident bytes: %d at the start, after each round %s" % (base, memory))
+    # What the first 500 calls took is used again by the next.
+    assert memory[1] < memory[0] * 1.05 and memory[2] < memory[0] * 1.08, memory

@@ -1,0 +1,80 @@
+"""Back-to-back calls whose two sides use different transports: each leg by its own, with contacts that fit."""
+import pytest
+
+from b2bcalls import ANSWER, OFFER, SDP, Call, Leg, agents, b2b, complete_bridge, contact_of, no_state, uri_of
+from conftest import free_port
+import socket
+
+TRANSPORTS = [("udp", "tcp"), ("tcp", "udp"), ("tcp", "tcp")]
+
+
+def parties(b2b, agents, caller, callee, **values):
+    server = b2b(tcp=True, TARGET=";transport=tcp" if callee == "tcp" else "",
+                 UAS_PORT=free_port(kind=socket.SOCK_STREAM), **values)
+    server.callee = agents(server, server.uas_port, tcp=callee == "tcp")
+    return server, agents(server, tcp=caller == "tcp")
+
+
+def own_contact(server, transport):
+    return "<sip:%s:%d%s>" % (server.address, server.port, ";transport=tcp" if transport == "tcp" else "")
+
+
+@pytest.mark.parametrize("caller_transport, callee_transport", TRANSPORTS)
+@pytest.mark.parametrize("ends", ["caller", "callee"])
+def test_calls_between_transports(b2b, agents, caller_transport, callee_transport, ends):
+    server, caller = parties(b2b, agents, caller_transport, callee_transport)
+    call = Call(server, agents, caller=caller)
+    assert call.invite.get("via").startswith("SIP/2.0/%s " % callee_transport.upper())
+    assert call.invite.get("contact") == own_contact(server, callee_transport)
+    assert call.ringing.get("contact") == own_contact(server, caller_transport)
+    call.pick_up().confirm()
+    for leg, other in ((call.a, call.b), (call.b, call.a)):
+        leg.request("INVITE", headers=[SDP], body=OFFER)
+        again = other.agent.expect("INVITE")
+        other.agent.reply(again, 200, "OK", headers=[contact_of(other.agent), SDP], body=ANSWER)
+        leg.agent.expect(200)
+        leg.request("ACK", cseq=leg.cseq)
+        other.agent.expect("ACK")
+    call.hang_up(*((call.a, call.b) if ends == "caller" else (call.b, call.a)))
+
+
+def test_a_call_over_tcp_is_cancelled(b2b, agents):
+    server, caller = parties(b2b, agents, "udp", "tcp")
+    call = Call(server, agents, caller=caller)
+    call.caller.cancel(call.sent)
+    assert {call.caller.receive().status, call.caller.receive().status} == {200, 487}
+    call.callee.reply(call.callee.expect("CANCEL"), 200, "OK")
+    call.callee.reply(call.invite, 487, "Request Terminated", tag=call.tag)
+    call.callee.expect("ACK")
+    no_state(server)
+
+
+@pytest.mark.parametrize("new_is_tcp", [True, False])
+def test_a_bridge_changes_the_transport(b2b, agents, new_is_tcp):
+    callee_transport = "udp" if new_is_tcp else "tcp"
+    server, caller = parties(b2b, agents, "tcp" if not new_is_tcp else "udp", callee_transport)
+    call = Call(server, agents, caller=caller).pick_up().confirm()
+    port = free_port(kind=socket.SOCK_STREAM)
+    party = agents(server, port, tcp=new_is_tcp)
+    target = "sip:new@%s%s" % (party.name, ";transport=tcp" if new_is_tcp else "")
+    key = server.mi("b2b_list")[0]["key"]
+    assert server.mi("b2b_bridge", dialog_id=key, new_uri=target) == "OK"
+    call.callee.reply(call.callee.expect("BYE"), 200, "OK")
+    invite = party.expect("INVITE")
+    assert invite.get("contact") == own_contact(server, "tcp" if new_is_tcp else "udp")
+    party.reply(invite, 200, "OK", tag="new", headers=[contact_of(party), SDP], body=OFFER)
+    call.caller.reply(call.caller.expect("INVITE"), 200, "OK", headers=[contact_of(call.caller), SDP], body=ANSWER)
+    call.caller.expect("ACK")
+    party.expect("ACK")
+    leg = Leg(party, invite.get("call-id"), uri_of(invite.get("to")), "new", uri_of(invite.get("from")),
+              invite.tag("from"), uri_of(invite.get("contact")))
+    call.hang_up(leg, call.a)
+
+
+def test_a_callee_whose_connection_is_refused(b2b, agents):
+    server = b2b(tcp=True, TARGET=";transport=tcp", UAS_PORT=free_port(kind=socket.SOCK_STREAM))
+    caller = agents(server)
+    sent = caller.request("INVITE", "sip:x@%s:%d" % (server.address, server.port), body=OFFER, headers=[SDP])
+    refused = caller.expect(500)
+    caller.ack(sent, refused)
+    no_state(server)

@@ -1,0 +1,211 @@
+"""uac_auth end to end: challenges of real servers answered."""
+import hashlib
+import re
+import subprocess
+
+import pytest
+
+from conftest import free_port, wait_for
+from sip import Agent
+from uacscripts import MODULES, agents, relay
+
+
+def digest(name, *parts):
+    return hashlib.new(name, ":".join(parts).encode()).hexdigest()
+
+
+def check(value, method, user, password, body=""):
+    """Verifies an Authorization value by the formulas of RFC 7616, independently of the server."""
+    assert value.startswith("Digest ")
+    given = {n: q or t for n, q, t in re.findall(r'(\w+)=(?:"([^"]*)"|([^,\s]+))', value)}
+    algorithm = given.get("algorithm", "MD5")
+    name = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}[algorithm.replace("-sess", "")]
+    first = digest(name, user, given["realm"], password)
+    if algorithm.endswith("-sess"):
+        first = digest(name, first, given["nonce"], given["cnonce"])
+    second = digest(name, method, given["uri"])
+    if given.get("qop") == "auth-int":
+        second = digest(name, method, given["uri"], digest(name, body))
+    if "qop" in given:
+        assert given["nc"] == "00000001"
+        expected = digest(name, first, given["nonce"], given["nc"], given["cnonce"], given["qop"], second)
+    else:
+        expected = digest(name, first, given["nonce"], second)
+    assert given["username"] == user and given["response"] == expected, value
+    return given
+
+
+@pytest.mark.parametrize("status, name, answer", [(401, "WWW-Authenticate", "authorization"),
+                                                  (407, "Proxy-Authenticate", "proxy-authorization")])
+@pytest.mark.parametrize("challenge", [
+    'realm="example.org", nonce="n1"', 'realm="example.org", nonce="n1", qop="auth", algorithm=MD5, opaque="o"',
+    'realm="example.org", nonce="n1", qop="auth-int", algorithm=SHA-256',
+    'realm="example.org", nonce="n1", qop="auth,auth-int", algorithm=SHA-512-256-sess',
+])
+def test_a_challenge_is_answered(start, agents, status, name, answer, challenge):
+    callee_port = free_port()
+    server = start("waiting.cfg", EXTRA=MODULES, ROUTE=relay(callee_port))
+    caller, = agents(server, 1)
+    with Agent((server.address, server.port), port=callee_port) as callee:
+        body = "v=0\r\n"
+        sent = caller.request("INVITE", "sip:bob@example.org", cseq=7, body=body,
+                              headers=["Content-Type: application/sdp"])
+        first = callee.expect("INVITE")
+        callee.reply(first, status, "Who are you", tag="x", headers=["%s: Digest %s" % (name, challenge)])
+        callee.expect("ACK")
+        second = callee.expect("INVITE")
+        assert second.get("cseq") == "8 INVITE" and second.get("call-id") == sent["call_id"]
+        given = check(second.get(answer), "INVITE", "alice", "wonder", body)
+        assert given["uri"] == second.uri and second.body == body
+        callee.reply(second, 200, "OK", tag="y", headers=["Contact: <sip:bob@%s>" % callee.name])
+        ok = caller.expect(200)
+        # The caller sees its own CSeq, and the callee its own in what follows.
+        assert ok.get("cseq") == "7 INVITE"
+        route = ok.get("record-route")
+        caller.request("ACK", "sip:bob@%s" % callee.name, callee="sip:bob@example.org", call_id=sent["call_id"], cseq=7,
+                       from_tag=sent["from_tag"], to_tag="y", headers=["Route: " + route], contact=False)
+        assert callee.expect("ACK").get("cseq") == "8 ACK"
+        caller.request("BYE", "sip:bob@%s" % callee.name, callee="sip:bob@example.org", call_id=sent["call_id"], cseq=8,
+                       from_tag=sent["from_tag"], to_tag="y", headers=["Route: " + route])
+        bye = callee.expect("BYE")
+        assert bye.get("cseq") == "9 BYE"
+        callee.reply(bye, 200, "OK")
+        assert caller.expect(200).get("cseq") == "8 BYE"
+
+
+def test_several_realms_are_answered_at_once_and_in_turn(start, agents):
+    callee_port = free_port()
+    server = start("waiting.cfg", EXTRA=MODULES, ROUTE=relay(
+        callee_port, failure='t_on_failure("challenged"); if (uac_auth()) t_relay();'))
+    caller, = agents(server, 1)
+    with Agent((server.address, server.port), port=callee_port) as callee:
+        caller.request("MESSAGE", "sip:bob@example.org", cseq=1)
+        first = callee.expect("MESSAGE")
+        callee.reply(first, 407, "Twice", tag="x", headers=[
+            'Proxy-Authenticate: Digest realm="proxy.example.org", nonce="p"',
+            'WWW-Authenticate: Digest realm="example.org", nonce="w"'])
+        second = callee.expect("MESSAGE")
+        check(second.get("authorization"), "MESSAGE", "alice", "wonder")
+        check(second.get("proxy-authorization"), "MESSAGE", "alice", "through the looking glass")
+        # The nonce was too old: answered again. Refused without that: the caller learns.
+        callee.reply(second, 401, "Stale", tag="x", headers=[
+            'WWW-Authenticate: Digest realm="example.org", nonce="w2", stale=true'])
+        third = callee.expect("MESSAGE")
+        assert third.get("cseq") == "3 MESSAGE"
+        assert check(third.get("authorization"), "MESSAGE", "alice", "wonder")["nonce"] == "w2"
+        callee.reply(third, 401, "No", tag="x", headers=['WWW-Authenticate: Digest realm="example.org", nonce="w3"'])
+        # The best of all replies goes upstream, with the challenges of all.
+        refused = caller.expect(407)
+        assert refused.get("cseq") == "1 MESSAGE" and any('nonce="w3"' in v for v in refused.all("www-authenticate"))
+        callee.nothing()
+
+
+REARMED = 't_on_failure("challenged"); if (uac_auth()) t_relay();'
+
+
+def test_a_proxy_and_then_the_callee_ask(start, agents):
+    """407 of one server, then 401 of the one behind it: the last attempt carries both answers."""
+    callee_port = free_port()
+    server = start("waiting.cfg", EXTRA=MODULES, ROUTE=relay(callee_port, failure=REARMED))
+    caller, = agents(server, 1)
+    with Agent((server.address, server.port), port=callee_port) as callee:
+        caller.request("INVITE", "sip:bob@example.org", cseq=1)
+        for status, line, expected in [
+                (407, 'Proxy-Authenticate: Digest realm="proxy.example.org", nonce="p"', set()),
+                (401, 'WWW-Authenticate: Digest realm="example.org", nonce="w"', {"proxy-authorization"})]:
+            invite = callee.expect("INVITE")
+            assert {n for n, _ in invite.headers if n.endswith("authorization")} == expected
+            callee.reply(invite, status, "Who", tag="x", headers=[line])
+            callee.expect("ACK")
+        last = callee.expect("INVITE")
+        assert last.get("cseq") == "3 INVITE"
+        check(last.get("proxy-authorization"), "INVITE", "alice", "through the looking glass")
+        check(last.get("authorization"), "INVITE", "alice", "wonder")
+        callee.reply(last, 200, "OK", tag="x", headers=["Contact: <sip:bob@%s>" % callee.name])
+        assert caller.expect(200).get("cseq") == "1 INVITE"
+
+
+@pytest.mark.parametrize("more, attempts", [("", 2), (", stale=true", 4)])
+def test_a_server_that_never_has_enough_is_given_up(start, agents, more, attempts):
+    """Wrong credentials are tried once; a nonce that is stale again and again three times."""
+    callee_port = free_port()
+    server = start("waiting.cfg", EXTRA=MODULES, ROUTE=relay(callee_port, failure=REARMED))
+    caller, = agents(server, 1)
+    with Agent((server.address, server.port), port=callee_port) as callee:
+        caller.request("MESSAGE", "sip:bob@example.org")
+        for number in range(attempts):
+            message = callee.expect("MESSAGE")
+            callee.reply(message, 401, "Again", tag="x", headers=[
+                'WWW-Authenticate: Digest realm="example.org", nonce="n%d"%s' % (number, more)])
+            assert len(message.all("authorization")) == (number > 0)
+        caller.expect(401)
+        callee.nothing()
+
+
+@pytest.mark.parametrize("before, argument, challenge, answered", [
+    ("", "", 'realm="elsewhere", nonce="n"', None),
+    ('$avp(realm) = "elsewhere"; $avp(user) = "carol"; $avp(password) = "secret";', "", 'realm="elsewhere", nonce="n"',
+     ("carol", "secret")),
+    ('$avp(realm) = "elsewhere"; $avp(user) = "carol"; $avp(password) = "0x%s";' % digest("md5", "carol", "elsewhere", "secret"),
+     "", 'realm="elsewhere", nonce="n"', ("carol", "secret")),
+    ("", '"SHA-256"', 'realm="example.org", nonce="n"', None),
+    ("", '"MD5,MD5-sess"', 'realm="example.org", nonce="n"', ("alice", "wonder")),
+    ("", '"ROT13"', 'realm="example.org", nonce="n"', None),
+])
+def test_which_credentials_are_used(start, agents, before, argument, challenge, answered):
+    callee_port = free_port()
+    server = start("waiting.cfg", EXTRA=MODULES, ROUTE=relay(
+        callee_port, before=before, failure="if (uac_auth(%s)) t_relay();" % argument))
+    caller, = agents(server, 1)
+    with Agent((server.address, server.port), port=callee_port) as callee:
+        caller.request("MESSAGE", "sip:bob@example.org")
+        callee.reply(callee.expect("MESSAGE"), 401, "Who", tag="x", headers=["WWW-Authenticate: Digest " + challenge])
+        if answered is None:
+            caller.expect(401)
+            callee.nothing()
+        else:
+            second = callee.expect("MESSAGE")
+            check(second.get("authorization"), "MESSAGE", *answered)
+            callee.reply(second, 200, "OK", tag="x")
+            caller.expect(200)
+
+
+KAMAILIO = """
+debug=1
+log_stderror=yes
+children=1
+listen=udp:127.0.0.1:%(port)d
+mpath="/usr/lib/x86_64-linux-gnu/kamailio/modules/"
+loadmodule "sl.so"
+loadmodule "pv.so"
+loadmodule "auth.so"
+request_route {
+    if (!pv_www_authenticate("example.org", "wonder", "0")) {
+        www_challenge("example.org", "1");
+        exit;
+    }
+    sl_send_reply("200", "Welcome");
+}
+"""
+
+
+def test_a_kamailio_lets_us_in(start, agents, tmp_path):
+    port = free_port()
+    config = tmp_path / "kamailio.cfg"
+    config.write_text(KAMAILIO % dict(port=port))
+    server = start("waiting.cfg", EXTRA=MODULES, ROUTE=relay(port))
+    caller, = agents(server, 1)
+    log = open(tmp_path / "kamailio.log", "wb")
+    challenger = subprocess.Popen(["kamailio", "-DD", "-E", "-m", "32", "-M", "8", "-f", str(config), "-Y", str(tmp_path)],
+                                  stdout=log, stderr=subprocess.STDOUT, cwd=tmp_path)
+    try:
+        wait_for(lambda: any(l.split()[1].endswith(":%04X" % port) for l in open("/proc/net/udp").readlines()[1:]),
+                 "kamailio to listen")
+        for method in ("MESSAGE", "OPTIONS"):
+            caller.request(method, "sip:bob@example.org")
+            reply = caller.expect(200, timeout=10)
+            assert "Welcome" in reply.first
+    finally:
+        challenger.terminate()
+        challenger.wait(10)
+        log.close()
