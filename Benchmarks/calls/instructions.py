@@ -4,7 +4,7 @@
 The server runs under callgrind, each kind in a process of its own with the same calls (INVITE 100 180 200 ACK BYE 200, record-routed, t_relay).
 What the kernel does, about half of a call's CPU, is not counted, and caches are not seen: paired.py is for those.
 
-    Benchmarks/calls/instructions.py [--kinds plain,otlp-off,otlp,...] [--calls 300] [--keep DIRECTORY]
+    Benchmarks/calls/instructions.py [--kinds plain,otlp-off,otlp,...] [--calls 240] [--keep DIRECTORY]
         [--scenario call|dialog|b2b] [--transport udp|tcp]
 
     plain          module opentelemetry not loaded       otlp-off   loaded and off
@@ -63,15 +63,15 @@ def measure(kind, options, directory):
     finally:
         server.end()
     counted = [instructions(path) for path in sorted(server.out.parent.glob(server.out.name + "*"))]
-    return sum(n for n, is_sip in counted if is_sip), sum(n for n, _ in counted), after[1] - before[1]
+    return sum(n for n, is_sip in counted if is_sip), sum(n for n, _ in counted), after[2] - before[2]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--kinds", default="plain,otlp-off,otlp,otlp-silent,otlp-dead,otlp-proc,level-1,level-3")
-    parser.add_argument("--calls", type=int, default=300)
+    parser.add_argument("--calls", type=int, default=240)
     parser.add_argument("--warm", type=int, default=60)
-    parser.add_argument("--rate", type=int, default=30)
+    parser.add_argument("--rate", type=int, default=12)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--scenario", choices=["call", "dialog", "b2b"], default="call")
     parser.add_argument("--transport", choices=["udp", "tcp"], default="udp")

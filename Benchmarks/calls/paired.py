@@ -100,10 +100,11 @@ class Server:
             self.mi("ps")
 
     def reading(self):
-        """CPU nanoseconds of the SIP processes, and messages received."""
-        spent = sum(calls.schedstat("/proc/%d/task/%d/schedstat" % (self.process.pid, task)) for task in self.receivers)
+        """CPU nanoseconds of the SIP processes and of the whole server, and messages received."""
+        threads = calls.cpu(self.process.pid)
+        spent = sum(threads.get(task, 0) for task in self.receivers)
         counted = self.mi("statistics:get", {"statistics": ["core:rcv_requests", "core:rcv_replies"]})
-        return spent, sum(counted.values())
+        return spent, sum(threads.values()), sum(counted.values())
 
     def end(self):
         if self.callee:
@@ -135,7 +136,7 @@ def interval(values, rounds=2000):
 
 
 def measure(kind, options, directory):
-    """Slices of CPU nanoseconds per message: (off, on) sums of each block."""
+    """Of each block CPU nanoseconds per message: of the SIP processes off and on, of the whole server off and on."""
     server = Server(kind, options, directory)
     blocks, memory = [], []
     try:
@@ -146,15 +147,17 @@ def measure(kind, options, directory):
                 time.sleep(1.5)
             begun = time.monotonic()
             while time.monotonic() - begun < options.seconds:
-                spent = {False: 0.0, True: 0.0}
+                spent, whole = {False: 0.0, True: 0.0}, {False: 0.0, True: 0.0}
                 for is_on in ((False, True, True, False), (True, False, False, True))[len(blocks) % 2]:
                     server.switch(is_on)
                     time.sleep(GUARD_SECONDS)
                     before = server.reading()
                     time.sleep(options.slice)
                     after = server.reading()
-                    spent[is_on] += (after[0] - before[0]) / max(1, after[1] - before[1])
-                blocks.append((spent[False] / 2, spent[True] / 2))
+                    messages = max(1, after[2] - before[2])
+                    spent[is_on] += (after[0] - before[0]) / messages / 2
+                    whole[is_on] += (after[1] - before[1]) / messages / 2
+                blocks.append((spent[False], spent[True], whole[False], whole[True]))
                 memory.append(calls.resident(server.process.pid))
             status = server.mi("opentelemetry:status") if server.collector else None
             if caller.poll() is not None:
@@ -168,17 +171,18 @@ def measure(kind, options, directory):
 
 
 def report(kind, blocks, memory, status, options):
-    ratios = [math.log(on / off) for off, on in blocks]
+    ratios = [math.log(on / off) for off, on, _, _ in blocks]
     low, high = interval(ratios)
     # A call is six messages received: INVITE, 180, 200, ACK, BYE, 200.
-    off = statistics.median(b[0] for b in blocks) * options.messages / 1e6
+    off, whole_off, whole_on = (statistics.median(b[n] for b in blocks) * options.messages / 1e6 for n in (0, 2, 3))
     told = ""
     if status:
         told = "; %d spans submitted, %d exported, lost %s, exporter %.1f us a span" % (
             status["submitted"], status["exported"], {k: v for k, v in status["lost"].items() if v},
             1000 * status["cpu_ms"] / max(1, status["submitted"]))
-    print("| %s | %.3f | %.3f (%.3f–%.3f) | %d | %.0f–%.0f |%s" % (
-        kind, off, math.exp(trimmed_mean(ratios)), math.exp(low), math.exp(high), len(blocks), min(memory), max(memory), told), flush=True)
+    print("| %s | %.3f | %.3f (%.3f–%.3f) | %d | %.3f, %.3f | %.0f |%s" % (
+        kind, off, math.exp(trimmed_mean(ratios)), math.exp(low), math.exp(high), len(blocks), whole_off, whole_on, max(memory), told),
+        flush=True)
 
 
 def main():
@@ -195,8 +199,8 @@ def main():
     parser.add_argument("--sipray", default=str(calls.ROOT / ".build/release/sipray"))
     options = parser.parse_args()
     print("%d calls a second, slices of %.2f s, %d s a kind, %d workers\n" % (options.rate, options.slice, options.seconds, options.workers))
-    print("| switched | SIP processes, ms a call, off | on, of off (95 %) | blocks | MiB |")
-    print("|---|---|---|---|---|", flush=True)
+    print("| switched | SIP processes off, ms a call | on, of off (95 %) | blocks | whole server off, on, ms a call | MiB at most |")
+    print("|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as directory:
         for kind in options.kinds.split(","):
             report(kind, *measure(kind, options, directory), options)

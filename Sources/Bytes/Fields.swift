@@ -2,35 +2,65 @@
 /// bytes. A field that does not fit is left out. No allocation.
 ///
 /// Stays within the memory's bounds; whoever makes one sees to it that the memory outlives it.
+@usableFromInline
 package struct FieldWriter {
-    private let memory: UnsafeMutableRawBufferPointer
+    // Inlined throughout: a traced message costs a dozen fields, on the process that handles it.
+    @usableFromInline let memory: UnsafeMutableRawPointer?
+    @usableFromInline let room: Int
     /// Bytes written so far.
-    package private(set) var count = 0
+    @usableFromInline package internal(set) var count = 0
 
-    package init(_ memory: UnsafeMutableRawBufferPointer) { self.memory = memory }
-
-    /// The first `bytesMax` bytes of a text. Nothing for an empty one.
-    package mutating func put(_ tag: UInt8, _ text: ByteString, bytesMax: Int) {
-        if !text.isEmpty { text.withBytes { put(tag, UnsafeRawBufferPointer(rebasing: $0.prefix(bytesMax))) } }
+    @inlinable
+    package init(_ memory: UnsafeMutableRawBufferPointer) {
+        self.memory = memory.baseAddress
+        room = memory.count
     }
 
+    /// The first `bytesMax` bytes of a text. Nothing for an empty one.
+    @inlinable
+    package mutating func put(_ tag: UInt8, _ text: ByteString, bytesMax: Int) {
+        put(tag, text.storage, text.range, bytesMax: bytesMax)
+    }
+
+    /// The first `bytesMax` bytes of a part of `bytes`, which must lie within them. Nothing for an empty one.
+    @inlinable
+    package mutating func put(_ tag: UInt8, _ bytes: [UInt8], _ range: ByteRange, bytesMax: Int) {
+        guard !range.isEmpty else { return }
+        precondition(range.end <= bytes.count, "FieldWriter: range outside its bytes")
+        bytes.withUnsafeBytes { bytes in
+            put(tag, UnsafeRawBufferPointer(rebasing: bytes[range.start..<range.start + min(range.count, bytesMax)]))
+        }
+    }
+
+    @inlinable
     package mutating func put(_ tag: UInt8, _ literal: StaticString) {
         literal.withUTF8Buffer { put(tag, UnsafeRawBufferPointer($0)) }
     }
 
     /// A value as it lies in memory: for a reader in the same program.
+    @inlinable
     package mutating func put<Value: BitwiseCopyable>(_ tag: UInt8, value: Value) {
-        withUnsafeBytes(of: value) { put(tag, $0) }
+        guard let target = begin(tag, MemoryLayout<Value>.size) else { return }
+        target.storeBytes(of: value, as: Value.self)
     }
 
+    @inlinable
     package mutating func put(_ tag: UInt8, _ bytes: UnsafeRawBufferPointer) {
-        guard bytes.count <= Int(UInt16.max), count + 3 + bytes.count <= memory.count, let source = bytes.baseAddress
-        else { return }
-        memory[count] = tag
-        memory[count + 1] = UInt8(truncatingIfNeeded: bytes.count)
-        memory[count + 2] = UInt8(truncatingIfNeeded: bytes.count >> 8)
-        (memory.baseAddress! + count + 3).copyMemory(from: source, byteCount: bytes.count)
-        count += 3 + bytes.count
+        guard let source = bytes.baseAddress, let target = begin(tag, bytes.count) else { return }
+        target.copyMemory(from: source, byteCount: bytes.count)
+    }
+
+    /// Writes tag and count and gives the place of the bytes; nil when they don't fit.
+    @usableFromInline
+    @inline(__always)
+    mutating func begin(_ tag: UInt8, _ length: Int) -> UnsafeMutableRawPointer? {
+        guard length <= Int(UInt16.max), count + 3 + length <= room, let memory else { return nil }
+        let target = memory + count
+        target.storeBytes(of: tag, as: UInt8.self)
+        target.storeBytes(of: UInt8(truncatingIfNeeded: length), toByteOffset: 1, as: UInt8.self)
+        target.storeBytes(of: UInt8(truncatingIfNeeded: length >> 8), toByteOffset: 2, as: UInt8.self)
+        count += 3 + length
+        return target + 3
     }
 }
 

@@ -86,6 +86,49 @@ struct EncodingTests {
         "0a600a180a160a0c736572766963652e6e616d6512060a046564676512440a0d0a067369707261791203312e32"
         + "12330a1000000000000000000000000000000001120800000000000000012a01783001390100000000000000410200000000000000"
 
+    /// A request is put together from parts: it must be what swift-protobuf makes of all of it in one piece.
+    @Test func protobufIsInOnePiece() throws {
+        let encoder = TraceEncoder(encoding: .protobuf, resource: Self.resource, scope: Self.scope)
+        var spans: [Span] = []
+        for number in 0..<100 {
+            var span = number.isMultiple(of: 3) ? Self.full : Self.plain
+            span.traceID.low = UInt64(number / 4 + 1)
+            span.flags = number.isMultiple(of: 5) ? .sampled : []
+            span.attributes += [
+                Attribute("many", .int(Int64(number))), Attribute("many", .string("value \(number)")),
+                Attribute("few", .string(number.isMultiple(of: 2) ? "a" : "b")),
+                Attribute("long", .string(String(repeating: "x", count: number * 3))),
+            ]
+            spans.append(span)
+        }
+        for count in [0, 1, 100] {
+            let written = encoder.encode(spans[..<count])
+            let request = try WireRequest(serializedBytes: written)
+            let inOnePiece: [UInt8] = try request.serializedBytes()
+            #expect(written == inOnePiece)
+            let read = try #require(request.resourceSpans.first?.scopeSpans.first?.spans)
+            #expect(read.map(\.attributes.count) == spans[..<count].map(\.attributes.count))
+            for (read, span) in zip(read, spans) {
+                #expect(read.attributes.suffix(4).map(\.key) == ["many", "many", "few", "long"])
+                #expect(
+                    read.attributes.suffix(4).map { AttributeValue($0.value) } == span.attributes.suffix(4).map(\.value)
+                )
+                #expect(Array(read.traceID) == span.traceID.bytes && read.flags == span.flags.rawValue)
+            }
+        }
+    }
+
+    /// Texts that Unicode takes for the same leave as they came.
+    @Test func equalTextsKeepTheirBytes() throws {
+        let texts = ["\u{e9}", "e\u{301}", "K", "\u{212a}", "\u{e9}"]
+        var span = Self.plain
+        span.attributes = texts.map { Attribute("k", .string($0)) }
+        let encoder = TraceEncoder(encoding: .protobuf, resource: Self.resource, scope: Self.scope)
+        let request = try WireRequest(serializedBytes: encoder.encode([span]))
+        let read = try #require(request.resourceSpans.first?.scopeSpans.first?.spans.first)
+        #expect(read.attributes.map { Array($0.value.stringValue.utf8) } == texts.map { Array($0.utf8) })
+    }
+
     @Test func jsonFollowsTheRulesOfOTLP() throws {
         let encoder = TraceEncoder(encoding: .json, resource: Self.resource, scope: Self.scope)
         let text = String(decoding: encoder.encode([Self.full, Self.plain]), as: UTF8.self)
@@ -158,5 +201,15 @@ struct EncodingTests {
 extension Gzip {
     fileprivate static func decompress(_ bytes: ArraySlice<UInt8>, limit: Int) throws(Fault) -> [UInt8] {
         try decompress(Array(bytes), limit: limit)
+    }
+}
+
+extension AttributeValue {
+    fileprivate init?(_ wire: WireAnyValue) {
+        switch wire.value {
+        case .stringValue(let text): self = .string(text)
+        case .intValue(let number): self = .int(number)
+        default: return nil
+        }
     }
 }

@@ -19,6 +19,17 @@ extension TraceEncoder {
     }
 }
 
+/// What is written again and again.
+private enum JSONPiece {
+    static let key = Array(#"{"key":"#.utf8)
+    static let value = Array(#","value":"#.utf8)
+    static let string = Array(#"{"stringValue":"#.utf8)
+    static let integer = Array(#"{"intValue":""#.utf8)
+    static let double = Array(#"{"doubleValue":"#.utf8)
+    static let yes = Array(#"{"boolValue":true"#.utf8)
+    static let no = Array(#"{"boolValue":false"#.utf8)
+}
+
 /// Whether the object that is being written has a member yet.
 private struct JSONMembers {
     var isEmpty = true
@@ -28,9 +39,9 @@ extension JSONWriter {
     fileprivate mutating func append(_ span: Span) {
         append(raw: UInt8(ascii: "{"))
         var members = JSONMembers()
-        append("traceId", text: span.traceID.hexadecimal, in: &members)
-        append("spanId", text: span.spanID.hexadecimal, in: &members)
-        if span.parentSpanID.isValid { append("parentSpanId", text: span.parentSpanID.hexadecimal, in: &members) }
+        append("traceId", span.traceID, in: &members)
+        append("spanId", span.spanID, in: &members)
+        if span.parentSpanID.isValid { append("parentSpanId", span.parentSpanID, in: &members) }
         append("traceState", text: span.traceState, in: &members)
         append("flags", number: span.flags.rawValue, in: &members)
         append("name", text: span.name, in: &members)
@@ -67,8 +78,8 @@ extension JSONWriter {
     private mutating func append(_ link: SpanLink) {
         append(raw: UInt8(ascii: "{"))
         var members = JSONMembers()
-        append("traceId", text: link.traceID.hexadecimal, in: &members)
-        append("spanId", text: link.spanID.hexadecimal, in: &members)
+        append("traceId", link.traceID, in: &members)
+        append("spanId", link.spanID, in: &members)
         append("traceState", text: link.traceState, in: &members)
         append(attributes: link.attributes, in: &members)
         append("droppedAttributesCount", number: link.droppedAttributes, in: &members)
@@ -78,9 +89,9 @@ extension JSONWriter {
 
     fileprivate mutating func append(attributes: [Attribute], in members: inout JSONMembers) {
         append("attributes", objects: attributes, in: &members) { writer, attribute in
-            writer.append(raw: Array(#"{"key":"#.utf8))
+            writer.append(raw: JSONPiece.key)
             writer.append(string: attribute.key)
-            writer.append(raw: Array(#","value":"#.utf8))
+            writer.append(raw: JSONPiece.value)
             writer.append(attribute.value)
             writer.append(raw: UInt8(ascii: "}"))
         }
@@ -90,17 +101,17 @@ extension JSONWriter {
     private mutating func append(_ value: AttributeValue) {
         switch value {
         case .string(let text):
-            append(raw: Array(#"{"stringValue":"#.utf8))
+            append(raw: JSONPiece.string)
             append(string: text)
         case .int(let number):
-            append(raw: Array(#"{"intValue":""#.utf8))
+            append(raw: JSONPiece.integer)
             append(integer: Int(number))
             append(raw: UInt8(ascii: "\""))
         case .double(let number):
-            append(raw: Array(#"{"doubleValue":"#.utf8))
+            append(raw: JSONPiece.double)
             appendProtobuf(number)
         case .bool(let flag):
-            append(raw: Array((flag ? #"{"boolValue":true"# : #"{"boolValue":false"#).utf8))
+            append(raw: flag ? JSONPiece.yes : JSONPiece.no)
         case .array(let elements):
             append(raw: Array(#"{"arrayValue":{"values":["#.utf8))
             append(list: elements[...]) { $0.append($1) }
@@ -134,6 +145,29 @@ extension JSONWriter {
         guard !text.isEmpty else { return }
         append(name: name, in: &members)
         append(string: text)
+    }
+
+    private mutating func append(_ name: String, _ id: TraceID, in members: inout JSONMembers) {
+        append(name: name, in: &members)
+        append(raw: UInt8(ascii: "\""))
+        append(hexadecimal: id.high)
+        append(hexadecimal: id.low)
+        append(raw: UInt8(ascii: "\""))
+    }
+
+    private mutating func append(_ name: String, _ id: SpanID, in members: inout JSONMembers) {
+        append(name: name, in: &members)
+        append(raw: UInt8(ascii: "\""))
+        append(hexadecimal: id.value)
+        append(raw: UInt8(ascii: "\""))
+    }
+
+    /// Sixteen digits.
+    private mutating func append(hexadecimal number: UInt64) {
+        for place in stride(from: 60, through: 0, by: -4) {
+            let digit = UInt8(truncatingIfNeeded: number >> UInt64(place)) & 15
+            append(raw: digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") - 10 + digit)
+        }
     }
 
     /// A 32-bit number or an enum; left out when 0.

@@ -10,7 +10,7 @@ package struct Attribute: Sendable, Hashable {
 }
 
 /// A value of an attribute (OTLP `AnyValue`, of which these are what the specification of attributes allows).
-package indirect enum AttributeValue: Sendable, Hashable {
+package enum AttributeValue: Sendable, Hashable {
     case string(String)
     case int(Int64)
     case double(Double)

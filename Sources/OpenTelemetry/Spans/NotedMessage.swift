@@ -43,6 +43,7 @@ struct NotedMessage {
             case .link: link = Self.value(value, as: UInt64.self)
             }
         }
+        if method == nil, let cseq { method = CSeq(ByteString(cseq))?.methodText.string }
     }
 
     private static func text(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }

@@ -27,18 +27,23 @@ final class AnnotationRing: @unchecked Sendable {
     /// Copies bytes in and gives their position in words. Writer's thread only.
     func append(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
         let start = position
-        position &+= UInt64((bytes.count + 7) / 8)
+        let count = bytes.count
+        position = start &+ UInt64((count + 7) / 8)
         claimed.store(position, ordering: .releasing)
+        guard let source = bytes.baseAddress else { return start }
+        var slot = Int(truncatingIfNeeded: start & (capacity &- 1))
         var offset = 0
-        var slot = start
-        while offset < bytes.count {
+        while offset &+ 8 <= count {
+            words[slot].store(source.loadUnaligned(fromByteOffset: offset, as: UInt64.self), ordering: .releasing)
+            offset &+= 8
+            slot = (slot &+ 1) & Int(truncatingIfNeeded: capacity &- 1)
+        }
+        if offset < count {
             var word: UInt64 = 0
-            withUnsafeMutableBytes(of: &word) { target in
-                target.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[offset..<min(offset + 8, bytes.count)]))
+            for rest in offset..<count {
+                word |= UInt64(source.load(fromByteOffset: rest, as: UInt8.self)) &<< UInt64(8 &* (rest &- offset))
             }
-            words[Int(slot & (capacity - 1))].store(word, ordering: .releasing)
-            offset += 8
-            slot &+= 1
+            words[slot].store(word, ordering: .releasing)
         }
         return start
     }

@@ -250,7 +250,8 @@ public final class Probe: @unchecked Sendable {
     @inline(never)
     func annotateWanted(_ key: UInt16, _ bytes: UnsafeRawBufferPointer) {
         guard heldCount == 0 else { return }
-        let kept = UnsafeRawBufferPointer(rebasing: bytes.prefix(Probe.annotationBytesMax))
+        let kept = UnsafeRawBufferPointer(
+            start: bytes.baseAddress, count: min(bytes.count, Probe.annotationBytesMax))
         let position = annotations.append(kept)
         write(RawRecord.annotation(key: key, count: kept.count, position: position))
     }

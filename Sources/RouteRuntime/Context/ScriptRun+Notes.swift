@@ -19,14 +19,15 @@ extension ScriptRun {
 
     private func noteMessage() {
         let hasMessage = kind.isAboutMessage
+        let context = context
         probe.annotate(MessageNote.key) { memory in
             var fields = FieldWriter(memory)
             fields.put(MessageNote.Field.origin.rawValue, value: context.records.origin.rawValue)
             guard hasMessage else { return fields.count }
             fields.put(MessageNote.Field.peer.rawValue, value: context.source)
-            if let socket = context.socketIn {
-                fields.put(MessageNote.Field.local.rawValue, value: socket.socketAddress)
-                MessageNote.text(.transport, socket.transport, &fields)
+            if let local = context.socketIn?.socketAddress {
+                fields.put(MessageNote.Field.local.rawValue, value: local)
+                MessageNote.text(.transport, context.sourceTransport, &fields)
             }
             if configuration.notesTraceParents, let request = tracedRequest,
                 let header = request.first(named: ScriptRun.traceParent)

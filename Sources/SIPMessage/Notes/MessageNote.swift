@@ -12,7 +12,7 @@ package enum MessageNote {
 
     /// A tag. Texts unless it says otherwise.
     package enum Field: UInt8, Sendable {
-        /// Method of a request, or of a response's `CSeq`.
+        /// Method of a request. Of a response it is in `cseq`.
         case method = 1
         /// Request URI of a request, as it stands on the branch.
         case uri
@@ -42,16 +42,19 @@ package enum MessageNote {
     ///
     /// - Parameter uri: the request URI of the branch; nil: the message's own.
     package static func put(_ message: Message, uri: ByteString? = nil, into fields: inout FieldWriter) {
-        text(.method, message.methodText, &fields)
-        value(.callID, message.first(.callID), message, &fields)
-        value(.cseq, message.first(.cseq), message, &fields)
-        if message.isRequest {
-            text(.uri, uri ?? message.requestURI, &fields)
-            value(.userAgent, message.first(.userAgent), message, &fields)
-        } else {
-            fields.put(Field.status.rawValue, value: UInt16(truncatingIfNeeded: message.statusCode))
-            text(.reason, message.reasonPhrase, &fields)
+        // Ranges of the buffer, under one hold of it: no slice is made, nothing is parsed that the reader can parse.
+        let bytes = message.buffer
+        let line = message.startLine
+        put(.callID, message.first(.callID)?.value, bytes, &fields)
+        put(.cseq, message.first(.cseq)?.value, bytes, &fields)
+        guard line.isRequest else {
+            fields.put(Field.status.rawValue, value: UInt16(truncatingIfNeeded: line.statusCode))
+            put(.reason, line.reasonPhrase, bytes, &fields)
+            return
         }
+        put(.method, line.methodText, bytes, &fields)
+        if let uri { text(.uri, uri, &fields) } else { put(.uri, line.requestURI, bytes, &fields) }
+        put(.userAgent, message.first(.userAgent)?.value, bytes, &fields)
     }
 
     /// Puts in a text, cut at `fieldBytesMax`.
@@ -59,9 +62,10 @@ package enum MessageNote {
         fields.put(field.rawValue, text, bytesMax: fieldBytesMax)
     }
 
-    private static func value(
-        _ field: Field, _ header: HeaderField?, _ message: Message, _ fields: inout FieldWriter
+    @inline(__always)
+    private static func put(
+        _ field: Field, _ range: ByteRange?, _ bytes: [UInt8], _ fields: inout FieldWriter
     ) {
-        if let header { text(field, message.text(header.value), &fields) }
+        if let range { fields.put(field.rawValue, bytes, range, bytesMax: fieldBytesMax) }
     }
 }
