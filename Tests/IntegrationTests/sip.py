@@ -3,7 +3,9 @@
 Nothing here knows of transactions. A test says what is sent and what must come.
 """
 import random
+import select
 import socket
+import time
 
 COMPACT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length",
            "c": "content-type", "e": "content-encoding", "s": "subject", "k": "supported"}
@@ -96,7 +98,16 @@ class Agent:
     @property
     def contact(self):
         """The value of its Contact."""
-        return "<sip:me@%s%s>" % (self.name, "" if self.transport == "UDP" else ";transport=tcp")
+        return "<%s>" % self.uri("me")
+
+    @property
+    def uri_parameters(self):
+        """Behind host and port in its own URIs."""
+        return "" if self.transport == "UDP" else ";transport=tcp"
+
+    def uri(self, user):
+        """Where a user of this end point is reached."""
+        return "sip:%s@%s%s" % (user, self.name, self.uri_parameters)
 
     # Sending
 
@@ -177,3 +188,70 @@ class Agent:
         except socket.timeout:
             return
         raise AssertionError("unexpected:\n" + data.decode(errors="replace"))
+
+
+class StreamAgent(Agent):
+    """The same over TCP: listens, opens a connection to whom it sends to, answers on the connection that a request came by."""
+
+    transport = "TCP"
+
+    def __init__(self, server, address="127.0.0.1", port=0):
+        self.server = server
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind((address, port))
+        self.socket.listen(64)
+        self.host, self.port = self.socket.getsockname()
+        self.opened = {}
+        self.buffers = {}
+        self.accepted = 0
+
+    def close(self):
+        for connection in list(self.buffers):
+            connection.close()
+        self.socket.close()
+
+    def send(self, text, to=None):
+        connection = to
+        if not isinstance(to, socket.socket):
+            address = to or self.server
+            connection = self.opened.get(address)
+            if connection not in self.buffers:
+                connection = self.opened[address] = socket.create_connection(address, 5)
+                self.buffers[connection] = b""
+        connection.sendall(text.encode() if isinstance(text, str) else text)
+
+    def receive(self, timeout=5.0):
+        end = time.monotonic() + timeout
+        while True:
+            for connection, data in self.buffers.items():
+                data = data.lstrip(b"\r\n")
+                head, separator, rest = data.partition(b"\r\n\r\n")
+                if not separator:
+                    continue
+                length = int(next(line.split(b":")[1] for line in head.split(b"\r\n")
+                                  if line.lower().startswith(b"content-length")))
+                if len(rest) >= length:
+                    whole = len(head) + 4 + length
+                    self.buffers[connection] = data[whole:]
+                    return Message(data[:whole], connection)
+            ready = select.select([self.socket, *self.buffers], [], [], max(0.0, end - time.monotonic()))[0]
+            if not ready:
+                raise socket.timeout("timed out")
+            for one in ready:
+                if one is self.socket:
+                    self.buffers[one.accept()[0]] = b""
+                    self.accepted += 1
+                    continue
+                more = one.recv(65536)
+                self.buffers[one] += more
+                if not more:
+                    del self.buffers[one]
+                    one.close()
+
+    def nothing(self, seconds=0.2):
+        try:
+            message = self.receive(seconds)
+        except socket.timeout:
+            return
+        raise AssertionError("unexpected:\n%s" % message)

@@ -40,7 +40,7 @@ class Hidden:
 
     def answer(self, status=200, headers=()):
         self.callee.reply(self.invite, status, "OK", tag=self.tag,
-                          headers=["Contact: <sip:bob@%s;x=1>;y=2" % self.callee.name, *headers])
+                          headers=["Contact: <%s;x=1>;y=2" % self.callee.uri("bob"), *headers])
         return self.caller.expect(status)
 
     def to_callee(self, method, cseq, target):

@@ -137,4 +137,14 @@ import Testing
         let claims = RequestClaims(method: .bye, number: 2, requestURI: "sip:p1", routes: ["<sip:bob@h>"])
         #expect(claims.fault(from: RequestNumbers(last: 1), to: callee) == nil)
     }
+
+    /// `uac_auth()` had the INVITE leave as number 8 in the place of 7; then comes a request of our own.
+    @Test func anInviteThatLeftWithAnotherNumberMovesAllThatFollows() {
+        var shift = CSeqShift(invite: 7, leftAs: 8)
+        #expect(shift.outgoing(7, method: .ack) == 8 && shift.outgoing(7, method: .cancel) == 8)
+        #expect(shift.outgoing(8, method: .prack) == 9 && shift.offsetOfInvite(7) == 1)
+        #expect(shift.takeOwn() == 10)
+        #expect(shift.outgoing(9, method: .invite) == 11 && shift.outgoing(9, method: .ack) == 11)
+        #expect(CSeqShift(invite: 1, leftAs: 1).offset == 0)
+    }
 }

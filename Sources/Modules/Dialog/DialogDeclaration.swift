@@ -112,14 +112,13 @@ extension ModuleDeclaration {
             .string("profiles_no_value"),
             .integer("race_condition_timeout", 5),
             .integer("auto_prack_hangup_on_failure", 0),
+            .integer("auto_prack_fr_timeout", 3),
             .integer("db_mode", 0),
             // Of SIPRay's own: how many dialogs there may be.
             .integer("dialogs_max", 250_000),
             ModuleParameterDeclaration(
                 "ping_interval", .integer,
                 availability: .missing("it is called options_ping_interval now")),
-            ModuleParameterDeclaration(
-                "auto_prack_fr_timeout", .integer, availability: .missing("a PRACK of ours waits for fr_timeout of tm")),
         ] + databaseParameters + clusterParameters
 
     private static let databaseParameters: [ModuleParameterDeclaration] = [

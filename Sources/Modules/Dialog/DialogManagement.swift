@@ -42,19 +42,26 @@ extension DialogModule {
         }
     }
 
-    /// Sends a request to a side. The completion gets the final status and reason, or nil when the dialog is not that far.
+    /// Sends a request to a side, and if `challenges` what it answers with to the other. The completion gets status and reason of
+    /// the last reply, or nil when the dialog is not that far.
     package func sendSequential(
-        _ dialog: Dialog, method: ByteString, toCaller: Bool, body: ByteString, contentType: ByteString,
-        headers: ByteString, completion: @escaping @Sendable ((status: Int, reason: ByteString)?) -> Void
+        _ dialog: Dialog, method: ByteString, toCaller: Bool, challenges: Bool, body: ByteString,
+        contentType: ByteString, headers: ByteString,
+        completion: @escaping @Sendable ((status: Int, reason: ByteString)?) -> Void
     ) -> Bool {
         var request = OwnRequest(method: method, headers: headers.asHeaderLines)
         request.body = body
         request.contentType = contentType
         let ready = request
         return onProcess { [self] worker in
-            let isSent = send(ready, to: toCaller ? .caller : .callee, of: dialog, worker) { reply, status, _ in
+            let finished: OwnCompletion = { reply, status, _, _ in
                 completion((status, reply?.reasonPhrase ?? ByteString(StatusCode.reason(status))))
             }
+            let side: DialogSide = toCaller ? .caller : .callee
+            let isSent =
+                challenges
+                ? challenge(ready, first: side, of: dialog, worker, completion: finished)
+                : send(ready, to: side, of: dialog, worker, completion: finished)
             if !isSent { completion(nil) }
         }
     }

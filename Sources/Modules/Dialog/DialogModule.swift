@@ -145,7 +145,7 @@ package final class DialogModule: Sendable {
     /// Kept for requests that come again or late, then forgotten.
     private func linger(_ dialog: Dialog) {
         let delay = dialog.read { $0.deleteDelaySeconds } * 1000
-        timers.set(.life, of: dialog, to: Self.milliseconds() + max(delay, DialogSettings.lingerMilliseconds))
+        timers.set(.life, of: dialog, to: Self.milliseconds() + max(delay, settings.lingerMilliseconds))
     }
 
     func forget(_ dialog: Dialog, _ worker: StackWorker) {

@@ -25,7 +25,10 @@ final class DialogStatistics: Sendable {
     }
 
     /// Shows the figures that are counted here.
-    func registerGauges() {
+    ///
+    /// - Parameter stored: dialogs in memory, those included that are over.
+    func registerGauges(stored: @escaping @Sendable () -> Int) {
+        statistics.gauge(group: "dialog", name: "stored_dialogs", stored)
         statistics.gauge(group: "dialog", name: "active_dialogs") { [self] in active.load(ordering: .relaxed) }
         statistics.gauge(group: "dialog", name: "early_dialogs") { [self] in early.load(ordering: .relaxed) }
     }

@@ -10,7 +10,7 @@ import Synchronization
 final class HidingSides: Sendable {
     let flags: HidingFlags
     let users: (caller: ByteString?, callee: ByteString?)
-    /// The Contact that each side was shown first, where it has to stay.
+    /// The Contact that each side was shown last; where it has to stay, first.
     private let shown = Mutex<(caller: ByteString?, callee: ByteString?)>((nil, nil))
 
     init(flags: HidingFlags, users: (caller: ByteString?, callee: ByteString?)) {
@@ -22,19 +22,21 @@ final class HidingSides: Sendable {
 
     /// The Contact for a side: `made`, or the first one where that has to stay.
     func settled(_ made: ByteString, for side: DialogSide) -> ByteString {
-        guard flags.contains(side == .caller ? .keepsCallerContact : .keepsCalleeContact) else { return made }
+        let stays = flags.contains(side == .caller ? .keepsCallerContact : .keepsCalleeContact)
         return shown.withLock { shown in
-            if side == .caller {
-                shown.caller = shown.caller ?? made
-                return shown.caller!
-            }
-            shown.callee = shown.callee ?? made
-            return shown.callee!
+            let contact = stays ? (side == .caller ? shown.caller : shown.callee) ?? made : made
+            if side == .caller { shown.caller = contact } else { shown.callee = contact }
+            return contact
         }
+    }
+
+    /// The Contact that a side knows the other by, as a header value; nil before it was shown one.
+    func shownContact(to side: DialogSide) -> ByteString? {
+        shown.withLock { side == .caller ? $0.caller : $0.callee }
     }
 }
 
-/// Hides one request and its replies. `shown.caller!` above was set in the line before.
+/// Hides one request and its replies.
 final class Hiding: TransactionObserver {
     private let module: TopologyHidingModule
     private let dialog: Dialog?
@@ -167,5 +169,20 @@ final class Hiding: TransactionObserver {
             writer.append(ASCII.equal)
             writer.append(parameters.value(of: parameter))
         }
+    }
+}
+
+extension ScriptSocket {
+    /// As others are told to reach it: `192.0.2.1:5060`.
+    var hostAndPort: ByteString {
+        let host = advertisedAddress ?? address
+        let needsBrackets = host.contains(ASCII.colon) && host.first != ASCII.openBracket
+        var writer = ByteWriter(reserving: host.count + 24)
+        if needsBrackets { writer.append(ASCII.openBracket) }
+        writer.append(host)
+        if needsBrackets { writer.append(ASCII.closeBracket) }
+        writer.append(ASCII.colon)
+        writer.append(decimal: advertisedPort ?? port)
+        return writer.finishText()
     }
 }

@@ -67,7 +67,7 @@ final class TopologyHidingModule: Sendable {
         let users = Self.users(call.string(1))
         var dialog = context.dialog
         if dialog == nil, settings.forcesDialog, context.message.method == .invite {
-            dialog = dialogs?.create(context, options: [])
+            dialog = dialogs?.create(context, options: [], on: call.process)
         }
         let sides = HidingSides(flags: flags, users: users)
         if let dialog {
@@ -134,10 +134,10 @@ final class TopologyHidingModule: Sendable {
                 ?? revealedCallID(message.callID).flatMap({
                     dialogs.find(message, identifier: id, mode: mode, callID: $0)
                 }),
-            let sides = match.dialog.read({ $0.hiding }) as? HidingSides
+            let sides = match.dialog.read({ $0.hiding })
         else { return .no }
         let dialog = match.dialog
-        guard dialogs.fixRoute(context, dialog, to: match.sender.other) else { return .no }
+        guard dialogs.fixRoute(context, dialog, to: match.sender.other, callee: match.callee) else { return .no }
         context.socketOut =
             (match.sender == .caller ? dialog.read { $0.calleeSocket } : dialog.callerSocket) ?? context.socketOut
         dialogs.enter(match, context, worker)

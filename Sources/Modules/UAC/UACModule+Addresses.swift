@@ -1,5 +1,7 @@
 import Bytes
+import RouteLanguage
 import RouteRuntime
+import SIPDialog
 import SIPMessage
 
 /// From and To: replaced on the first request, and on every later one of its dialog as each side knows them.
@@ -34,11 +36,29 @@ extension UACModule {
             call.log(.error, "\(call.name): the name or the URI cannot stand in a header field")
             return .no
         }
-        set(side, change.replaced, namesChanged, in: context)
+        Self.set(side, change.replaced, namesChanged, in: context)
         guard mode != .none else { return .yes }
-        restoreReplies(context)
-        if context.message.toTag == nil { record(context, name(side), change.encoded(password: password)) }
+        Self.restoreReplies(context)
+        if context.message.toTag == nil, !keep(change, side, call) {
+            record(context, name(side), change.encoded(password: password))
+        }
         return .yes
+    }
+
+    /// Keeps the change with the dialog of the request. False: it has to travel in Record-Route, because there is no dialog, or for
+    /// one branch of several.
+    private func keep(_ change: AddressChange, _ side: Side, _ call: borrowing Call) -> Bool {
+        if let dialogs { _ = dialogs.create(call.context, options: [], on: call.process) }
+        guard let use = call.context.dialogUse, use.isInitial else { return false }
+        let isForBranch = call.kind == .branch
+        let isAutomatic = mode == .auto
+        return use.dialog.update { values in
+            // Hidden calls have no Record-Route.
+            let travels = isForBranch && values.hiding == nil
+            values.changes[side] = DialogAddresses.Change(
+                text: change, restoring: travels ? .byRoute : isAutomatic ? .automatic : .manual)
+            return !travels
+        }
     }
 
     /// `uac_restore_from()` and `uac_restore_to()`: what `auto` does by itself.
@@ -46,6 +66,9 @@ extension UACModule {
         guard mode == .manual else {
             call.log(.warning, "\(call.name): restore_mode is not manual")
             return .no
+        }
+        if let use = call.context.dialogUse, use.restore(side, of: call.context, where: { $0 == .manual }) {
+            return .yes
         }
         guard let parameters = call.context.state(RouteState.self)?.ownParameters else {
             call.log(.error, "\(call.name): loose_route() has not found a Route of this server")
@@ -65,7 +88,7 @@ extension UACModule {
         else { return }
         context.edits.setSequenceNumber(number + UInt32(raised), of: context.message)
         context.avps.replaceAll(Self.sequenceName, with: .integer(raised))
-        restoreReplies(context)
+        Self.restoreReplies(context)
     }
 
     /// Makes the change that was stored for one side. False when none was.
@@ -76,8 +99,8 @@ extension UACModule {
         // Towards the one who called, From and To have changed places, and the originals are wanted.
         let upstream = isUpstream(context, parameters)
         let place: Side = upstream ? (side == .from ? .to : .from) : side
-        set(place, upstream ? change.original : change.replaced, change.namesChanged, in: context)
-        restoreReplies(context)
+        Self.set(place, upstream ? change.original : change.replaced, change.namesChanged, in: context)
+        Self.restoreReplies(context)
         return true
     }
 
@@ -91,7 +114,7 @@ extension UACModule {
         return from.uriText != change.original && from.addressText != change.original
     }
 
-    private func set(_ side: Side, _ text: ByteString, _ namesChanged: Bool, in context: MessageContext) {
+    static func set(_ side: Side, _ text: ByteString, _ namesChanged: Bool, in context: MessageContext) {
         let message = context.message
         guard let field = message.first(side == .from ? .from : .to), let address = Self.address(side, of: message)
         else { return }

@@ -1,10 +1,12 @@
 import Bytes
 import RouteLanguage
 import RouteRuntime
+import SIPDialog
 import SIPMessage
 import SIPStack
 
-/// `uac` at work. Changes travel as edits of the request; what later requests of the dialog need travels in Record-Route.
+/// `uac` at work. Changes travel as edits of the request; what later requests of the dialog need is kept in the dialog where there
+/// is one, and travels in Record-Route else.
 struct UACModule: Sendable {
     enum RestoreMode { case none, manual, auto }
 
@@ -21,6 +23,8 @@ struct UACModule: Sendable {
     let password: ByteString?
     let names: (from: ByteString, to: ByteString)
     let credentials: UACAuthModule
+    /// Makes the dialog of a request that has none (`force_dialog`).
+    let dialogs: DialogModule?
 
     static func bind(_ environment: ModuleEnvironment) throws(ModuleError) -> ModuleBinding {
         let parameters = environment.parameters
@@ -38,12 +42,13 @@ struct UACModule: Sendable {
         guard names.from.isToken, names.to.isToken, names.from != names.to else {
             throw ModuleError("uac: rr_from_store_param and rr_to_store_param must be two different names")
         }
-        if parameters.isOn("uac", "force_dialog") {
-            environment.log(.notice, "uac: force_dialog has no effect: Record-Route keeps what is needed")
+        let forcesDialog = parameters.isOn("uac", "force_dialog")
+        guard !forcesDialog || environment.dialogs != nil || environment.host == nil else {
+            throw ModuleError("modparam(\"uac\", \"force_dialog\", 1): load dialog.so before uac.so")
         }
         let module = UACModule(
             mode: mode, password: parameters.text("uac", "restore_passwd"), names: names,
-            credentials: try environment.credentials())
+            credentials: try environment.credentials(), dialogs: forcesDialog ? environment.dialogs : nil)
         environment.inDialog.append { context, _, parameters in module.follow(context, parameters) }
         return ModuleBinding(
             "uac",
@@ -65,7 +70,7 @@ struct UACModule: Sendable {
     func name(_ side: Side) -> ByteString { side == .from ? names.from : names.to }
 
     /// Has the replies of this request's transaction restored. Once is enough for all changes.
-    func restoreReplies(_ context: MessageContext) {
+    static func restoreReplies(_ context: MessageContext) {
         guard context.avps.value(Self.restoresName) == nil else { return }
         _ = context.avps.push(Self.restoresName, .integer(1))
         context.observeTransaction(UACRestorer(context.message))
@@ -74,15 +79,21 @@ struct UACModule: Sendable {
     /// Raises CSeq beyond what the transaction's requests had so far. False at the end of the numbers.
     func raiseSequence(_ context: MessageContext, by step: UInt32) -> Bool {
         guard let number = context.message.cseq?.number else { return false }
+        if let use = context.dialogUse, !use.isInitial {
+            // The dialog keeps count of its numbers, and gives the request its own whenever it leaves.
+            return use.dialog.update { values in
+                values.updateLeg(use.sender.other, callee: use.callee) { $0.shift.move(by: Int(step)) }
+            } != nil
+        }
         let before = context.avps.value(Self.sequenceName)?.integer ?? 0
         let sum = before + Int(step)
         guard Int(number) + sum < 1 << 31 else { return false }
         context.edits.setSequenceNumber(number + UInt32(sum), of: context.message)
         context.avps.replaceAll(Self.sequenceName, with: .integer(sum))
-        if context.message.toTag == nil {
+        if context.message.toTag == nil, context.dialogUse == nil {
             record(context, Self.sequenceParameter, ByteString(decimal: sum))
         }
-        restoreReplies(context)
+        Self.restoreReplies(context)
         return true
     }
 

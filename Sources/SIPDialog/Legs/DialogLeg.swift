@@ -21,8 +21,12 @@ package struct DialogLeg: Sendable, Equatable {
     package private(set) var contentType: ByteString = "application/sdp"
     /// Numbers of the requests that it sends.
     package var numbers = RequestNumbers()
+    /// Of a callee: numbers of the requests that the caller sends to it. Each early dialog of a fork counts for itself.
+    package var callerNumbers = RequestNumbers()
     /// What was added to the numbers of requests that go to it.
     package var shift = CSeqShift()
+    /// The last reliable provisional reply of the callee that was acknowledged here (RSeq); 0 before the first.
+    package var acknowledged: UInt32 = 0
 
     package init(tag: ByteString) {
         self.tag = tag.compacted()
@@ -88,6 +92,14 @@ package struct CSeqShift: Sendable, Equatable {
     private var inviteOffset: UInt32 = 0
 
     package init() {}
+
+    /// The INVITE that made the dialog left with another number than it came with.
+    package init(invite number: UInt32, leftAs sent: UInt32) {
+        offset = sent &- number
+        lastSent = sent
+        inviteNumber = number
+        inviteOffset = offset
+    }
 
     /// The number for a request of this server's own.
     package mutating func takeOwn() -> UInt32 {

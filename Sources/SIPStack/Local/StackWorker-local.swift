@@ -22,6 +22,8 @@ package struct LocalRequest {
     /// nil: one is made.
     package var callID: ByteString?
     package var cseq: UInt32 = 10
+    /// How long its final response is waited for; nil: `fr_timeout`.
+    package var finalResponseMilliseconds: UInt32?
     /// What the transaction user keeps with the transaction.
     package var user: AnyObject?
     /// The session that asks for the request.
@@ -63,6 +65,7 @@ extension StackWorker {
             replyDestination: Destination(transport: socket.transport, address: socket.address, socket: socket),
             isReliable: first.transport.isReliable, configuration: configuration)
         transaction.onLocalFinal = completion
+        if let milliseconds = local.finalResponseMilliseconds { transaction.settings.finalResponse = milliseconds }
         transaction.userState = local.user
         transaction.records = local.records
         guard stack.table.insertLocal(transaction) else {

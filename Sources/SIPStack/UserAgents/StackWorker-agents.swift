@@ -10,7 +10,7 @@ extension StackWorker {
     package func acknowledge(_ local: LocalRequest, sent: @escaping ([UInt8], Destination) -> Void) {
         locate(local.nextHop ?? local.requestURI) { [self] result in
             guard case .success(let destinations) = result, var destination = destinations.first,
-                let socket = local.socket ?? listener(for: destination),
+                let socket = listener(for: destination, chosen: local.socket),
                 let message = try? Message.parse(compose(local, socket), limits: configuration.messageLimits)
             else { return }
             destination.socket = socket

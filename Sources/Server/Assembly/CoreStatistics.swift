@@ -1,3 +1,4 @@
+import CPlatform
 import Glibc
 import Reactor
 
@@ -14,6 +15,7 @@ enum CoreStatistics {
         statistics.gauge(group: "memory", name: "resident_bytes") {
             residentPages() * Int(sysconf(Int32(_SC_PAGESIZE)))
         }
+        statistics.gauge(group: "memory", name: "allocated_bytes") { Int(cplatform_allocated_bytes()) }
         statistics.gauge(group: "memory", name: "resident_bytes_max") {
             var usage = rusage()
             getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)

@@ -154,7 +154,7 @@ enum DialogCommands {
         ) { call throws(RPCError) in
             let name = ByteString(try call.string("dlg_val_name"))
             let value = ByteString(try call.string("dlg_val_value"))
-            let wanted = try call.string("DID").split(separator: " ").map { ByteString(String($0)) }
+            let wanted = try call.strings("DID").flatMap { $0.split(separator: " ") }.map { ByteString(String($0)) }
             let found = wanted.compactMap { dialogs.named($0) }
             guard found.count == wanted.count, !found.isEmpty else { throw notFound }
             guard found.allSatisfy({ dialogs.setVariable(name, .string(value), of: $0) }) else {
@@ -163,6 +163,11 @@ enum DialogCommands {
             return "OK"
         }
     }
+
+    private static let modes: [String: (toCaller: Bool, challenges: Bool)] = [
+        "caller": (true, false), "callee": (false, false), "challenge": (true, true),
+        "challenge-caller": (true, true), "challenge-callee": (false, true),
+    ]
 
     private static func registerSending(in registry: inout CommandRegistry, _ dialogs: DialogModule) {
         let optional = ["method", "mode", "body", "headers"]
@@ -174,20 +179,20 @@ enum DialogCommands {
             do throws(RPCError) {
                 let dialog = try named(call, "callid", dialogs)
                 let mode = try call.optionalString("mode") ?? "caller"
-                guard mode == "caller" || mode == "callee" else {
-                    throw mode.hasPrefix("challenge")
-                        ? RPCError(
-                            code: 501, message: "Not implemented", data: "only the modes caller and callee are there")
-                        : CommandCall.badType("mode", allowed: "caller or callee")
+                guard let (toCaller, challenges) = modes[mode] else {
+                    throw CommandCall.badType("mode", allowed: modes.keys.sorted().joined(separator: ", "))
                 }
-                let (body, type) = try body(call, dialog, dialogs, toCaller: mode == "caller")
+                let (body, type) = try body(call, dialog, dialogs, toCaller: toCaller)
                 let method = try call.optionalString("method") ?? "INVITE"
                 guard !method.isEmpty, method.utf8.allSatisfy({ ASCII.isTokenCharacter($0) }) else {
                     throw CommandCall.badType("method", allowed: "the name of a SIP method")
                 }
+                guard !challenges || method == "INVITE" || method == "UPDATE" else {
+                    throw CommandCall.badType("method", allowed: "INVITE or UPDATE with mode=\(mode)")
+                }
                 let isTaken = dialogs.sendSequential(
-                    dialog, method: ByteString(method), toCaller: mode == "caller", body: body, contentType: type,
-                    headers: ByteString(try call.optionalString("headers") ?? "")
+                    dialog, method: ByteString(method), toCaller: toCaller, challenges: challenges, body: body,
+                    contentType: type, headers: ByteString(try call.optionalString("headers") ?? "")
                 ) { outcome in
                     guard let outcome else {
                         return reply.fail(RPCError(code: 500, message: "The dialog has no such side yet"))

@@ -27,6 +27,9 @@ extension DialogModule {
     }
 
     private func fireLife(_ dialog: Dialog, _ worker: StackWorker) {
+        // Between its being due and this moment somebody may have given it another deadline: more time, or the last seconds of one
+        // that is over.
+        guard timers.deadline(.life, of: dialog) == nil else { return }
         let (state, lifetime, route) = dialog.update { values -> (DialogState, Int, RouteHandle?) in
             defer { values.onTimeout = nil }
             return (values.machine.state, values.lifetimeSeconds, values.onTimeout)
@@ -84,7 +87,7 @@ extension DialogModule {
                 request.body = leg.bodyReceived
                 request.contentType = leg.contentType
             }
-            send(request, to: side, of: dialog, worker) { [self] _, status, worker in
+            send(request, to: side, of: dialog, worker) { [self] _, status, _, worker in
                 guard status == 408 || status == 481 || status == 477 || status == 478 else { return }
                 step(dialog, .end(isInvite ? .reinvitePing : .optionsPing), in: .init(worker: worker))
             }

@@ -10,6 +10,8 @@ extension DialogModule {
     struct Match {
         let dialog: Dialog
         let sender: DialogSide
+        /// As in `DialogUse`.
+        let callee: Int?
         let isMainLeg: Bool
     }
 
@@ -63,11 +65,16 @@ extension DialogModule {
                 return nil
             }
             guard let index = values.callees.firstIndex(where: { $0.tag == calleeTag }) else {
-                // More forks than are known, or a 2xx that has not come by here.
-                return values.callees.isEmpty || values.callees.count == DialogSettings.legsMax
-                    ? Match(dialog: dialog, sender: sender, isMainLeg: values.callees.isEmpty) : nil
+                if values.callees.isEmpty {
+                    // No reply has come by here yet.
+                    return Match(dialog: dialog, sender: sender, callee: nil, isMainLeg: true)
+                }
+                guard values.callees.count == DialogSettings.legsMax else { return nil }
+                return Match(dialog: dialog, sender: sender, callee: DialogUse.unknownCallee, isMainLeg: false)
             }
-            return Match(dialog: dialog, sender: sender, isMainLeg: values.confirmed.map { $0 == index } ?? true)
+            return Match(
+                dialog: dialog, sender: sender, callee: index,
+                isMainLeg: values.confirmed.map { $0 == index } ?? true)
         }
     }
 
@@ -76,10 +83,12 @@ extension DialogModule {
         worker.probe.enter(DialogSites.requestWithin)
         defer { worker.probe.exit(DialogSites.requestWithin) }
         let message = context.message
-        let isValid = message.method != .bye || fault(of: context, match.dialog, match.sender) == nil
+        let isValid = message.method != .bye || fault(of: context, match.dialog, match.sender, match.callee) == nil
         let use = DialogUse(
-            match.dialog, sender: match.sender, isInitial: false, isMainLeg: match.isMainLeg, endsWhenRelayed: !isValid)
+            match.dialog, sender: match.sender, isInitial: false, callee: match.callee, isMainLeg: match.isMainLeg,
+            endsWhenRelayed: !isValid)
         context.makeTMState().attach(use)
+        for address in UACModule.Side.allCases { _ = use.restore(address, of: context) { $0 == .automatic } }
         switch message.method {
         case .ack where match.isMainLeg:
             step(match.dialog, .acknowledged, in: .init(worker: worker))
@@ -96,8 +105,15 @@ extension DialogModule {
         let message = context.message
         guard let cseq = message.cseq else { return }
         let change = use.dialog.update { values -> (number: UInt32, rack: UInt32)? in
-            values.updateLeg(use.sender) { $0.numbers.note(cseq.number, method: message.method) }
-            return values.updateLeg(use.sender.other) { leg in
+            values.updateLeg(use.sender, callee: use.callee) { $0.numbers.note(cseq.number, method: message.method) }
+            if use.sender == .caller {
+                values.updateLeg(.callee, callee: use.callee) {
+                    $0.callerNumbers.note(cseq.number, method: message.method)
+                }
+            }
+            // Requests of our own go to the caller on the main leg only: another one's numbers stay as they are.
+            guard use.isMainLeg || use.sender == .caller else { return nil }
+            return values.updateLeg(use.sender.other, callee: use.callee) { leg in
                 if message.method == .invite || message.method == .update { leg.noteBodyReceived(message.body) }
                 let rack = leg.shift.offsetOfInvite(message.rack?.cseq.number ?? 0)
                 return (leg.shift.outgoing(cseq.number, method: message.method), rack)
@@ -114,14 +130,20 @@ extension DialogModule {
     }
 
     /// What of a request does not fit its dialog; nil when all does.
-    func fault(of context: MessageContext, _ dialog: Dialog, _ sender: DialogSide) -> RequestFault? {
+    ///
+    /// - Parameter callee: as in `DialogUse`.
+    func fault(
+        of context: MessageContext, _ dialog: Dialog, _ sender: DialogSide, _ callee: Int?
+    ) -> RequestFault? {
         let message = context.message
         let claims = RequestClaims(
             method: message.method, number: message.cseq?.number, requestURI: context.requestURI,
             routes: remainingRoutes(context))
         return dialog.read { values in
-            guard let from = values.leg(sender), let to = values.leg(sender.other) else { return .unusable }
-            return claims.fault(from: from.numbers, to: to)
+            guard let called = values.leg(.callee, callee: callee) else { return .unusable }
+            return sender == .caller
+                ? claims.fault(from: called.callerNumbers, to: called)
+                : claims.fault(from: called.numbers, to: values.caller)
         }
     }
 }
@@ -168,14 +190,14 @@ final class SequentialFollower: TransactionObserver {
             return
         }
         use.dialog.update { values in
-            values.updateLeg(use.sender) { leg in
+            values.updateLeg(use.sender, callee: use.callee) { leg in
                 leg.refreshTarget(from: request)
                 if isInvite {
                     leg.noteBodySent(request)
                     leg.noteBodyReceived(reply.message.body)
                 }
             }
-            values.updateLeg(use.sender.other) { leg in
+            values.updateLeg(use.sender.other, callee: use.callee) { leg in
                 leg.refreshTarget(from: reply.message)
                 if isInvite { leg.noteBodySent(reply.message) }
             }

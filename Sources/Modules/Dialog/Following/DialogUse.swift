@@ -10,15 +10,22 @@ final class DialogUse: Sendable {
     let sender: DialogSide
     /// The request that made the dialog.
     let isInitial: Bool
-    /// The callee leg that it is about; nil for the one that is confirmed. Another leg's BYE ends that alone.
+    /// The callee that it goes to or comes from; nil while none is known, `unknownCallee` for one that is not followed.
+    let callee: Int?
+    /// No other callee was confirmed before: a BYE ends the dialog, not a leg of its own.
     let isMainLeg: Bool
     /// Whether a BYE has done its work already.
     let endsWhenRelayed: Bool
 
+    /// Stands for callees beyond `DialogSettings.legsMax`: no place has this number.
+    static let unknownCallee = -1
+
     init(
-        _ dialog: Dialog, sender: DialogSide, isInitial: Bool, isMainLeg: Bool = true, endsWhenRelayed: Bool = false
+        _ dialog: Dialog, sender: DialogSide, isInitial: Bool, callee: Int? = nil, isMainLeg: Bool = true,
+        endsWhenRelayed: Bool = false
     ) {
         self.dialog = dialog
+        self.callee = callee
         self.sender = sender
         self.isInitial = isInitial
         self.isMainLeg = isMainLeg

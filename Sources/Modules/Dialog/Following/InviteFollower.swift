@@ -27,29 +27,35 @@ final class InviteFollower: TransactionObserver {
         let message = reply.message
         guard message.statusCode < 300 else { return }
         let isSuccess = message.statusCode >= 200
+        var callee: Int?
         module.callback(DialogSites.responseForwarded, worker) {
-            learn(message, reply, isSuccess: isSuccess)
+            callee = learn(message, reply, isSuccess: isSuccess)
             module.step(dialog, isSuccess ? .answered : .provisional, in: .init(worker: worker))
         }
-        if !isSuccess, dialog.options.contains(.autoPrack) { module.prack(reply, dialog, &edits, worker) }
+        if !isSuccess, let callee, dialog.options.contains(.autoPrack) {
+            module.prack(reply, dialog, callee: callee, &edits, worker)
+        }
     }
 
-    /// Keeps what the reply tells of the callee: one leg for each tag.
-    private func learn(_ message: Message, _ reply: InboundReply, isSuccess: Bool) {
-        guard let tag = message.toTag, let cseq = message.cseq?.number else { return }
+    /// Keeps what the reply tells of the callee: one leg for each tag. Answers its place; nil when it can't be kept.
+    private func learn(_ message: Message, _ reply: InboundReply, isSuccess: Bool) -> Int? {
+        guard let tag = message.toTag, let cseq = message.cseq?.number else { return nil }
         let socket = reply.transaction?.branch(reply.branch)?.destination.socket
         let scriptSocket = isSuccess ? module.host.scriptSocket(socket) : nil
         let addresses = module.addresses
-        dialog.update { values in
+        let invited = dialog.inviteNumber
+        return dialog.update { values in
             var index = values.callees.firstIndex { $0.tag == tag }
             if index == nil, values.callees.count < DialogSettings.legsMax {
                 var leg = DialogLeg(tag: tag)
                 leg.noteBodyReceived(values.caller.bodySent)
-                _ = leg.shift.outgoing(cseq, method: .invite)
+                // The script may have sent it with another number (`uac_auth()`).
+                leg.shift = CSeqShift(invite: invited, leftAs: cseq)
+                leg.callerNumbers.note(invited, method: .invite)
                 values.callees.append(leg)
                 index = values.callees.count - 1
             }
-            guard let index else { return }
+            guard let index else { return nil }
             values.callees[index].refreshTarget(from: message)
             if isSuccess || values.callees[index].routes.isEmpty {
                 values.callees[index].routes = RouteSet(
@@ -57,9 +63,10 @@ final class InviteFollower: TransactionObserver {
             }
             values.callees[index].noteBodySent(message)
             values.caller.noteBodyReceived(message.body)
-            guard isSuccess, values.confirmed == nil else { return }
+            guard isSuccess, values.confirmed == nil else { return index }
             values.confirmed = index
             if let scriptSocket { values.calleeSocket = scriptSocket }
+            return index
         }
     }
 
@@ -85,7 +92,10 @@ final class InviteFollower: TransactionObserver {
 
 extension DialogModule {
     /// `create_dialog()`: a dialog for the request of a context. Nil when it is none that makes one, or there are too many.
-    package func create(_ context: MessageContext, options: DialogOptions) -> Dialog? {
+    ///
+    /// - Parameter process: the one that runs the script.
+    package func create(_ context: MessageContext, options: DialogOptions, on process: ScriptProcess) -> Dialog? {
+        let worker = host.worker(process)
         let message = context.message
         if let use = context.dialogUse { return use.dialog }
         guard message.isRequest, message.method == .invite, message.toTag == nil, !message.callID.isEmpty,
@@ -101,6 +111,7 @@ extension DialogModule {
             return nil
         }
         statistics.noteCreated()
+        if let worker { callback(DialogSites.created, worker) }
         let state = context.makeTMState()
         state.attach(DialogUse(dialog, sender: .caller, isInitial: true))
         state.observe(InviteFollower(self, dialog))

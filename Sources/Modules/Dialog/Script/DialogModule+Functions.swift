@@ -11,7 +11,7 @@ extension DialogModule {
     package static func bind(_ environment: ModuleEnvironment) throws(ModuleError) -> ModuleBinding? {
         guard let host = environment.host else { return nil }
         let module = try DialogModule(environment, host: host)
-        module.statistics.registerGauges()
+        module.statistics.registerGauges { module.table.count }
         environment.dialogs = module
         return ModuleBinding(
             "dialog",
@@ -28,7 +28,7 @@ extension DialogModule {
                         call.log(.error, "create_dialog: \"\(call.string(0) ?? "")\" is no flag of it")
                         return .no
                     }
-                    return Outcome(create(call.context, options: options) != nil)
+                    return Outcome(create(call.context, options: options, on: call.process) != nil)
                 }
             },
             "match_dialog": { [self] call in recorded(DialogSites.match, call) { match(call) } },
@@ -37,14 +37,14 @@ extension DialogModule {
                     guard let use = call.context.dialogUse, !use.isInitial else {
                         return .done(RequestFault.unusable.rawValue)
                     }
-                    let fault = fault(of: call.context, use.dialog, use.sender)
+                    let fault = fault(of: call.context, use.dialog, use.sender, use.callee)
                     return fault.map { .done($0.rawValue) } ?? .yes
                 }
             },
             "fix_route_dialog": { [self] call in
                 recorded(DialogSites.fixRoute, call) {
                     guard let use = call.context.dialogUse, !use.isInitial else { return .no }
-                    return Outcome(fixRoute(call.context, use.dialog, to: use.sender.other))
+                    return Outcome(fixRoute(call.context, use.dialog, to: use.sender.other, callee: use.callee))
                 }
             },
             "dlg_send_sequential": { [self] call in
@@ -109,8 +109,12 @@ extension DialogModule {
     }
 
     /// Sends the request where the dialog says: request URI, Route and next hop are the dialog's.
-    func fixRoute(_ context: MessageContext, _ dialog: Dialog, to side: DialogSide) -> Bool {
-        guard let target = dialog.read({ $0.leg(side)?.target }), !target.requestURI.isEmpty else { return false }
+    ///
+    /// - Parameter callee: as in `DialogUse`.
+    func fixRoute(_ context: MessageContext, _ dialog: Dialog, to side: DialogSide, callee: Int?) -> Bool {
+        guard let target = dialog.read({ $0.leg(side, callee: callee)?.target }), !target.requestURI.isEmpty else {
+            return false
+        }
         Self.replaceRoutes(of: context, with: target)
         return true
     }

@@ -29,6 +29,8 @@ package final class Dialog: @unchecked Sendable {
     let callID: ByteString
     let fromURI: ByteString
     let toURI: ByteString
+    /// CSeq of the caller's INVITE.
+    let inviteNumber: UInt32
     let options: DialogOptions
     /// Seconds since 1970.
     let createdAt: Int
@@ -62,20 +64,31 @@ package final class Dialog: @unchecked Sendable {
         /// The INVITE's, while it may have to be cancelled.
         var invite: Transaction?
         /// What topology hiding keeps.
-        var hiding: AnyObject?
-        /// A ping of that side was not answered yet, or was answered as by someone who has left.
-        var pingsLost: (caller: Bool, callee: Bool) = (false, false)
+        var hiding: HidingSides?
+        /// From and To as the callee knows them, where `uac` changed them.
+        var changes = DialogAddresses()
 
         /// The callee that matters: the one that answered, else the one that was heard last.
-        var callee: DialogLeg? { callees.isEmpty ? nil : callees[confirmed ?? callees.count - 1] }
+        var callee: DialogLeg? { leg(.callee) }
 
-        func leg(_ side: DialogSide) -> DialogLeg? { side == .caller ? caller : callee }
-
-        mutating func updateLeg<Result>(_ side: DialogSide, _ body: (inout DialogLeg) -> Result) -> Result? {
-            if side == .caller { return body(&caller) }
-            guard !callees.isEmpty else { return nil }
-            return body(&callees[confirmed ?? callees.count - 1])
+        /// - Parameter callee: which of the callees; nil: the one that matters.
+        func leg(_ side: DialogSide, callee: Int? = nil) -> DialogLeg? {
+            if side == .caller { return caller }
+            let index = place(callee)
+            return callees.indices.contains(index) ? callees[index] : nil
         }
+
+        @discardableResult
+        mutating func updateLeg<Result>(
+            _ side: DialogSide, callee: Int? = nil, _ body: (inout DialogLeg) -> Result
+        ) -> Result? {
+            if side == .caller { return body(&caller) }
+            let index = place(callee)
+            guard callees.indices.contains(index) else { return nil }
+            return body(&callees[index])
+        }
+
+        private func place(_ callee: Int?) -> Int { callee ?? confirmed ?? callees.count - 1 }
     }
 
     let lock = StackLock()
@@ -91,6 +104,7 @@ package final class Dialog: @unchecked Sendable {
         callID = request.callID.compacted()
         fromURI = (request.from?.uriText ?? .empty).compacted()
         toURI = (request.to?.uriText ?? .empty).compacted()
+        inviteNumber = request.cseq?.number ?? 0
         self.options = options
         self.createdAt = createdAt
         callerSocket = socket
@@ -98,7 +112,7 @@ package final class Dialog: @unchecked Sendable {
         caller.refreshTarget(from: request)
         caller.routes = RouteSet(recordedBy: request)
         caller.noteBodySent(request)
-        if let number = request.cseq?.number { caller.numbers.note(number, method: .invite) }
+        caller.numbers.note(inviteNumber, method: .invite)
         stored = Values(
             machine: DialogMachine(byesOnTimeout: options.contains(.byeOnTimeout)), caller: caller,
             lifetimeSeconds: settings.defaultTimeoutSeconds, deleteDelaySeconds: settings.deleteDelaySeconds)

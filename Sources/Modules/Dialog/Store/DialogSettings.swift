@@ -9,8 +9,6 @@ struct DialogSettings: Sendable {
     static let variablesMax = 256
     /// Memberships of one dialog in profiles.
     static let profilesMax = 64
-    /// How long a dialog that is over is kept at least, for requests that come again: `wt_timer` of tm.
-    static let lingerMilliseconds = 5_000
     /// Dialogs that one tick of a timer sees to; the others follow in the next.
     static let dueMax = 2_000
 
@@ -19,12 +17,16 @@ struct DialogSettings: Sendable {
     let routeParameter: ByteString
     let defaultTimeoutSeconds: Int
     let deleteDelaySeconds: Int
+    /// How long a dialog that is over is kept at least, for requests that come again: `wt_timer` of tm.
+    let lingerMilliseconds: Int
     let optionsPingMilliseconds: Int
     let reinvitePingMilliseconds: Int
     let raceSeconds: Int
     let extraHeaders: ByteString
     let matching: DialogMatching
     let hangsUpOnPrackFailure: Bool
+    /// How long a PRACK of ours waits for its answer.
+    let prackMilliseconds: UInt32
 
     init(_ parameters: ModuleParameters) throws(ModuleError) {
         func positive(_ name: String, _ fallback: Int) throws(ModuleError) -> Int {
@@ -42,6 +44,8 @@ struct DialogSettings: Sendable {
         routeParameter = parameters.text("dialog", "rr_param") ?? "did"
         defaultTimeoutSeconds = try positive("default_timeout", 43_200)
         deleteDelaySeconds = max(0, parameters.integer("dialog", "delete_delay") ?? 0)
+        let wait = parameters.integer("tm", "wt_timer") ?? 0
+        lingerMilliseconds = 1000 * (wait > 0 ? min(wait, 3600) : 5)
         optionsPingMilliseconds = 1000 * (try positive("options_ping_interval", 30))
         reinvitePingMilliseconds = 1000 * (try positive("reinvite_ping_interval", 300))
         raceSeconds = max(0, parameters.integer("dialog", "race_condition_timeout") ?? 5)
@@ -52,6 +56,7 @@ struct DialogSettings: Sendable {
         }
         self.matching = matching
         hangsUpOnPrackFailure = parameters.isOn("dialog", "auto_prack_hangup_on_failure")
+        prackMilliseconds = 1000 * UInt32(min(try positive("auto_prack_fr_timeout", 3), 1_000_000))
         guard (parameters.integer("dialog", "db_mode") ?? 0) == 0 else {
             throw ModuleError("modparam(\"dialog\", \"db_mode\"): there is no database; dialogs live in memory: use 0")
         }

@@ -1,0 +1,53 @@
+import Bytes
+import SIPDialog
+import SIPMessage
+import SIPStack
+
+/// The `challenge` modes of `dialog:send_sequential`: one side is asked for its session, the other gets what it said.
+extension DialogModule {
+    /// Sends an INVITE or UPDATE to a side, and what it answers with to the other one. An INVITE without a body asks for an
+    /// offer: its ACK bears the other side's answer (RFC 3725 §4.1), or, where that side refuses, what was agreed before.
+    ///
+    /// - Parameter completion: gets the last reply. Called once, unless the result is false: that side is not known yet.
+    func challenge(
+        _ request: OwnRequest, first side: DialogSide, of dialog: Dialog, _ worker: StackWorker,
+        completion: @escaping OwnCompletion
+    ) -> Bool {
+        var first = request
+        first.holdsAck = first.isInvite && first.body.isEmpty
+        let holdsAck = first.holdsAck
+        let method = first.method
+        return send(first, to: side, of: dialog, worker) { [self] reply, status, invite, worker in
+            guard (200..<300).contains(status), let reply else { return completion(reply, status, invite, worker) }
+            if reply.body.isEmpty, invite != nil {
+                // A 2xx without a session: there is nothing to hand on.
+                if holdsAck { invite?.acknowledge(worker) }
+                return completion(reply, status, invite, worker)
+            }
+            var second = OwnRequest(method: method)
+            second.body = reply.body.compacted()
+            second.contentType = (reply.value(.contentType) ?? "application/sdp").compacted()
+            let isSent = send(second, to: side.other, of: dialog, worker) { [self] answer, status, other, worker in
+                if holdsAck { answerOffer(invite, answer, status, side, dialog, worker) }
+                completion(answer, status, other, worker)
+            }
+            guard !isSent else { return }
+            if holdsAck { answerOffer(invite, nil, 500, side, dialog, worker) }
+            completion(nil, 500, nil, worker)
+        }
+    }
+
+    private func answerOffer(
+        _ invite: OwnInvite?, _ answer: Message?, _ status: Int, _ side: DialogSide, _ dialog: Dialog,
+        _ worker: StackWorker
+    ) {
+        if let answer, (200..<300).contains(status), !answer.body.isEmpty {
+            invite?.acknowledge(
+                worker, body: answer.body, contentType: answer.value(.contentType) ?? "application/sdp")
+            return
+        }
+        let known = dialog.read { $0.leg(side) }
+        invite?.acknowledge(
+            worker, body: known?.bodyReceived ?? .empty, contentType: known?.contentType ?? .empty)
+    }
+}

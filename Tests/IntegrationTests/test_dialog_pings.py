@@ -1,0 +1,104 @@
+"""Pings of both sides: OPTIONS and re-INVITE, what ends a call and what does not."""
+import pytest
+
+from conftest import wait_for
+from dialog_calls import Call, answer_bye, dialogs, peers, serve, stat, states  # noqa: F401 (fixture)
+
+SDP = "v=0\r\no=%s 1 1 IN IP4 127.0.0.1\r\ns=-\r\n"
+TYPE = ["Content-Type: application/sdp"]
+EACH_SECOND = 'modparam("dialog", "options_ping_interval", 1)\nmodparam("dialog", "reinvite_ping_interval", 1)\n'
+
+
+def next_request(agent, method):
+    """The next request of that method; others (pings) are passed over unanswered."""
+    while True:
+        message = agent.receive()
+        if message.method == method and not message.is_reply:
+            return message
+
+
+def test_pings_keep_numbers_in_order_and_end_a_dead_call(start, peers):
+    server = serve(start, peers, flags="options-ping-callee", extra='modparam("dialog", "options_ping_interval", 1)')
+    caller, callee = peers
+    call = Call(server, *peers)
+    call.answer()
+    ping = callee.expect("OPTIONS")
+    assert ping.get("cseq") == "2 OPTIONS" and ping.tag("to") == call.tag
+    callee.reply(ping, 200, "OK")
+    call.within("INFO", 2)
+    info = callee.expect("INFO")
+    assert int(info.get("cseq").split()[0]) > 2, "behind the ping's"
+    callee.reply(info, 200, "OK")
+    assert caller.expect(200).get("cseq") == "2 INFO", "the caller sees its own"
+    while True:
+        ping = callee.receive()
+        if ping.method == "OPTIONS":
+            break
+    callee.reply(ping, 481, "Call Does Not Exist")
+    answer_bye(caller, callee)
+    assert dialogs(server) == []
+
+
+def test_a_ping_that_nobody_answers_ends_the_call(start, peers):
+    server = serve(start, peers, flags="options-ping-caller", extra='modparam("dialog", "options_ping_interval", 1)')
+    call = Call(server, *peers)
+    call.answer()
+    bye = peers[1].expect("BYE", timeout=8)
+    peers[1].reply(bye, 200, "OK")
+    assert dialogs(server) == []
+
+
+@pytest.mark.parametrize("side", ["caller", "callee"])
+def test_a_re_invite_ping_says_again_what_was_agreed_and_acknowledges(start, peers, side):
+    server = serve(start, peers, flags="reinvite-ping-%s,options-ping-%s" % (side, side), extra=EACH_SECOND)
+    caller, callee = peers
+    call = Call(server, *peers, headers=TYPE, body=SDP % "caller")
+    call.answer(headers=TYPE, body=SDP % "callee")
+    pinged, number, heard = (caller, 1, SDP % "callee") if side == "caller" else (callee, 2, SDP % "caller")
+    other = callee if side == "caller" else caller
+    ping = pinged.expect("INVITE")
+    # The other side's session once more, under its Contact, with a number of its own.
+    assert ping.body == heard and ping.get("content-type") == "application/sdp"
+    assert ping.get("cseq") == "%d INVITE" % number
+    assert ping.get("contact") == "<%s>" % other.uri("bob" if other is callee else "me")
+    assert ping.tag("to") == (call.sent["from_tag"] if side == "caller" else call.tag)
+    answer = SDP % side
+    ok = lambda: pinged.reply(ping, 200, "OK", headers=["Contact: <sip:moved@%s>" % pinged.name, *TYPE], body=answer)
+    ok()
+    ack = pinged.expect("ACK")
+    assert ack.uri == "sip:moved@" + pinged.name and ack.get("cseq") == "%d ACK" % number and not ack.body
+    # The ACK was lost: the 200 comes again, and so does the ACK.
+    ok()
+    again = pinged.expect("ACK")
+    assert again.get("via") == ack.get("via") and again.tag("to") == ack.tag("to")
+    # A side that has no time for it is there all the same.
+    ping = next_request(pinged, "INVITE")
+    pinged.reply(ping, 491, "Request Pending")
+    next_request(pinged, "ACK")
+    assert states(server) == [4]
+    # One that does not know the call is not.
+    ping = next_request(pinged, "INVITE")
+    pinged.reply(ping, 481, "Call Does Not Exist")
+    bye = next_request(pinged, "BYE")
+    pinged.reply(bye, 481, "Call Does Not Exist")
+    answer_bye(other)
+    assert dialogs(server) == [] and stat(server, "active_dialogs") == 0
+
+
+def test_both_sides_are_pinged_each_in_its_way(start, peers):
+    server = serve(start, peers, flags="options-ping-caller,reinvite-ping-callee", extra=EACH_SECOND,
+                   routes='route[gone] { xlog("L_NOTICE", "gone: $DLG_end_reason\\n"); }\n',
+                   call='dlg_on_hangup("gone");')
+    caller, callee = peers
+    call = Call(server, *peers)
+    call.answer()
+    ping = caller.expect("OPTIONS")
+    assert ping.get("contact") == "<%s>" % callee.uri("bob")
+    caller.reply(ping, 404, "Not Found")
+    ping = callee.expect("INVITE")
+    assert not ping.body
+    callee.reply(ping, 408, "Request Timeout")
+    callee.expect("ACK")
+    callee.reply(next_request(callee, "BYE"), 200, "OK")
+    next_request(caller, "BYE")
+    wait_for(lambda: "gone: ReINVITE Ping Timeout" in server.tail(), "the reason")
