@@ -1,8 +1,12 @@
 """Levels and subscriptions that change under traffic: no session is ever cut, unbalanced or wrongly nested."""
 import random
+import socket
+from collections import Counter
+
+import pytest
 
 from conftest import Events, free_port, sessions, wait_for
-from test_calls import no_transactions_left, spine, target  # noqa: F401 (fixture)
+from test_calls import target
 
 
 def test_level_changes_under_traffic_never_split_a_session(start, sipp, events):
@@ -79,26 +83,44 @@ def well_nested(groups):
         assert group[0]["name"] == group[-1]["name"]
 
 
-def test_thousands_of_level_changes_at_two_hundred_calls_a_second(spine, sipp, events):
-    server = spine(WORKERS=3)
-    server.subscribe(events, "E_PROFILING_PROC", "E_PROFILING_SCRIPT", fields="parent")
-    calls = 2400
-    callee = sipp("uas_call", port=server.ports["UAS_PORT"], calls=calls)
-    client = sipp("uac_call", target(server), calls=calls, rate=200, arguments=["-s", "callee"])
+def serve(start, mode):
+    """A server that takes calls in that way, the URI's user that leads to the callee, and the callee's port."""
+    port = free_port(kind=socket.SOCK_STREAM)
+    if mode == "b2b":
+        return start("b2b.cfg", WORKERS=2, UAS_PORT=port, ARGUMENTS="", ROUTES=""), "callee", port
+    if mode == "tcp":
+        return start("tcp.cfg", WORKERS=2, UDP_PORT=9, TCP_PORT=port, GLOBAL="", REGISTER=""), "tcp", port
+    return start("spine.cfg", WORKERS=3, UAS_PORT=port, BUSY_PORT=9, DEAD_PORT=9), "callee", port
+
+
+def change_levels(server, until, at_least):
+    """Changes the level of all processes, or of one, at random and as fast as management answers."""
     generator = random.Random(4)
     identifiers = [p["ID"] for p in server.mi("ps")["Processes"]]
     changes = 0
-    while client.process.poll() is None or changes < 3000:
+    while not until() or changes < at_least:
         level = generator.choice([0, 0, 1, 2, 3])
         if generator.random() < 0.2:
             server.mi("core:profiling_proc", level=level)
         else:
             server.mi("core:profiling_proc", id=generator.choice(identifiers), level=level)
         changes += 1
+    return changes
+
+
+@pytest.mark.parametrize("mode", ["udp", "tcp", "b2b"])
+def test_thousands_of_level_changes_at_two_hundred_calls_a_second(start, sipp, events, mode):
+    server, user, port = serve(start, mode)
+    server.subscribe(events, "E_PROFILING_PROC", "E_PROFILING_SCRIPT", fields="parent")
+    calls, transport = 1000, ["-t", "t1"] if mode == "tcp" else []
+    callee = sipp("uas_call", port=port, calls=calls, arguments=transport)
+    client = sipp("uac_call", target(server), calls=calls, rate=200, port=free_port(kind=socket.SOCK_STREAM),
+                  arguments=["-s", user, *transport])
+    changes = change_levels(server, lambda: client.process.poll() is not None, at_least=1000)
     client.finish()
     callee.finish()
     server.mi("core:profiling_proc", level=0)
-    events.settle(1.0)
+    events.settle(0.5)
     lost = {k: v for k, v in server.mi("statistics:get", statistics=["evi:"]).items() if k.startswith("evi:lost") and v}
     assert not lost
     process, script = events.all("E_PROFILING_PROC"), events.all("E_PROFILING_SCRIPT")
@@ -106,9 +128,12 @@ def test_thousands_of_level_changes_at_two_hundred_calls_a_second(spine, sipp, e
     by_process, by_script = sessions(process), sessions(script)
     well_nested(by_process.values())
     well_nested(by_script.values())
-    assert len([g for g in by_script.values() if g[0]["name"] == "<root>"]) == 3 * calls
-    assert len(by_process) > 1000 and not set(by_process) & set(by_script)
+    kinds = Counter(g[0]["type"] for g in by_script.values())
+    # INVITE, ACK and BYE run the script; of a back-to-back call the INVITE alone, and three requests the local route.
+    assert (kinds[1], kinds[32]) == ((calls, 3 * calls) if mode == "b2b" else (3 * calls, 0))
+    assert len(by_process) > 500 and not set(by_process) & set(by_script) and changes >= 1000
+    if mode == "tcp":
+        assert {g[0]["type"] for g in by_process.values()} >= {2}
     # A branch route's session is inside its request route's, which is inside a process's where that says something.
     parents = {g[0]["parent"] for g in by_script.values() if "parent" in g[0]}
     assert parents & set(by_process) and parents <= set(by_process) | set(by_script)
-    no_transactions_left(server)
