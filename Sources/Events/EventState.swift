@@ -127,8 +127,10 @@ final class EventState: Sendable {
         for subscription in contents.table.subscriptions {
             bits |= Self.bit(subscription.event)
             guard contents.reports[subscription.socket]?.isPausing.load(ordering: .relaxed) != true else { continue }
-            if subscription.event == processEvent { wants.formUnion(.process) }
-            if subscription.event == scriptEvent { wants.formUnion(.script) }
+            guard subscription.event == processEvent || subscription.event == scriptEvent else { continue }
+            wants.formUnion(subscription.event == processEvent ? .process : .script)
+            let fields = options.format(of: subscription.socket, fields: subscription.fields).fields
+            if fields.contains(.call) { wants.insert(.subjects) }
         }
         for event in contents.listeners.keys { bits |= Self.bit(EventID(index: event)) }
         wanted.store(bits, ordering: .relaxed)

@@ -10,6 +10,8 @@ package struct HTTPConfiguration: Hashable, Sendable {
     package var idleSeconds = 30
     /// Who may ask, when not everybody (`auth_username`, `auth_password`, `auth_realm`).
     package var credentials: HTTPCredentials?
+    /// Where connections are encrypted, and only such are taken (`tls_cert_file`, `tls_key_file`, `tls_ciphers`).
+    package var encryption: HTTPEncryption?
     /// Bytes of a request's body (`post_buf_size`, `receive_buf_size` where they are greater).
     package var bodyBytesMax = Self.bodyBytesMaxDefault
     /// Bytes of all bodies together that are being received or carried out.

@@ -5,6 +5,7 @@ package import Logging
 package import Management
 import NIOCore
 import NIOPosix
+import NIOSSL
 package import Reactor
 import Synchronization
 
@@ -48,10 +49,13 @@ package final class ManagementHTTPServer: Sendable {
     /// Listens, and prepares the process to carry out what comes. Before the process is spawned; once. Waits for the
     /// socket, no longer than 5 s.
     package func open() throws(ManagementSetupError) {
+        let encryption = try configuration.encryption.map { wanted throws(ManagementSetupError) in
+            try wanted.context()
+        }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let outcome = StartOutcome()
         let ended = DispatchSemaphore(value: 0)
-        let server = makeServer(group, outcome)
+        let server = makeServer(group, outcome, encryption)
         let task = Task {
             do {
                 try await server.run()
@@ -89,8 +93,11 @@ package final class ManagementHTTPServer: Sendable {
         present.group.shutdownGracefully { _ in }
     }
 
-    private func makeServer(_ group: MultiThreadedEventLoopGroup, _ outcome: StartOutcome) -> Server<GuardedChannel> {
-        let channel = GuardedChannel(configuration, figures) { [configuration, exchanges] request, writer, _ in
+    private func makeServer(
+        _ group: MultiThreadedEventLoopGroup, _ outcome: StartOutcome, _ encryption: NIOSSLContext?
+    ) -> Server<GuardedChannel> {
+        let channel = GuardedChannel(configuration, figures, encryption: encryption) {
+            [configuration, exchanges] request, writer, _ in
             let body = try await request.body.collect(upTo: configuration.bodyBytesMax)
             let answer = await exchanges.ask(HTTPQuestion(request, body))
             try await writer.write(response: answer.head, body: ResponseBody(answer))

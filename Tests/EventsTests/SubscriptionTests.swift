@@ -155,12 +155,14 @@ import Testing
     @Test func writesWhatIsAskedForAfterThePeersFields() {
         let record = ProfilingRecord(
             nanoseconds: 3_000_004_005, session: 7, verb: .start, producer: .script, name: "r", type: 1, depth: 1,
-            parent: 5, link: 6)
+            parent: 5, link: 6, subject: Array("a\"\u{FC}\u{1}@h".utf8))
         let common = #""sec":3,"usec":4,"session":7,"verb":"start","name":"r","type":1,"depth":1"#
         let cases: [(EventFormat, String, String)] = [
             (EventFormat(fields: .parent), "", #","parent":5"#), (EventFormat(fields: .link), "", #","link":6"#),
             (EventFormat(fields: .nsec), "", #","nsec":4005"#),
-            (EventFormat(fields: .all), "", #","parent":5,"link":6,"nsec":4005"#),
+            (EventFormat(fields: .call), "", #","call":"a\"ü\u0001@h""#),
+            (EventFormat(fields: .all), "", #","parent":5,"link":6,"call":"a\"ü\u0001@h","nsec":4005"#),
+            (EventFormat(), "", ""),
             (EventFormat(eventParameter: "e\"v"), #""e\"v":"E_PROFILING_SCRIPT","#, ""),
         ]
         for (format, before, after) in cases {

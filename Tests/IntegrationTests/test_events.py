@@ -261,7 +261,7 @@ def test_location_events(start, subscriber):
 
 
 def test_a_slow_message_is_told(start, events):
-    server = start("options.cfg", EXTRA="exec_msg_threshold=5000",
+    server = start("options.cfg", EXTRA="exec_msg_threshold=15000",
                    ROUTE='if ($rU == "slow") usleep(20000); else $var(x) = 1;')
     server.subscribe(events, "E_CORE_THRESHOLD")
     ask(server.port, user="fast")

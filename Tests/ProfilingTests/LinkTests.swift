@@ -19,6 +19,54 @@ import Testing
         #expect(starts.map(\.isLinkCause) == [false, false, true])
     }
 
+    /// What a session is about is in its records from where it is said, and in those of script sessions inside it.
+    @Test func recordsSayWhatTheirSessionIsAbout() {
+        let bench = Bench(wants: [.process, .script, .subjects])
+        func say(_ text: String, ofNextScript: Bool = false) {
+            Array(text.utf8).withUnsafeBytes { bench.probe.subject($0, ofNextScript: ofNextScript) }
+        }
+        bench.probe.begin(bench.process)
+        say("held")
+        bench.probe.enter(bench.job)
+        say("one")
+        bench.probe.startScript(bench.route)
+        bench.probe.endScript(bench.route)
+        say("two", ofNextScript: true)
+        bench.probe.startScript(bench.route)
+        bench.probe.endScript(bench.route)
+        say("", ofNextScript: true)
+        bench.probe.startScript(bench.route)
+        bench.probe.endScript(bench.route)
+        bench.probe.exit(bench.job)
+        say("")
+        bench.probe.end()
+        bench.pass()
+        let told = bench.records().map { record in
+            "\(record.verb.word) \(record.name) " + (record.subject.map { String(decoding: $0, as: UTF8.self) } ?? "-")
+        }
+        #expect(
+            told == [
+                "start worker -", "enter job -", "start relay one", "end relay one", "start relay two",
+                "end relay two", "start relay -", "end relay -", "exit job one", "end worker -", "start worker -",
+                "enter job -", "exit job -", "end worker -",
+            ])
+    }
+
+    @Test func nobodyIsToldWhatASessionIsAboutUnasked() {
+        let bench = Bench(wants: [.process, .script, .annotations])
+        bench.probe.begin(bench.process)
+        bench.probe.enter(bench.job)
+        #expect(!bench.probe.wantsSubjects)
+        Array("one".utf8).withUnsafeBytes { bench.probe.subject($0) }
+        bench.probe.exit(bench.job)
+        bench.probe.end()
+        #expect(bench.records().allSatisfy { $0.subject == nil })
+        // Alone it makes nobody speak.
+        bench.profiler.attach(bench.consumer, wants: .subjects)
+        bench.pass()
+        #expect(bench.records().isEmpty)
+    }
+
     @Test func theLargestTokenFitsALink() {
         let token = SessionToken(rawValue: 1 << 53 - 1)
         for isCause in [false, true] {

@@ -11,6 +11,8 @@ import Testing
     private let first = ListenSocket(id: 0, transport: .tcp, address: PeerAddress(127, 0, 0, 1, port: 5060))
     private let second = ListenSocket(id: 1, transport: .tcp, address: PeerAddress(127, 0, 0, 1, port: 5070))
 
+    private let third = ListenSocket(id: 2, transport: .tcp, address: PeerAddress(127, 0, 0, 1, port: 5080))
+
     private func accept(_ table: ConnectionTable, port: UInt16, acceptedMax: Int = 10) -> Connection? {
         table.insertAccepted(from: peer.with(port: port), .tcp, acceptedMax: acceptedMax) { id in
             Connection(
@@ -63,11 +65,22 @@ import Testing
             Issue.record("none was made")
             return
         }
-        guard case .found(let found) = open(table, from: second) else {
+        guard case .found(let found) = open(table, from: first) else {
             Issue.record("none was found")
             return
         }
-        #expect(found === made, "one connection to an address, whatever the listener")
+        #expect(found === made)
+        guard case .made(let other) = open(table, from: second) else {
+            Issue.record("another listener has a connection of its own")
+            return
+        }
+        #expect(table.find(peer, .tcp, socket: first) === made)
+        #expect(table.find(peer, .tcp, socket: second) === other)
+        #expect(table.find(peer, .tcp, socket: nil) === other, "the newest")
+        guard case .full = open(table, from: third) else {
+            Issue.record("there may be two")
+            return
+        }
     }
 
     @Test func waitingBytesAreBounded() throws {

@@ -56,6 +56,10 @@ package struct EventFormatter {
     private mutating func appendExtraFields(_ record: ProfilingRecord) {
         if format.fields.contains(.parent), let parent = record.parent { append(Self.parent, Int(parent)) }
         if format.fields.contains(.link), let link = record.link { append(Self.link, Int(link)) }
+        if format.fields.contains(.call), let subject = record.subject {
+            writer.append(raw: Self.call)
+            writer.append(bytes: subject)
+        }
         if format.fields.contains(.nsec) { append(Self.nanoseconds, Int(record.nanoseconds % 1_000_000_000)) }
     }
 
@@ -96,6 +100,7 @@ package struct EventFormatter {
     private static let status = Array(#","status":"#.utf8)
     private static let parent = Array(#","parent":"#.utf8)
     private static let link = Array(#","link":"#.utf8)
+    private static let call = Array(#","call":"#.utf8)
     private static let nanoseconds = Array(#","nsec":"#.utf8)
     private static let truncated = Array(#","truncated":"#.utf8)
     private static let tail = Array("}}".utf8)

@@ -8,7 +8,7 @@ package struct ExtraFields: OptionSet, Hashable, Sendable {
     package static let parent = ExtraFields(rawValue: 1)
     /// At `start`: the session that this one goes on with.
     package static let link = ExtraFields(rawValue: 2)
-    /// Where it is known: the Call-ID.
+    /// The Call-ID, from where it is known to the end of the session.
     package static let call = ExtraFields(rawValue: 4)
     /// Nanoseconds within the second, beside `usec`.
     package static let nsec = ExtraFields(rawValue: 8)

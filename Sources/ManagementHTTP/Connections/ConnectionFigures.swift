@@ -11,6 +11,7 @@ final class ConnectionFigures: Sendable {
     private let refusedRequests: Counter
     private let refusedConnections: Counter
     private let timeouts: Counter
+    private let handshakeFailures: Counter
 
     init(_ statistics: Statistics) {
         self.statistics = statistics
@@ -18,6 +19,7 @@ final class ConnectionFigures: Sendable {
         refusedRequests = statistics.counter(group: "httpd", name: "refused_requests")
         refusedConnections = statistics.counter(group: "httpd", name: "refused_connections")
         timeouts = statistics.counter(group: "httpd", name: "timeouts")
+        handshakeFailures = statistics.counter(group: "httpd", name: "handshake_failures")
         statistics.gauge(group: "httpd", name: "connections") { [weak self] in
             self?.connections.load(ordering: .relaxed) ?? 0
         }
@@ -30,4 +32,5 @@ final class ConnectionFigures: Sendable {
     func requestRefused() { statistics.shared.add(refusedRequests, 1) }
     func connectionRefused() { statistics.shared.add(refusedConnections, 1) }
     func timedOut() { statistics.shared.add(timeouts, 1) }
+    func handshakeFailed() { statistics.shared.add(handshakeFailures, 1) }
 }

@@ -14,12 +14,10 @@ extension ModuleDeclaration {
             .string("auth_realm", "OpenSIPS MI"),
             .string("auth_username", ""),
             .string("auth_password", ""),
-        ]
-            + ["tls_cert_file", "tls_key_file", "tls_ciphers"].map {
-                ModuleParameterDeclaration(
-                    $0, .string,
-                    availability: .missing("management over HTTP has no TLS; keep it on loopback or behind a proxy"))
-            })
+            .string("tls_cert_file", ""),
+            .string("tls_key_file", ""),
+            .string("tls_ciphers", ""),
+        ])
 
     /// `mi_http`: management commands over `httpd`.
     package static let miHTTP = ModuleDeclaration("mi_http", parameters: [.string("root", "mi")] + missingTraces)

@@ -15,6 +15,7 @@ extension ModuleDeclaration {
             .integer("tcp_crlf_pingpong", 1), .integer("tcp_crlf_drop", 0), .integer("tcp_async", 1),
             .integer("tcp_async_max_postponed_chunks"), .integer("tcp_async_local_connect_timeout"),
             .integer("tcp_async_local_write_timeout"), .integer("tcp_parallel_handling", 0),
+            .integer("tcp_max_opened_connections"),
         ]
             + ["trace_destination", "trace_on", "trace_filter_route"].map {
                 ModuleParameterDeclaration(

@@ -29,9 +29,10 @@ struct ProcessEntry {
 
     /// Stores what the next pass shall record.
     func apply(_ wants: Interest) {
-        let allowed: Interest = level.interest.union([.script, .annotations])
-        let wanted = wants.intersection(allowed)
-        probe.wanted.store(wanted == .annotations ? 0 : wanted.rawValue, ordering: .relaxed)
+        let companions: Interest = [.annotations, .subjects]
+        let wanted = wants.intersection(level.interest.union(companions).union(.script))
+        // What only goes with records is nothing without them.
+        probe.wanted.store(wanted.isSubset(of: companions) ? 0 : wanted.rawValue, ordering: .relaxed)
     }
 
     /// Whether it records now or will from its next pass on.

@@ -27,6 +27,9 @@ public struct ProfilingRecord: Sendable, Hashable {
     public var link: UInt64?
     /// `link` is the cause of this session: work of its own, not the same work going on.
     public var isLinkCause: Bool
+    /// What the session is about, in bytes that the producer and who shows them agree on: from where it is known, and
+    /// only while somebody wants `Interest.subjects`.
+    public var subject: [UInt8]?
     /// The process's id.
     public var process: Int
     /// On `end`: something of the session is missing, because a ring was overrun, a queue was full or the process was
@@ -39,7 +42,8 @@ public struct ProfilingRecord: Sendable, Hashable {
     public init(
         nanoseconds: Int64, session: UInt64, verb: Verb, producer: Producer, name: String, file: String? = nil,
         line: Int? = nil, type: Int, depth: Int, status: Int32? = nil, parent: UInt64? = nil, link: UInt64? = nil,
-        isLinkCause: Bool = false, process: Int = 0, isTruncated: Bool = false, annotations: [Annotation] = []
+        isLinkCause: Bool = false, subject: [UInt8]? = nil, process: Int = 0, isTruncated: Bool = false,
+        annotations: [Annotation] = []
     ) {
         self.nanoseconds = nanoseconds
         self.session = session
@@ -54,6 +58,7 @@ public struct ProfilingRecord: Sendable, Hashable {
         self.parent = parent
         self.link = link
         self.isLinkCause = isLinkCause
+        self.subject = subject
         self.process = process
         self.isTruncated = isTruncated
         self.annotations = annotations

@@ -6,6 +6,7 @@
 /// word 1  │ status              │  0    │ site number      │ verb │   start, enter, exit, end
 ///         │ 0 │ cause (bit 60) │ session named by next start │ verb │   link
 ///         │ byte ring position  │ key (16) │ count (12)     │ verb │   annotation
+///         │ byte ring position  │ next (1) │ count (12)     │ verb │   subject
 ///         │ 0                                               │ verb │   cut
 /// ```
 struct RawRecord: BitwiseCopyable {
@@ -23,6 +24,7 @@ struct RawRecord: BitwiseCopyable {
         case annotation = 8
         /// The writer found sessions open that it should have ended: everything open is closed.
         case cut = 9
+        case subject = 10
     }
 
     var kind: Kind? { Kind(rawValue: word & 15) }
@@ -30,6 +32,8 @@ struct RawRecord: BitwiseCopyable {
     var status: Int32 { Int32(truncatingIfNeeded: word &>> 32) }
     var token: SessionToken { SessionToken(rawValue: word &>> 4 & (1 &<< 53 - 1)) }
     var isCause: Bool { word & RawRecord.causeBit != 0 }
+    /// A subject is that of the script session that starts next.
+    var isOfNextScript: Bool { annotationKey != 0 }
     var annotationCount: Int { Int(word &>> 4 & 0xFFF) }
     var annotationKey: UInt16 { UInt16(truncatingIfNeeded: word &>> 16) }
     var annotationPosition: UInt32 { UInt32(truncatingIfNeeded: word &>> 32) }
@@ -48,5 +52,9 @@ struct RawRecord: BitwiseCopyable {
     static func annotation(key: UInt16, count: Int, position: UInt64) -> UInt64 {
         Kind.annotation.rawValue | UInt64(count & 0xFFF) &<< 4 | UInt64(key) &<< 16
             | UInt64(UInt32(truncatingIfNeeded: position)) &<< 32
+    }
+
+    static func subject(count: Int, position: UInt64, isOfNextScript: Bool) -> UInt64 {
+        annotation(key: isOfNextScript ? 1 : 0, count: count, position: position) & ~15 | Kind.subject.rawValue
     }
 }

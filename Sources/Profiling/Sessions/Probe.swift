@@ -256,6 +256,32 @@ public final class Probe: @unchecked Sendable {
         write(RawRecord.annotation(key: key, count: kept.count, position: position))
     }
 
+    // MARK: Subjects
+
+    /// Whether somebody asked what sessions are about: for code that would have to work for it.
+    @inlinable
+    public var wantsSubjects: Bool { active.load(ordering: .relaxed) & Interest.subjects.rawValue != 0 }
+
+    /// Says what the innermost session that is open is about, from here on, and the script sessions that start inside it;
+    /// with `ofNextScript` the script session that starts next, whatever the one around it is about. No bytes: nothing.
+    /// Copied, at most `annotationBytesMax` of them, and only while a consumer wants subjects.
+    @inlinable
+    public func subject(_ bytes: UnsafeRawBufferPointer, ofNextScript: Bool = false) {
+        if active.load(ordering: .relaxed) & Interest.subjects.rawValue != 0 { subjectWanted(bytes, ofNextScript) }
+    }
+
+    @usableFromInline
+    @inline(never)
+    func subjectWanted(_ bytes: UnsafeRawBufferPointer, _ isOfNextScript: Bool) {
+        if heldCount > 0 {
+            guard isOfNextScript else { return }
+            release()
+        }
+        let kept = UnsafeRawBufferPointer(rebasing: bytes.prefix(Probe.annotationBytesMax))
+        let position = annotations.append(kept)
+        write(RawRecord.subject(count: kept.count, position: position, isOfNextScript: isOfNextScript))
+    }
+
     // MARK: Writing
 
     @inline(__always)

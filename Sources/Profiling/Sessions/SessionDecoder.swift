@@ -17,11 +17,14 @@ struct SessionDecoder {
         var depth = 1
         var calibration: Calibration
         var generation: UInt64
+        var subject: [UInt8]?
         var annotations: [(depth: Int, annotation: Annotation)] = []
     }
 
     private var stack: [Open] = []
     private var link: (token: SessionToken, isCause: Bool)?
+    /// What the next script session is about, where that was said; nil where it is about what the one around it is.
+    private var subject: [UInt8]??
     private var lastTicks: UInt64 = 0
     private var sites: [SiteDescription] = []
     private let table: SiteTable
@@ -56,6 +59,7 @@ struct SessionDecoder {
         case .scriptEnd: end(raw, .script, into: &out)
         case .link: link = (raw.token, raw.isCause)
         case .annotation: annotate(raw, bytes)
+        case .subject: name(raw, bytes)
         case .cut: cut(into: &out)
         }
     }
@@ -63,6 +67,7 @@ struct SessionDecoder {
     /// Closes everything that is open, innermost first, as truncated.
     mutating func cut(into out: inout [Delivery]) {
         link = nil
+        subject = nil
         while let open = stack.last { close(open, ticks: lastTicks, status: nil, isTruncated: true, into: &out) }
     }
 
@@ -70,6 +75,7 @@ struct SessionDecoder {
     mutating func forget() {
         stack.removeAll(keepingCapacity: true)
         link = nil
+        subject = nil
     }
 
     private mutating func start(
@@ -81,7 +87,9 @@ struct SessionDecoder {
         let open = Open(
             token: SessionToken(position: position, process: process), producer: producer, site: raw.site,
             type: producer == .process ? type : site.type, calibration: stack.last?.calibration ?? calibration,
-            generation: stack.last?.generation ?? generation)
+            generation: stack.last?.generation ?? generation,
+            subject: producer == .process ? nil : subject ?? stack.last?.subject)
+        subject = nil
         var record = make(.start, open, name: site.name, ticks: raw.ticks)
         record.parent = stack.last?.token.rawValue
         record.link = link?.token.rawValue
@@ -146,6 +154,16 @@ struct SessionDecoder {
             (stack[last].depth, Annotation(key: raw.annotationKey, bytes: read, nanoseconds: noted)))
     }
 
+    private mutating func name(_ raw: RawRecord, _ bytes: AnnotationRing) {
+        let read = bytes.read(position: raw.annotationPosition, count: raw.annotationCount)
+        let known = read.flatMap { $0.isEmpty ? nil : $0 }
+        if raw.isOfNextScript || stack.isEmpty {
+            subject = .some(known)
+        } else {
+            stack[stack.count - 1].subject = known
+        }
+    }
+
     private mutating func takeAnnotations(_ index: Int, above depth: Int) -> [Annotation] {
         guard !stack[index].annotations.isEmpty else { return [] }
         let taken = stack[index].annotations.filter { $0.depth > depth }.map(\.annotation)
@@ -156,7 +174,8 @@ struct SessionDecoder {
     private func make(_ verb: Verb, _ open: Open, name: String, ticks: UInt64) -> ProfilingRecord {
         ProfilingRecord(
             nanoseconds: open.calibration.wallNanoseconds(at: ticks), session: open.token.rawValue, verb: verb,
-            producer: open.producer, name: name, type: open.type, depth: open.depth, process: process)
+            producer: open.producer, name: name, type: open.type, depth: open.depth, subject: open.subject,
+            process: process)
     }
 
     private mutating func description(_ number: Int) -> SiteDescription {

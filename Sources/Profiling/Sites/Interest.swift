@@ -18,6 +18,8 @@ public struct Interest: OptionSet, Sendable, Hashable, BitwiseCopyable {
     public static let script = Interest(rawValue: 8)
     /// Bytes that go with records (`Probe.annotate`).
     public static let annotations = Interest(rawValue: 16)
+    /// What sessions are about (`Probe.subject`).
+    public static let subjects = Interest(rawValue: 32)
 
     /// The whole process producer; how much of it speaks is up to each process's `Level`.
     public static let process: Interest = [.sip, .extra, .timers]

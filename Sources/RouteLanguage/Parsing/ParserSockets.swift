@@ -14,7 +14,10 @@ extension Parser {
             return
         }
         var socket = try parseEndpoint(start)
-        while let word, Self.socketOptions.contains(word) { try parseSocketOption(word, &socket.options) }
+        // `tos = …` is the core's parameter on a line of its own.
+        while let word, Self.socketOptions.contains(word), peek().kind != .symbol("=") {
+            try parseSocketOption(word, &socket.options)
+        }
         socket.location = location(from: start)
         tree.sockets.append(socket)
         if isSymbol(";") {

@@ -17,6 +17,18 @@ extension ScriptRun {
         if probe.wantsAnnotations { noteMessage() }
     }
 
+    /// The session that starts next is about the call of the run's message, or about none; with `ofPass` the process's is
+    /// too.
+    @inline(never)
+    func noteSubject(ofPass: Bool = false) {
+        let callID = kind.isAboutMessage ? context.message.callID : .empty
+        callID.withBytes { bytes in
+            let kept = UnsafeRawBufferPointer(rebasing: bytes.prefix(MessageNote.fieldBytesMax))
+            if ofPass { probe.subject(kept) }
+            probe.subject(kept, ofNextScript: true)
+        }
+    }
+
     private func noteMessage() {
         let hasMessage = kind.isAboutMessage
         let context = context

@@ -220,6 +220,7 @@ extension ScriptRun {
 
     /// A session that goes on with the run's last one.
     private func continueSession() {
+        if probe.wantsSubjects { noteSubject(ofPass: true) }
         session = probe.startScript(startSite, continuing: session)
         if session != .none { noteSession() }
         hasOpenRecords = true

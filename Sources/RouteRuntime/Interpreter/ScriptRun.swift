@@ -141,6 +141,7 @@ package final class ScriptRun {
         startSite = bound.startSite(kind)
         topRoute = route.index
         (link, isLinkCause) = (top.link, top.isLinkCause)
+        if probe.wantsSubjects { noteSubject() }
         session = probe.startScript(startSite, continuing: link.session, isCause: isLinkCause)
         if session != .none { noteSession() }
         hasOpenRecords = true

@@ -167,12 +167,17 @@ final class ConnectionHandler: ChannelInboundHandler, @unchecked Sendable {
         _ = connection.enqueue(Connection.Outgoing(bytes: [13, 10], sender: nil), hub.options)
     }
 
-    /// The stream can't be read further. A request is answered first if enough of it is there.
+    /// The stream can't be read further. A request is answered first if enough of it is there; those in front of it, which
+    /// came in whole, have their answers first as far as their process gives them at once.
     private func stop(_ fault: FramingFault, _ head: [UInt8]) {
         reason = .framing(fault)
         isDiscarding = true
         hub.statistics.add(hub.statistics.framingFaults)
-        if head.isEmpty { close(.framing(fault)) } else { hub.deliver(self, head, fault: fault) }
+        if head.isEmpty, requestsUnanswered == 0, connection.handed.load(ordering: .relaxed) == 0 {
+            close(.framing(fault))
+        } else {
+            hub.deliver(self, head, fault: fault)
+        }
     }
 
     private func pauseIfBehind(_ context: ChannelHandlerContext) {

@@ -28,7 +28,7 @@ final class ConnectionTable: Sendable {
         return state.withLock { $0.byID[id.number] }
     }
 
-    /// The connection that leads to an address: of the listener `socket` if there is one, else the newest.
+    /// The newest connection that leads to an address; with `socket` of that listener only.
     func find(_ address: PeerAddress, _ transport: Transport, socket: ListenSocket?) -> Connection? {
         state.withLock { $0.find(Route(transport: transport, address: address), socket) }
     }
@@ -39,7 +39,7 @@ final class ConnectionTable: Sendable {
         case full
     }
 
-    /// The connection to an address, or a new one, in one step: whoever asks meanwhile gets the same.
+    /// The listener's connection to an address, or a new one, in one step: whoever asks meanwhile gets the same.
     func findOrMake(
         _ address: PeerAddress, socket: ListenSocket, openedMax: Int, make: (ConnectionID) -> Connection
     ) -> Place {
@@ -105,8 +105,8 @@ final class ConnectionTable: Sendable {
 extension ConnectionTable.State {
     fileprivate func find(_ route: ConnectionTable.Route, _ socket: ListenSocket?) -> Connection? {
         guard let found = byRoute[route] else { return nil }
-        if found.count > 1, let socket, let own = found.last(where: { $0.socket == socket }) { return own }
-        return found.last
+        guard let socket else { return found.last }
+        return found.last { $0.socket == socket }
     }
 
     fileprivate mutating func nextID() -> ConnectionID {

@@ -27,6 +27,8 @@ package final class ConnectionHub: @unchecked Sendable {
     let logger: Logger
     private var group: MultiThreadedEventLoopGroup?
     private var serverChannels: [any Channel] = []
+    /// What listeners have that differs from `options`, by their id.
+    private var socketOptions: [Int: ConnectionOptions] = [:]
     private var sweepers: [ObjectIdentifier: LoopSweeper] = [:]
     private let isStopping = Atomic<Bool>(false)
     private let nextReceiver = Atomic<Int>(0)
@@ -53,12 +55,14 @@ package final class ConnectionHub: @unchecked Sendable {
         for loop in group.makeIterator() { sweepers[ObjectIdentifier(loop)] = LoopSweeper(loop: loop) }
     }
 
-    /// Binds an address. Nothing is accepted yet.
+    /// Binds an address, with a type of service of its own where one is given. Nothing is accepted yet.
     @discardableResult
     package func listen(
-        id: Int, request: ListenRequest, address: PeerAddress
+        id: Int, request: ListenRequest, address: PeerAddress, typeOfService: Int? = nil
     ) throws(ListenError) -> ListenSocket {
         guard let group else { preconditionFailure("ConnectionHub.listen before start") }
+        var options = options
+        if let typeOfService { options.typeOfService = typeOfService }
         let (channel, bound) = try ConnectionBinding.bind(
             address, name: "\(request.transport.name):\(address)", group: group, options: options
         ) { [self] child, server in accept(child, on: server) }
@@ -66,6 +70,7 @@ package final class ConnectionHub: @unchecked Sendable {
             id: id, transport: request.transport, address: bound, advertisedHost: request.advertisedHost,
             advertisedPort: request.advertisedPort, tag: request.tag)
         listeners.append(socket)
+        if options != self.options { socketOptions[id] = options }
         serverChannels.append(channel)
         return socket
     }
@@ -137,6 +142,7 @@ package final class ConnectionHub: @unchecked Sendable {
             return failed(connection, .connectFailed("\(connection.peer) is no address"))
         }
         let handler = ConnectionHandler(hub: self, connection: connection)
+        let options = socketOptions[connection.socket.id] ?? options
         ConnectionBinding.connect(connection, to: address, options: options, handler: handler)
             .whenFailure { [self] error in
                 let reason: CloseReason =

@@ -6,7 +6,7 @@ package struct ConnectionOptions: Hashable, Sendable {
     package var loops = 0
     /// Connections that others may have open to us (`tcp_max_connections`).
     package var acceptedMax = 2048
-    /// Connections that the server may have opened itself.
+    /// Connections that the server may have opened itself (`tcp_max_opened_connections`, which the peer does not have).
     package var openedMax = 16_384
     /// What the making of a connection may take (`tcp_connect_timeout`).
     package var connectMilliseconds = 2_000

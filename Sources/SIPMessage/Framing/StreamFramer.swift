@@ -134,6 +134,8 @@ package struct StreamFramer: Sendable {
         guard ASCII.isTokenCharacter(buffer[start]) else { return .notSIP }
         while let lineFeed = buffer.span.findLineFeed(scan) {
             let upper = lineFeed > line && buffer[lineFeed - 1] == ASCII.carriageReturn ? lineFeed - 1 : lineFeed
+            // Before the line is looked at, as when it came in pieces.
+            if hasFirstLine, lineFeed + 1 - start > limits.headBytesMax { return .headTooLong }
             if !hasFirstLine {
                 if upper - start > limits.startLineBytesMax { return .startLineTooLong }
                 guard isFirstLine(upper) else { return .notSIP }
@@ -144,13 +146,12 @@ package struct StreamFramer: Sendable {
             let isEmpty = upper == line
             line = lineFeed + 1
             scan = line
-            if line - start > limits.headBytesMax { return .headTooLong }
             if isEmpty { return endHead() }
         }
         scan = buffer.count
-        if buffer.count - start > limits.headBytesMax { return .headTooLong }
-        if !hasFirstLine, buffer.count - start > limits.startLineBytesMax { return .startLineTooLong }
-        return nil
+        // The last byte may be the carriage return of a line that is just as long as it may be.
+        if !hasFirstLine { return buffer.count - start > limits.startLineBytesMax + 1 ? .startLineTooLong : nil }
+        return buffer.count - start > limits.headBytesMax ? .headTooLong : nil
     }
 
     /// `SIP/…` at the start (a status line) or in the last word (a request line).

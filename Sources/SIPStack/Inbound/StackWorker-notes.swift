@@ -30,5 +30,13 @@ extension StackWorker {
         }
     }
 
+    /// What the process does from here on is about the call of a message.
+    @inline(never)
+    func noteSubject(_ message: Message?) {
+        (message?.callID ?? .empty).withBytes { bytes in
+            probe.subject(UnsafeRawBufferPointer(rebasing: bytes.prefix(MessageNote.fieldBytesMax)))
+        }
+    }
+
     private static let traceParent: ByteString = "traceparent"
 }

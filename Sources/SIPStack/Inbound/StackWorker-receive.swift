@@ -33,6 +33,7 @@ extension StackWorker {
         defer { probe.exit(StackSites.receiveMessage) }
         do throws(MessageError) {
             let message = try Message.parse(bytes, limits: configuration.messageLimits)
+            if probe.wantsSubjects { noteSubject(message) }
             if message.isRequest {
                 try message.check(.transaction)
                 if !connection.isNone, configuration.acceptsAliases { acceptAlias(of: message, connection) }
@@ -82,6 +83,7 @@ extension StackWorker {
         } else {
             count(counters.requestsFailed)
         }
+        if probe.wantsSubjects { noteSubject(error.partial) }
         guard let partial = error.partial, partial.isRequest else { return }
         let request = InboundRequest(message: partial, source: source, socket: socket, connection: connection)
         if error.isBehindFirstLine, let hook = stack.hooks.badRequest, hook(error, request, self) { return }

@@ -39,6 +39,9 @@ struct ConnectionPlan {
         options.typeOfService = settings.typeOfService
         options.answersPings = module.isOn("proto_tcp", "tcp_crlf_pingpong")
         options.handlesInParallel = module.isOn("proto_tcp", "tcp_parallel_handling")
+        if let limit = module.integer("proto_tcp", "tcp_max_opened_connections"), limit > 0 {
+            options.openedMax = limit
+        }
         if let limit = module.integer("proto_tcp", "tcp_send_timeout"), limit > 0 { options.stallMilliseconds = limit }
         if let limit = module.integer("proto_tcp", "tcp_max_msg_chunks"), limit > 0 { options.messageChunksMax = limit }
         if let limit = module.integer("proto_tcp", "tcp_async_max_postponed_chunks"), limit > 0 {
@@ -55,7 +58,9 @@ struct ConnectionPlan {
         hub.start()
         for entry in plan.entries where entry.request.transport == .tcp {
             do throws(ListenError) {
-                let socket = try hub.listen(id: entry.id, request: entry.request, address: entry.address)
+                let socket = try hub.listen(
+                    id: entry.id, request: entry.request, address: entry.address,
+                    typeOfService: entry.typeOfService)
                 logger.notice("listening on \(socket), \(workers) receivers")
             } catch {
                 hub.stop()

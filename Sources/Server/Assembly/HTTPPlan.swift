@@ -25,6 +25,7 @@ extension ManagementPlan {
         configuration.bodyBytesMax = min(
             buffers.reduce(HTTPConfiguration.bodyBytesMaxDefault, max), HTTPConfiguration.bodyBytesMaxMax)
         configuration.credentials = credentials(parameters)
+        configuration.encryption = try encryption(script, parameters)
         return configuration
     }
 
@@ -50,6 +51,26 @@ extension ManagementPlan {
         }
         return address
     }
+
+    /// Both files or none.
+    private static func encryption(
+        _ script: Script, _ parameters: ModuleParameters
+    ) throws(ConfigurationError) -> HTTPEncryption? {
+        func text(_ name: String) -> String { parameters.text("httpd", name)?.string ?? "" }
+        let (certificate, key, ciphers) = (text("tls_cert_file"), text("tls_key_file"), text("tls_ciphers"))
+        guard !certificate.isEmpty || !key.isEmpty else { return nil }
+        guard !certificate.isEmpty, !key.isEmpty else {
+            let (set, wanted) =
+                certificate.isEmpty ? ("tls_key_file", "tls_cert_file") : ("tls_cert_file", "tls_key_file")
+            throw error("\(set) needs \(wanted)", script, "httpd", set, hint: "set both for TLS, or none")
+        }
+        return HTTPEncryption(
+            certificateFile: certificate, keyFile: key,
+            ciphers: ciphers.isEmpty || ciphers == Self.peersCiphersDefault ? nil : ciphers)
+    }
+
+    /// What the peer documents as the default of `tls_ciphers`, in words of another library: TLS 1.2 with strong ciphers.
+    private static let peersCiphersDefault = "SECURE256:+SECURE192:-VERS-ALL:+VERS-TLS1.2"
 
     /// Both must be set, else everybody may ask.
     private static func credentials(_ parameters: ModuleParameters) -> HTTPCredentials? {

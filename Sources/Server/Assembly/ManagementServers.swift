@@ -41,7 +41,8 @@ final class ManagementServers {
             logger: server.logger)
         try http.open()
         self.http = http
-        server.logger.notice("management on http://\(configuration.address)/\(configuration.root ?? "")")
+        let scheme = configuration.encryption == nil ? "http" : "https"
+        server.logger.notice("management on \(scheme)://\(configuration.address)/\(configuration.root ?? "")")
     }
 
     private func makeFIFO(
