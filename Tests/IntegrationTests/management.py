@@ -11,6 +11,13 @@ import pytest
 from conftest import wait_for
 
 
+def readable(descriptor, timeout):
+    """Waits until there is something to read; False when the time is over. `select` knows 1,024 descriptors only."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(max(0, timeout) * 1000))
+
+
 class Datagram:
     """A client of mi_datagram: UDP, or unix with a path of its own to be answered at."""
 
@@ -28,7 +35,7 @@ class Datagram:
 
     def receive(self, timeout=5.0):
         """One answer, or None when none came."""
-        if not select.select([self.socket], [], [], timeout)[0]:
+        if not readable(self.socket, timeout):
             return None
         return self.socket.recv(1 << 17)
 
@@ -64,7 +71,7 @@ class FIFO:
         """What the server wrote until it closed its end; None when it opened none."""
         end, data = time.monotonic() + timeout, b""
         while time.monotonic() < end:
-            if not select.select([self.reply], [], [], max(0, end - time.monotonic()))[0]:
+            if not readable(self.reply, end - time.monotonic()):
                 break
             part = os.read(self.reply, 1 << 17)
             if not part:

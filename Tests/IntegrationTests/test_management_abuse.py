@@ -1,6 +1,7 @@
 """What clients of management must not be able to do: over each transport, bad requests are answered or closed with a
 reason, others are served meanwhile, and memory stays where it was."""
 import json
+import os
 import select
 import socket
 import time
@@ -218,6 +219,28 @@ def test_a_thousand_connections(web):  # noqa: F811
     for http in many:
         http.close()
     wait_for(lambda: server.statistic("httpd:connections") <= 2, "the connections to go")
+
+
+@pytest.mark.parametrize("abused", ["udp", "unix", "fifo"], indirect=True)
+def test_a_thousand_clients(abused):
+    """What is a connection elsewhere is here a socket, or a writer that keeps the FIFO open: each has its answer."""
+    served(abused)
+    before = memory(abused)
+    if abused.transport == "fifo":
+        idle = [os.open(abused.fifo, os.O_WRONLY) for _ in range(1000)]
+        clients = [abused.client() for _ in range(20)]
+    else:
+        idle, clients = [], [abused.client() for _ in range(1000)]
+    for start in range(0, len(clients), 50):  # no more than the kernel's queue holds
+        part = clients[start:start + 50]
+        for one in part:
+            one.send(CALL)
+        assert all(json.loads(one.receive())["result"]["WD"] for one in part)
+    served(abused)
+    for one in idle:
+        os.close(one)
+    served(abused)
+    assert memory(abused) < before + (16 << 20)
 
 
 def test_too_many_connections(web):  # noqa: F811

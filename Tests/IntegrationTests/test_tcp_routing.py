@@ -26,6 +26,14 @@ class TestRouting:
                 caller.expect(180)
                 caller.expect(200)
 
+    def test_rport_and_received(self, tcp):
+        """RFC 3581: the reply says where the request came from, and goes there."""
+        server = tcp()
+        with Stream(server.tcp) as stream:
+            stream.send(options(stream, server, via_port=9, via_parameters=";rport"))
+            via = stream.expect(200).get("via")
+            assert ";rport=%d" % stream.port in via and ";received=127.0.0.1" in via
+
     def test_reply_opens_a_connection_when_the_first_is_gone(self, tcp):
         with Agent(None) as callee, StreamServer() as listener:
             server = tcp(UDP_PORT=callee.port)
@@ -189,14 +197,44 @@ class TestRouting:
 
 
 class TestCalls:
-    @pytest.mark.parametrize("caller, callee", [("t1", "t1"), ("t1", "u1"), ("u1", "t1"), ("tn", "t1")])
-    def test_calls(self, tcp, sipp, caller, callee):
+    @pytest.mark.parametrize("caller, callee, calls", [
+        ("t1", "t1", 1000), ("tn", "t1", 1000), ("t1", "u1", 200), ("u1", "t1", 200)])
+    def test_calls(self, tcp, sipp, caller, callee, calls):
+        """200 calls a second, none fails: over one connection or one for each call, mixed with UDP."""
         kind = socket.SOCK_STREAM if callee[0] == "t" else socket.SOCK_DGRAM
         port = free_port(kind=kind)
-        server = tcp(UDP_PORT=port, TCP_PORT=port)
+        server = tcp(UDP_PORT=port, TCP_PORT=port, GLOBAL="open_files_limit=4096")
         answering = sipp("uas_call", port=port, calls=None, arguments=["-t", callee])
-        calling = sipp("uac_call", server.name, calls=200, rate=200, port=free_port(kind=socket.SOCK_STREAM),
-                       arguments=["-t", caller, "-s", "tcp" if callee[0] == "t" else "udp", "-max_socket", "500"])
+        calling = sipp("uac_call", server.name, calls=calls, rate=200, port=free_port(kind=socket.SOCK_STREAM),
+                       arguments=["-t", caller, "-s", "tcp" if callee[0] == "t" else "udp", "-max_socket", "2000"])
         calling.finish()
         assert answering.process.poll() is None
+        assert server.statistic("tm:2xx_transactions") == 2 * calls
+        assert server.statistic("tcp:send_failures") == server.statistic("tcp:framing_faults") == 0
         wait_for(lambda: server.statistic("tm:inuse_transactions") == 0, "the transactions to end", timeout=20)
+
+    @pytest.mark.parametrize("version", ["127.0.0.1", "::1"])
+    def test_a_call_from_end_to_end(self, tcp, version):
+        """Each message of a call over TCP on both sides, by IPv4 and IPv6, and the callee ends it."""
+        with StreamServer(version) as listener:
+            server = tcp(address=version, TCP_PORT=listener.port)
+            with Stream(server.tcp) as caller:
+                call = dict(call_id=token("c"), from_tag="a")
+                caller.send(caller.request("INVITE", "sip:tcp@%s" % server.name, **call))
+                with listener.accept() as callee:
+                    invite = callee.expect("INVITE")
+                    assert invite.all("via")[0].startswith("SIP/2.0/TCP %s;" % server.name)
+                    callee.reply(invite, 180, "Ringing", tag="b")
+                    caller.expect(180)
+                    callee.reply(invite, 200, tag="b")
+                    route = ["Route: " + r for r in caller.expect(200).all("record-route")]
+                    assert len(route) == 1 and server.name in route[0]
+                    target = "sip:callee@%s:%d;transport=tcp" % (callee.uri_host, listener.port)
+                    caller.send(caller.request("ACK", target, headers=route, to=";tag=b", **call))
+                    assert callee.expect("ACK").all("route") == []
+                    callee.send(callee.request(
+                        "BYE", invite.get("contact").strip("<>"), headers=route, call_id=call["call_id"], from_tag="b",
+                        to=";tag=a", cseq=2))
+                    caller.reply(caller.expect("BYE"), 200)
+                    callee.expect(200)
+                    assert len(connections(server)) == 2
