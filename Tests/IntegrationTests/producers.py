@@ -84,10 +84,11 @@ ELSEWHERE = {
     "mi_datagram reply": "a client whose queue is full", "startup_route": "a startup_route that takes too long",
     "exec time_to_kill": "a program that runs too long", "async timeout": "a script that waits for too long",
     "transaction answered": "a call that ends while its script waits", "script lock granted": "two scripts and one lock",
+    "ua_session": "a session of the server's own that another process works on", "ua-session-timeout": "one that is over",
     "b2b_logic": "work of a session that another process begins", "b2bl-clean": "every 100 s",
     "dlg-options-pinger": "calls that are pinged", "dlg-reinvite-pinger": "calls that are pinged",
     # In no record yet: reported.
-    "server_new": "b2b_server_new() makes no record", "DLGCB_CREATED": "no dialog says that it was created",
+    "DLGCB_CREATED": "no dialog says that it was created",
 }
 
 

@@ -7,6 +7,7 @@ import pathlib
 import re
 import threading
 
+from b2bcalls import b2b  # noqa: F401 (fixture)
 from conftest import free_port, sessions, wait_for
 from dns_server import NameServer
 from management import FIFO
@@ -115,10 +116,10 @@ def test_names(start, events):
         check(server, events, "dns", traffic)
 
 
-def test_back_to_back(start, events):
-    port = free_port()
-    server = start("b2b.cfg", UAS_PORT=port, ARGUMENTS="", ROUTES="")
-    with Agent(("127.0.0.1", server.port)) as caller, Agent(("127.0.0.1", server.port), port=port) as callee:
+def test_back_to_back(b2b, events):  # noqa: F811
+    server = b2b()
+    to = "127.0.0.1", server.port
+    with Agent(to) as caller, Agent(to, port=server.uas_port) as callee:
         def leg(agent, message, method, cseq):
             """A request of the side that has `message`, inside its dialog."""
             target = message.get("contact").partition("<")[2].partition(">")[0]

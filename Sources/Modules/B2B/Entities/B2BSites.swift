@@ -11,7 +11,6 @@ enum B2BSites {
     static let serverReply = notify("B2BL server received a reply")
     static let clientReply = notify("B2BL client received a reply")
     static let topHidingClient = Site("client_new", file: "create_top_hiding_entities", line: 2861)
-    static let serverNew = Site("server_new", file: "create_entities", line: 1)
     static let clientNew = Site("client_new", file: "create_entities", line: 1)
     static let initialRequest = Site("t_request_within", file: "_client_new", line: 237)
     static let dialogRequest = Site("t_request_within", file: "b2b_send_indlg_req", line: 2553)
