@@ -8,7 +8,7 @@ import Testing
 struct JobQueueTests {
     @Test func refusesPastItsLimitAndAfterClosing() {
         let queue = JobQueue(limit: 2)
-        func push() -> Bool { queue.push(Job(kind: .silent, label: .silent) {}) }
+        func push() -> Bool { queue.push(Job(label: .silent, session: .own) {}) }
         #expect(push())
         #expect(push())
         #expect(!push())
@@ -30,7 +30,7 @@ struct JobQueueTests {
         weak var seen: Job?
         do {
             let queue = JobQueue(limit: 10)
-            let job = Job(kind: .silent, label: .silent) {}
+            let job = Job(label: .silent, session: .own) {}
             seen = job
             #expect(queue.push(job))
         }
