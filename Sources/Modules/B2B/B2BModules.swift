@@ -15,7 +15,7 @@ package enum B2BModules {
         _ names: [String], _ environment: ModuleEnvironment, host: ScriptHost
     ) throws(ModuleError) -> Bound? {
         guard names.contains("b2b_entities") else { return nil }
-        let entities = B2BEntities(environment, host: host)
+        let entities = try B2BEntities(environment, host: host)
         let tm = TMModule(host: host)
         let sessions = UASessions(environment, entities: entities)
         let module = UASessionModule(sessions: sessions, tm: tm)

@@ -17,9 +17,13 @@ package final class B2BEntities: Sendable {
     private let servers: KeyedTable<B2BEntity>
     private let clients: KeyedTable<B2BEntity>
 
-    init(_ environment: ModuleEnvironment, host: ScriptHost) {
+    init(_ environment: ModuleEnvironment, host: ScriptHost) throws(ModuleError) {
         self.host = host
         let parameters = environment.parameters
+        guard (parameters.integer("b2b_entities", "db_mode") ?? 0) == 0 else {
+            throw ModuleError(
+                "modparam(\"b2b_entities\", \"db_mode\"): there is no database; entities live in memory: use 0")
+        }
         keys = EntityKeys(
             prefix: parameters.text("b2b_entities", "b2b_key_prefix") ?? "B2B", startedAt: environment.now())
         passesPRACK = parameters.isOn("b2b_entities", "passthru_prack")
@@ -141,7 +145,7 @@ package final class B2BEntities: Sendable {
             worker.absorb(transaction)
             return true
         }
-        switch worker.makeTransaction(for: request) {
+        switch worker.makeTransaction(for: request, records: entity.owner?.beganBy ?? SessionLink.none) {
         case .created(let transaction):
             worker.adopt(transaction, by: entity)
             entity.post(.request(request, transaction), worker)

@@ -16,6 +16,8 @@ enum EntityEvent {
 /// Who decides for entities: a session of `b2b_logic`, or a user agent session of `b2b_entities`.
 protocol EntityOwner: AnyObject, Sendable {
     var turns: TurnQueue { get }
+    /// The session of records that made the owner. Constant; `.none` while nobody listened.
+    var beganBy: SessionLink { get }
     /// The session of records that the present turn works for; what is sent says so. On the owner's turn.
     var records: SessionLink { get }
     /// On the owner's turn. `turn.end()` is called once, now or later.

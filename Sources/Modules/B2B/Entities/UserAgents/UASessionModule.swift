@@ -80,27 +80,60 @@ struct UASessionModule: Sendable {
             contentType: (call.string(type) ?? .empty).withoutLineBreaks)
     }
 
-    /// Does it on the session's turn: at once, unless another process has it; what then comes of it nobody waits for.
+    /// Does it on the session's turn: at once, or when the process that has the turn lets go; the script waits for that. Not the
+    /// script that took the call: when its INVITE is answered elsewhere meanwhile, nobody waits for its route.
     private func act(
         _ call: borrowing Call,
         _ body: @escaping @Sendable (UASession, B2BEntity, StackWorker) throws(UAOrderError) -> Void
     ) -> Outcome {
         guard let worker = worker(call), let key = call.string(0) else { return .no }
         let result = OrderResult()
-        sessions.act(key, records: call.context.records, worker, body) { result.failure = $0 }
-        guard let failure = result.failure else { return .yes }
+        sessions.act(key, records: call.context.records, worker, body) { result.finish($0) }
+        if let done = result.done { return Self.outcome(done, key, call) }
+        if (call.context.tmTransaction?.owner as? B2BEntity)?.key == key { return .yes }
+        guard let done = result.wait(call.wait()) else { return .suspended }
+        return Self.outcome(done, key, call)
+    }
+
+    fileprivate static func outcome(_ done: OrderResult.Done, _ key: ByteString, _ call: borrowing Call) -> Outcome {
+        guard let failure = done.failure else { return .yes }
         call.log(.notice, "\(call.name): \(failure.words) (\(key))")
         return .no
     }
+}
 
-    private final class OrderResult: @unchecked Sendable {
-        // @unchecked: read by the process that asked, at once; what another process writes later nobody reads.
-        private let lock = StackLock()
-        private var stored: UAOrderError?
-        var failure: UAOrderError? {
-            get { lock.withLock { stored } }
-            set { lock.withLock { stored = newValue } }
+/// What became of an order, for the script that gave it.
+private final class OrderResult: @unchecked Sendable {
+    // @unchecked: what changes is guarded by `lock`.
+
+    struct Done: Sendable {
+        let failure: UAOrderError?
+    }
+
+    private let lock = StackLock()
+    private var stored: Done?
+    private var waiting: Resumption?
+
+    /// nil: it is not carried out yet.
+    var done: Done? { lock.withLock { stored } }
+
+    /// Has a script go on when it is carried out. Not nil: it is, meanwhile.
+    func wait(_ resumption: Resumption) -> Done? {
+        lock.withLock {
+            if stored == nil { waiting = resumption }
+            return stored
         }
+    }
+
+    /// Carried out, on any process.
+    func finish(_ failure: UAOrderError?) {
+        let done = Done(failure: failure)
+        let resumption = lock.withLock {
+            stored = done
+            defer { waiting = nil }
+            return waiting
+        }
+        resumption?.submit { call in UASessionModule.outcome(done, call.string(0) ?? .empty, call) }
     }
 }
 
