@@ -328,22 +328,6 @@ def test_servers_in_a_row(b2b, agents, prefixes):
     no_state(second)
 
 
-def test_a_challenge_is_passed_or_answered(b2b, agents):
-    challenge = 'WWW-Authenticate: Digest realm="there", nonce="abc", qop="auth"'
-    call = Call(b2b(ARGUMENTS=', "transparent-auth"'), agents, rings=False)
-    call.callee.reply(call.invite, 401, "Unauthorized", tag=call.tag, headers=[challenge])
-    call.callee.expect("ACK")
-    assert 'realm="there"' in call.caller.expect(401).get("www-authenticate")
-    extra = 'loadmodule "uac_auth.so"\nmodparam("uac_auth", "credential", "me:there:secret")'
-    call = Call(b2b(EXTRA=extra), agents, rings=False)
-    call.callee.reply(call.invite, 401, "Unauthorized", tag=call.tag, headers=[challenge])
-    call.callee.expect("ACK")
-    again = call.callee.expect("INVITE")
-    assert 'username="me"' in again.get("authorization") and again.get("cseq") == "2 INVITE" and again.body == OFFER
-    call.invite, call.tag = again, token("c")
-    call.pick_up().confirm().hang_up()
-
-
 def test_a_session_lives_as_long_as_it_may(b2b, agents):
     server = b2b(EXTRA='modparam("b2b_logic", "max_duration", 1)\nmodparam("b2b_logic", "cleanup_period", 1)')
     call = Call(server, agents).pick_up().confirm()

@@ -22,8 +22,10 @@ def test_a_script_decides(scripted, agents):
 
 @pytest.mark.parametrize("module", ["b2b_logic", "b2b_entities"])
 def test_routes_of_the_parameters(scripted, agents, module):
+    sizes = [("b2b_logic", "hash_size"), ("b2b_entities", "server_hsize"), ("b2b_entities", "client_hsize")]
     extra = "\n".join('modparam("%s", "script_%s_route", "b2b_%s")' % (module, n, r)
                       for n, r in (("req", "request"), ("reply", "reply")))
+    extra += "".join('\nmodparam("%s", "%s", 0)' % one for one in sizes)
     server = scripted(EXTRA=extra, init=INIT.replace(', "", "b2b_request", "b2b_reply"', "").replace(
         "\texit;", '\t$b2b_logic.ctx(late) = "after";\n\txlog("BEGUN $b2b_logic.key $b2b_logic.scenario\\n");\n\texit;'))
     call = Call(server, agents).pick_up().confirm()
@@ -228,6 +230,43 @@ def test_waiting_routes_keep_the_order_of_what_comes(scripted, agents):
     call.callee.reply(call.callee.expect("BYE"), 200, "OK")
     call.caller.expect(200)
     no_state(server)
+
+
+def test_a_reply_route_ends_who_replied(scripted, agents):
+    server = scripted(reply="""if ($rs == 603) {
+		b2b_handle_reply();
+		b2b_end_dlg_leg();
+		exit;
+	}""")
+    call = Call(server, agents).pick_up().confirm()
+    call.a.request("INFO")
+    call.callee.reply(call.callee.expect("INFO"), 603, "Decline")
+    call.caller.expect(603)
+    call.callee.reply(call.callee.expect("BYE"), 200, "OK")
+    call.a.request("BYE")  # nobody is left to tell
+    call.caller.expect(200)
+    no_state(server)
+
+
+def test_two_who_are_there_already_are_not_bridged(scripted, agents):
+    server = scripted(refer="""if (!b2b_bridge("this", "peer")) xlog("NOT BRIDGED\\n");
+		if (!b2b_bridge("this", "nobody")) xlog("NOBODY\\n");
+		if (!b2b_bridge_retry("nobody")) xlog("NO RETRY\\n");""")
+    call = Call(server, agents).pick_up().confirm()
+    call.a.request("REFER", headers=["Refer-To: <sip:x@127.0.0.1>"])
+    call.caller.expect(202)
+    call.hang_up()
+    log = server.tail()
+    assert "NOT BRIDGED" in log and "NOBODY" in log and "NO RETRY" in log
+
+
+@pytest.mark.parametrize("module", ["b2b_logic", "b2b_entities"])
+def test_a_database_is_refused(start, module):
+    server = start("b2b.cfg", wait=False, GLOBAL="", ARGUMENTS="", ROUTES="", TARGET="", LOCAL="route(noted);", UAS_PORT=9,
+                   EXTRA='modparam("%s", "db_mode", 2)' % module)
+    assert server.process.wait(10) == 1
+    assert "there is no database" in server.tail() and "use 0" in server.tail()
+    server.process.returncode = 0
 
 
 @pytest.mark.parametrize("line, words", [

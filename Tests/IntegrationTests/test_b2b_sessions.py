@@ -1,84 +1,9 @@
-"""User agent sessions: calls that the server has itself, told of by E_UA_SESSION and driven by ua_session_*."""
+"""User agent sessions: calls that come in, told of by E_UA_SESSION and driven by ua_session_*."""
 import pytest
 
-from b2bcalls import ANSWER, OFFER, SDP, Leg, agents, b2b, contact_of, no_state, uri_of
+from b2bcalls import ANSWER, OFFER, SDP, agents, b2b
 from conftest import wait_for
-from sip import token
-
-SERVE = """
-	if (!is_method("INVITE")) { send_reply(405, "No"); exit; }
-	ua_session_server_init($var(key), "%s", "%s");
-	xlog("KEY $var(key)\\n");
-	%s
-	exit;"""
-
-
-class Controller:
-    """What stands outside and decides: hears E_UA_SESSION, gives commands."""
-
-    def __init__(self, server, events):
-        self.server, self.events, self.seen = server, events, 0
-        server.subscribe(events, "E_UA_SESSION")
-
-    def hear(self, **fields):
-        """The next event, which must have these fields."""
-        wait_for(lambda: len(self.events.raw) > self.seen, "an event with %s" % fields)
-        found = self.events.all("E_UA_SESSION")[self.seen]
-        self.seen += 1
-        assert {name: found.get(name) for name in fields} == fields, found
-        return found
-
-    def silent(self):
-        self.events.settle(0.1)
-        assert len(self.events.raw) == self.seen, self.events.all()[self.seen:]
-
-    def order(self, command, **values):
-        reply = self.server.mi_call("ua_session_" + command, values)
-        assert reply.get("result") == "OK", reply
-
-    def refused(self, command, error, **values):
-        assert self.server.mi_call("ua_session_" + command, values)["error"]["code"] == error
-
-
-@pytest.fixture
-def serve(b2b, events):
-    """serve(flags, then, extra) → server that answers INVITEs as sessions, and its controller."""
-    def make(flags="arhb", then="", extra="", **values):
-        server = b2b(ROUTE=SERVE % (flags, extra, then), **values)
-        return server, Controller(server, events)
-
-    return make
-
-
-def ended(server):
-    wait_for(lambda: server.mi("ua_session_list") == [], "every session to end")
-    assert server.mi("b2be_list") == []
-
-
-def invite(agents, server, **more):
-    caller = agents(server)
-    sent = caller.request("INVITE", "sip:box@%s:%d" % (server.address, server.port), body=OFFER,
-                          headers=[SDP, *more.pop("headers", [])], **more)
-    return caller, sent
-
-
-def leg_of(caller, sent, ok):
-    return Leg(caller, sent["call_id"], sent["caller"], sent["from_tag"], sent["callee"], ok.tag("to"),
-               uri_of(ok.get("contact")))
-
-
-def answered(server, control, agents, flags_report_ack=True):
-    """A call that the controller answers; gives its key and the caller's leg."""
-    caller, sent = invite(agents, server)
-    key = control.hear(event_type="NEW", entity_type="UAS", method="INVITE")["key"]
-    control.order("reply", key=key, method="INVITE", code=200, reason="OK", body=ANSWER)
-    ok = caller.expect(200)
-    assert ok.body == ANSWER and ok.get("content-type") == "application/sdp"
-    leg = leg_of(caller, sent, ok)
-    leg.request("ACK", cseq=1)
-    if flags_report_ack:
-        control.hear(key=key, event_type="UPDATED", method="ACK")
-    return key, leg
+from uasessions import SERVE, answered, ended, invite, leg_of, serve
 
 
 def test_a_call_from_outside(serve, agents):
@@ -119,94 +44,6 @@ def test_a_call_from_outside(serve, agents):
     control.silent()
     control.refused("update", 404, key=key, method="INFO")
     ended(server)
-
-
-def test_a_call_to_outside(b2b, agents, events):
-    server = b2b(EXTRA='modparam("b2b_entities", "advertised_contact", "me@192.0.2.4:5099")')
-    control = Controller(server, events)
-    callee = agents(server)
-    key = server.mi("ua_session_client_start", ruri="sip:bob@%s" % callee.name, to="Bob,sip:bob@example.org",
-                    **{"from": "sip:robot@example.org"}, body=OFFER, extra_headers="X-Call: 1", flags="rhb")
-    assert key.startswith("B2B.")
-    got = callee.expect("INVITE")
-    assert got.get("call-id") == key and got.get("to") == '"Bob" <sip:bob@example.org>' and got.body == OFFER
-    assert got.get("from").startswith("<sip:robot@example.org>;tag=") and got.get("content-type") == "application/sdp"
-    assert got.get("contact") == "<sip:me@192.0.2.4:5099>" and got.get("x-call") == "1"
-    callee.reply(got, 180, "Ringing", tag="b", headers=[contact_of(callee)])
-    control.hear(key=key, entity_type="UAC", event_type="EARLY", status=180, reason="Ringing", method="INVITE")
-    callee.reply(got, 200, "OK", tag="b", headers=[contact_of(callee), SDP], body=ANSWER)
-    callee.expect("ACK")
-    ok = control.hear(key=key, event_type="ANSWERED", status=200, method="INVITE", body=ANSWER)
-    assert "To: \"Bob\" <sip:bob@example.org>;tag=b" in ok["headers"]
-    # Once more, for the first ACK was lost; nobody is told twice.
-    callee.reply(got, 200, "OK", tag="b", headers=[contact_of(callee), SDP], body=ANSWER)
-    callee.expect("ACK")
-    control.silent()
-    # re-INVITE of either side.
-    control.order("update", key=key, method="INVITE", body=OFFER)
-    control.refused("update", 409, key=key, method="INVITE", body=OFFER)
-    again = callee.expect("INVITE")
-    callee.reply(again, 200, "OK", headers=[contact_of(callee), SDP], body=ANSWER)
-    callee.expect("ACK")
-    control.hear(event_type="ANSWERED", method="INVITE")
-    leg = Leg(callee, key, "sip:bob@example.org", "b", "sip:robot@example.org", got.tag("from"),
-              "sip:%s:%d" % (server.address, server.port))
-    leg.request("INVITE", headers=[SDP], body=OFFER, cseq=7)
-    control.hear(event_type="UPDATED", method="INVITE", body=OFFER)
-    sent = leg.request("INVITE", headers=[SDP], body=OFFER, cseq=8)
-    refused = callee.expect(500)
-    callee.ack(sent, refused)
-    assert refused.get("retry-after") is not None
-    control.order("reply", key=key, method="INVITE", code=200, body=ANSWER)
-    assert callee.expect(200).body == ANSWER
-    leg.request("ACK", cseq=7)
-    control.order("terminate", key=key, extra_headers="Reason: Q.850;cause=16")
-    bye = callee.expect("BYE")
-    assert bye.get("reason") == "Q.850;cause=16"
-    callee.reply(bye, 200, "OK")
-    control.silent()
-    ended(server)
-
-
-@pytest.mark.parametrize("flags, heard", [("", []), ("r", ["EARLY", "REJECTED"])])
-def test_a_call_that_is_refused(b2b, agents, events, flags, heard):
-    server = b2b()
-    control = Controller(server, events)
-    callee = agents(server)
-    server.mi("ua_session_client_start", ruri="sip:b@%s" % callee.name, to="sip:b@x", **{"from": "sip:a@x"}, flags=flags)
-    got = callee.expect("INVITE")
-    callee.reply(got, 180, "Ringing", tag="b")
-    callee.reply(got, 486, "Busy Here", tag="b")
-    callee.expect("ACK")
-    for one in heard:
-        event = control.hear(event_type=one)
-        assert "body" not in event and "headers" not in event
-    control.silent()
-    ended(server)
-
-
-def test_a_call_that_nobody_answers(b2b, agents, events):
-    server = b2b(EXTRA='modparam("tm", "fr_timeout", 1)')
-    control = Controller(server, events)
-    callee = agents(server)
-    key = server.mi("ua_session_client_start", ruri="sip:b@%s" % callee.name, to="sip:b@x", **{"from": "sip:a@x"}, flags="r")
-    control.hear(key=key, event_type="REJECTED", status=408, method="INVITE")
-    ended(server)
-
-
-def test_a_call_is_given_up_while_it_rings(b2b, agents, events):
-    server = b2b()
-    callee = agents(server)
-    for order, values in (("terminate", {}), ("update", {"method": "CANCEL"})):
-        key = server.mi("ua_session_client_start", ruri="sip:b@%s" % callee.name, to="sip:b@x", **{"from": "sip:a@x"})
-        got = callee.expect("INVITE")
-        callee.reply(got, 180, "Ringing", tag="b", headers=[contact_of(callee)])
-        wait_for(lambda: server.mi("ua_session_list")[0]["state"] == "early", "the call to ring")
-        assert server.mi_call("ua_session_" + order, dict(values, key=key))["result"] == "OK"
-        callee.reply(callee.expect("CANCEL"), 200, "OK")
-        callee.reply(got, 487, "Request Terminated", tag="b")
-        callee.expect("ACK")
-        ended(server)
 
 
 def test_the_caller_gives_up(serve, agents):
@@ -251,24 +88,6 @@ def test_without_flags_only_requests_are_told(serve, agents):
     ended(server)
 
 
-def test_a_controller_acknowledges_itself(b2b, agents, events):
-    server = b2b()
-    control = Controller(server, events)
-    callee = agents(server)
-    key = server.mi("ua_session_client_start", ruri="sip:b@%s" % callee.name, to="sip:b@x", **{"from": "sip:a@x"}, flags="rd")
-    got = callee.expect("INVITE")
-    control.refused("update", 409, key=key, method="ACK")
-    callee.reply(got, 200, "OK", tag="b", headers=[contact_of(callee), SDP], body=OFFER)
-    control.hear(event_type="ANSWERED")
-    callee.nothing(0.1)
-    control.order("update", key=key, method="ACK", body=ANSWER, extra_headers="X-Late: 1")
-    ack = callee.expect("ACK")
-    assert ack.body == ANSWER and ack.get("x-late") == "1" and ack.get("cseq") == got.get("cseq").replace("INVITE", "ACK")
-    control.order("terminate", key=key)
-    callee.reply(callee.expect("BYE"), 200, "OK")
-    ended(server)
-
-
 @pytest.mark.parametrize("flags, extra", [("t1", ""), ("", 'modparam("b2b_entities", "ua_default_timeout", 1)')])
 def test_a_session_ends_when_its_life_is_over(serve, agents, flags, extra):
     server, control = serve(flags=flags, EXTRA=extra)
@@ -292,6 +111,7 @@ event_route[E_UA_SESSION] {
 	if ($param(method) == "OPTIONS") {
 		ua_session_reply($param(key), "OPTIONS", 200);
 		ua_session_terminate($param(key), "X-By: event");
+		if (!ua_session_terminate($param(key))) xlog("GONE\\n");
 	}
 }""")
     caller, sent = invite(agents, server)
@@ -311,6 +131,7 @@ event_route[E_UA_SESSION] {
     assert bye.get("x-by") == "event"
     caller.reply(bye, 200, "OK")
     ended(server)
+    wait_for(lambda: "GONE" in server.tail(), "the route to be told that it is gone")
     assert "EVENT NEW INVITE <null>" in server.tail()
 
 
@@ -328,25 +149,6 @@ def test_functions_answer_false_for_what_is_not_there(b2b, agents):
     agent.request("MESSAGE", "sip:x@%s:%d" % (server.address, server.port))
     assert agent.expect(200).first == "SIP/2.0 200 All False"
     assert "only for an INVITE outside of a dialog" in server.tail()
-
-
-def test_a_challenge_of_the_callee_is_answered(b2b, agents, events):
-    server = b2b(EXTRA='loadmodule "uac_auth.so"\nmodparam("uac_auth", "credential", "me:there:secret")')
-    control = Controller(server, events)
-    callee = agents(server)
-    server.mi("ua_session_client_start", ruri="sip:b@%s" % callee.name, to="sip:b@x", **{"from": "sip:a@x"}, flags="r")
-    challenge = ['WWW-Authenticate: Digest realm="there", nonce="abc", qop="auth"']
-    callee.reply(callee.expect("INVITE"), 401, "Who", tag="b", headers=challenge)
-    callee.expect("ACK")
-    again = callee.expect("INVITE")
-    assert 'username="me"' in again.get("authorization")
-    control.silent()
-    # Refused with credentials: the controller learns, and nothing comes again.
-    callee.reply(again, 401, "Still no", tag="b", headers=challenge)
-    callee.expect("ACK")
-    control.hear(event_type="REJECTED", status=401)
-    callee.nothing(0.1)
-    ended(server)
 
 
 def test_reliable_responses_of_the_controller_are_repeated_until_prack(serve, agents):

@@ -1,4 +1,7 @@
 """Scripts and parties of the tests of uac and uac_auth."""
+import hashlib
+import re
+
 import pytest
 
 from sip import Agent
@@ -26,6 +29,31 @@ def agents():
     yield make
     for one in made:
         one.close()
+
+
+def digest(name, *parts):
+    return hashlib.new(name, ":".join(parts).encode()).hexdigest()
+
+
+def check(value, method, user, password, body=""):
+    """Verifies an Authorization value by the formulas of RFC 7616, independently of the server."""
+    assert value.startswith("Digest ")
+    given = {n: q or t for n, q, t in re.findall(r'(\w+)=(?:"([^"]*)"|([^,\s]+))', value)}
+    algorithm = given.get("algorithm", "MD5")
+    name = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}[algorithm.replace("-sess", "")]
+    first = digest(name, user, given["realm"], password)
+    if algorithm.endswith("-sess"):
+        first = digest(name, first, given["nonce"], given["cnonce"])
+    second = digest(name, method, given["uri"])
+    if given.get("qop") == "auth-int":
+        second = digest(name, method, given["uri"], digest(name, body))
+    if "qop" in given:
+        assert given["nc"] == "00000001"
+        expected = digest(name, first, given["nonce"], given["nc"], given["cnonce"], given["qop"], second)
+    else:
+        expected = digest(name, first, given["nonce"], second)
+    assert given["username"] == user and given["response"] == expected, value
+    return given
 
 
 def relay(target, before="", failure="if (uac_auth()) t_relay();", sequential=""):
