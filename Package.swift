@@ -147,7 +147,11 @@ let package = Package(
             ],
             swiftSettings: settings),
         .target(
-            name: "Demo", dependencies: ["SIPMessage", "Reactor", "Profiling", "Bytes", "CPlatform"],
+            name: "Demo",
+            dependencies: [
+                "SIPMessage", "Reactor", "Profiling", "Bytes", "CPlatform",
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ] + nio,
             swiftSettings: settings),
         .executableTarget(
             name: "sipray",

@@ -10,11 +10,10 @@ package final class DemoTraffic {
         package var users = 200
         package var calls: Int
         package var rate: Double
-        /// From answer to BYE, and from ringing to answer.
-        package var talkMilliseconds = 200
+        /// From answer to BYE, of most calls and of a few long ones.
+        package var talkMilliseconds = (short: 200, long: 2500)
+        /// From ringing to answer.
         package var ringMilliseconds = 40
-        /// Every so many numbers one is busy; 0: none is.
-        package var busyEvery = 10
 
         package init(server: SocketAddress, calls: Int, rate: Double) {
             self.server = server
@@ -40,18 +39,16 @@ package final class DemoTraffic {
         self.plan = plan
         callers = try table.make(description: "callers", kind: .udp)
         callees = try table.make(description: "callees", kind: .udp)
-        let numbers = (1...max(1, plan.users)).map { number in
-            plan.busyEvery > 0 && number % plan.busyEvery == 0 ? "busy\(number)" : "user\(number)"
-        }
+        let names = (1...max(1, plan.users)).map { CallKind.of($0).registered($0) }
         // Busy calls go to the mailbox, which never is.
-        registrant = Registrant(numbers: numbers + ["mailbox"])
+        registrant = Registrant(numbers: names + ["mailbox"])
         registerSocket = try EndpointSocket(process: callers, host: plan.server)
         let calleeSocket = try EndpointSocket(process: callees, host: plan.server)
         calleeAddress = calleeSocket.address
         callee = Callee(socket: calleeSocket, server: plan.server, answerAfterMilliseconds: plan.ringMilliseconds)
         caller = Caller(
-            socket: try EndpointSocket(process: callers, host: plan.server), server: plan.server, numbers: numbers,
-            callsMax: plan.calls, rate: plan.rate, talkMilliseconds: plan.talkMilliseconds)
+            socket: try EndpointSocket(process: callers, host: plan.server), server: plan.server,
+            users: max(1, plan.users), callsMax: plan.calls, rate: plan.rate, talkMilliseconds: plan.talkMilliseconds)
         try callee.start()
         try caller.prepare()
     }

@@ -51,6 +51,8 @@ package final class ModuleEnvironment {
         self.print = print ?? log
     }
 
+    /// What modules begin when the server does.
+    private var startJobs: [() -> Void] = []
     /// What modules end when the server does.
     private var stopJobs: [() -> Void] = []
 
@@ -60,6 +62,17 @@ package final class ModuleEnvironment {
         let made = try UACAuthModule(self)
         uacAuth = made
         return made
+    }
+
+    /// Asks for `body` to be called once, before any process serves, on the thread that owns the server; never while a script
+    /// is only checked.
+    package func atStart(_ body: @escaping () -> Void) { startJobs.append(body) }
+
+    /// Begins what modules need before there is traffic.
+    package func start() {
+        let jobs = startJobs
+        startJobs = []
+        for job in jobs { job() }
     }
 
     /// Asks for `body` to be called once, when all processes have ended, on the thread that owns the server.

@@ -3,7 +3,7 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// The HTTP client and its event loop, made when a script asks for the first transfer. Any thread.
+/// The HTTP client and its event loop, made when the server starts. Any thread.
 ///
 /// One loop serves all processes: it moves bytes only; what scripts do with them they do on their processes.
 final class HTTPService: Sendable {

@@ -26,6 +26,8 @@ package final class RESTClientModule: Sendable {
         let settings = try RESTSettings(environment.parameters)
         for note in RESTSettings.notes(environment.parameters) { environment.log(.notice, note) }
         let module = RESTClientModule(settings)
+        // Its thread and its certificates take tens of milliseconds, which no SIP process has.
+        environment.atStart { _ = module.service.running }
         environment.atStop { module.service.stop() }
         return ModuleBinding(
             "rest_client",

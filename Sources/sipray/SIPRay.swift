@@ -18,9 +18,12 @@ struct SIPRay: ParsableCommand {
               sipray mi ps                           its processes
               sipray mi core:profiling_proc level=1  make them speak
               sipray watch                           see what they say
+              sipray top                             how it is: traffic, state, losses, processes
+              sipray calls                           the calls that are up
             """,
         version: serverVersion,
         subcommands: [
-            ServeCommand.self, CheckCommand.self, DemoCommand.self, WatchCommand.self, MICommand.self,
+            ServeCommand.self, CheckCommand.self, DemoCommand.self, WatchCommand.self, TopCommand.self,
+            CallsCommand.self, MICommand.self,
         ])
 }

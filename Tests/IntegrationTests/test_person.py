@@ -1,4 +1,4 @@
-"""What a person runs: watch, mi, check and demo, against the real server."""
+"""What a person runs: watch, mi, top and calls, against the real server."""
 import json
 import re
 import signal
@@ -65,21 +65,3 @@ def test_mi_speaks_to_each_transport(spine):
     nobody = subprocess.run([SIPRAY, "mi", "--fifo", str(server.directory / "none"), "ps"], capture_output=True,
                             text=True, timeout=10)
     assert nobody.returncode == 2 and "is the server running" in nobody.stderr
-
-
-def test_the_demo_completes_all_its_calls(tmp_path):
-    done = subprocess.run([SIPRAY, "demo", "--calls", "40", "--rate", "40", "--users", "30"], capture_output=True, text=True,
-                          timeout=60, cwd=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"begun +40$", done.stdout, re.M) and re.search(r"completed +40$", done.stdout, re.M), done.stdout
-    for expected in ("register   31 telephones", "⎡request_script", "⎸ ⎡find_user  demo.cfg:", "unanswered [failure]",
-                     "Where the time went", "slowest in session"):
-        assert expected in done.stdout, (expected, done.stdout[-3000:])
-
-
-def test_the_demos_script_is_clean(tmp_path):
-    shown = subprocess.run([SIPRAY, "demo", "--show-script"], capture_output=True, text=True, timeout=10)
-    path = tmp_path / "demo.cfg"
-    path.write_text(shown.stdout)
-    done = subprocess.run([SIPRAY, "check", str(path)], capture_output=True, text=True, timeout=10)
-    assert done.returncode == 0 and done.stdout.strip().endswith("ok"), done.stdout + done.stderr

@@ -35,6 +35,32 @@ import Testing
             ])
     }
 
+    @Test func whatAProcessDidForAScriptStandsInTheRoute() {
+        let make = AssemblerTests.record
+        var view = LiveView(.init())
+        _ = view.receive(make(.start, "worker", 0, 1, .process, nil, nil, nil, 1))
+        _ = view.receive(make(.enter, "request_script", 1, 1, .process, 9, nil, nil, 1))
+        _ = view.receive(make(.start, "<root>", 2, 2, .script, nil, nil, 1, 1))
+        _ = view.receive(make(.enter, "<root>", 3, 2, .script, 10, nil, nil, 1))
+        _ = view.receive(make(.enter, "call", 4, 2, .script, 11, nil, nil, 1))
+        _ = view.receive(make(.enter, "create_dialog", 5, 1, .process, 7, nil, nil, 1))
+        _ = view.receive(make(.exit, "create_dialog", 6, 1, .process, 7, 1, nil, 1))
+        _ = view.receive(make(.enter, "t_relay", 7, 2, .script, 12, nil, nil, 1))
+        _ = view.receive(make(.exit, "t_relay", 8, 2, .script, 12, 1, nil, 1))
+        _ = view.receive(make(.exit, "call", 9, 2, .script, 11, 1, nil, 1))
+        _ = view.receive(make(.exit, "<root>", 9, 2, .script, 10, 1, nil, 1))
+        _ = view.receive(make(.end, "<root>", 9, 2, .script, nil, 1, nil, 1))
+        _ = view.receive(make(.enter, "after", 10, 1, .process, 8, nil, nil, 1))
+        _ = view.receive(make(.exit, "after", 11, 1, .process, 8, nil, nil, 1))
+        _ = view.receive(make(.exit, "request_script", 12, 1, .process, 9, 1, nil, 1))
+        let lines = view.receive(make(.end, "worker", 13, 1, .process, nil, nil, nil, 1))
+        #expect(
+            lines.compactMap { $0.split(separator: "⎡").dropFirst().first }.map { $0.prefix { $0 != " " } } == [
+                "request_script", "<root>", "call", "create_dialog", "t_relay", "after",
+            ])
+        #expect(lines.contains { $0.hasSuffix("⎸ ⎸ ⎸ ⎡create_dialog  f:7") })
+    }
+
     @Test(arguments: Capture.allCases)
     func everyCaptureReplaysAsLinesAndAsJSON(capture: Capture) throws {
         let (plain, lines) = try view(capture)

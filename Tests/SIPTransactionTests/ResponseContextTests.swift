@@ -114,6 +114,30 @@ func context(groups: [UInt8], isInvite: Bool = true, minor: Int? = nil, blocksOn
         #expect(fork.best() == BestResponse(branch: 0, status: 407, challenges: set([0, 1])))
     }
 
+    @Test(arguments: [401, 407, 302])
+    func whatTheFailureHookWentOnFromIsNoAnswerAnyMore(status: Int) {
+        var fork = context(groups: [0])
+        _ = fork.start()
+        play([ForkRow(.response(status, branch: 0), .complete)], on: &fork)
+        #expect(fork.best().status == status)
+        let added = fork.add()
+        #expect(added == 1)
+        _ = fork.start()
+        play([ForkRow(.response(486, branch: 1), .complete)], on: &fork)
+        #expect(fork.best() == BestResponse(branch: 1, status: 486, challenges: []))
+    }
+
+    @Test func aRefusalThatTheFailureHookWentOnFromStillCounts() {
+        var fork = context(groups: [0])
+        _ = fork.start()
+        play([ForkRow(.response(486, branch: 0), .complete)], on: &fork)
+        let added = fork.add()
+        #expect(added == 1)
+        _ = fork.start()
+        play([ForkRow(.failure(408, branch: 1), .complete)], on: &fork)
+        #expect(fork.best() == BestResponse(branch: 0, status: 486, challenges: []))
+    }
+
     @Test func translation503CanBeSwitchedOff() {
         var fork = context(groups: [0])
         _ = fork.start()

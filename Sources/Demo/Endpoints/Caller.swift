@@ -13,11 +13,14 @@ final class Caller: @unchecked Sendable {
     static let hangUp = ReactorSites.timer("demo-hang-up")
     /// A request that has no answer after this is given up (RFC 3261 §17.1.1.2, timer B).
     static let giveUpMilliseconds = 32_000
+    /// Every so many calls one has more to say. Prime to ten, so that there are such calls of every kind.
+    static let longTalkEvery = 7
 
     private enum State { case inviting, talking, closing }
 
     private final class Call {
         let number: Int
+        let kind: CallKind
         let callee: String
         var state = State.inviting
         var request: String
@@ -26,20 +29,21 @@ final class Caller: @unchecked Sendable {
         var retry = 500
         var timer: Timer?
 
-        init(number: Int, callee: String, request: String, now: Int64) {
+        init(number: Int, calling callee: Int, now: Int64) {
             self.number = number
-            self.callee = callee
-            self.request = request
+            kind = CallKind.of(callee)
+            self.callee = kind.dialled(callee)
+            request = ""
             startedNanoseconds = now
         }
     }
 
     private let socket: EndpointSocket
     private let server: SocketAddress
-    private let numbers: [String]
+    private let users: Int
     private let callsMax: Int
     private let rate: Double
-    private let talkMilliseconds: Int
+    private let talkMilliseconds: (short: Int, long: Int)
     private var calls: [Int: Call] = [:]
     private var begunNanoseconds: Int64 = 0
     private var started = 0
@@ -49,12 +53,12 @@ final class Caller: @unchecked Sendable {
     var counts: CallCounts { guarded.withLock { $0 } }
 
     init(
-        socket: EndpointSocket, server: SocketAddress, numbers: [String], callsMax: Int, rate: Double,
-        talkMilliseconds: Int
+        socket: EndpointSocket, server: SocketAddress, users: Int, callsMax: Int, rate: Double,
+        talkMilliseconds: (short: Int, long: Int)
     ) {
         self.socket = socket
         self.server = server
-        self.numbers = numbers
+        self.users = users
         self.callsMax = callsMax
         self.rate = rate
         self.talkMilliseconds = talkMilliseconds
@@ -88,15 +92,14 @@ final class Caller: @unchecked Sendable {
 
     private func place() {
         started += 1
-        let callee = numbers[started % numbers.count]
         let call = Call(
-            number: started, callee: callee, request: "", now: socket.process.reactor.nowNanoseconds)
+            number: started, calling: 1 + started % users, now: socket.process.reactor.nowNanoseconds)
         let body = SessionDescription.text(socket.address)
         call.request =
-            head(call, "INVITE", "sip:\(callee)@\(server)", branch: "i", cseq: 1, toTag: nil)
+            head(call, "INVITE", "sip:\(call.callee)@\(server)", branch: "i", cseq: 1, toTag: nil)
             + "Contact: <sip:caller@\(socket.address)>\r\n" + body
         calls[started] = call
-        guarded.withLock { $0.started += 1 }
+        guarded.withLock { $0[call.kind].started += 1 }
         transmit(call)
     }
 
@@ -152,7 +155,7 @@ final class Caller: @unchecked Sendable {
                     + "Content-Length: 0\r\n\r\n", to: server)
             end(call) { $0.refused[code, default: 0] += 1 }
         case (.closing, .bye) where code >= 200:
-            end(call) { $0.completed += 1 }
+            end(call) { $0[call.kind].completed += 1 }
         default: break
         }
     }
@@ -161,10 +164,7 @@ final class Caller: @unchecked Sendable {
         call.timer?.invalidate()
         call.state = .talking
         let elapsed = Double(socket.process.reactor.nowNanoseconds - call.startedNanoseconds) / 1e6
-        guarded.withLock {
-            $0.answered += 1
-            $0.setupMilliseconds.append(elapsed)
-        }
+        guarded.withLock { $0[call.kind].setupMilliseconds.append(elapsed) }
         let toTag = reply.value(.to)?.string.components(after: "tag=")
         // The route set is the Record-Route of the answer, last first (RFC 3261 §12.1.2).
         let routes = reply.all(.recordRoute).map { "Route: \(reply.text($0.value))\r\n" }.reversed().joined()
@@ -179,7 +179,8 @@ final class Caller: @unchecked Sendable {
             call.state = .closing
             transmit(call)
         }
-        call.timer?.arm(afterMilliseconds: talkMilliseconds)
+        let isLong = call.number % Self.longTalkEvery == 0
+        call.timer?.arm(afterMilliseconds: isLong ? talkMilliseconds.long : talkMilliseconds.short)
     }
 }
 

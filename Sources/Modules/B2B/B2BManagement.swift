@@ -19,6 +19,8 @@ package struct B2BManagement: Sendable {
     /// A session as management shows it.
     package struct Session: Sendable {
         package let key, scenario, state: String
+        /// Seconds since its first INVITE.
+        package let age: Int
         /// Seconds that are left; nil without a limit.
         package let lifetime: Int?
         package let entities: [Entity]
@@ -46,6 +48,7 @@ package struct B2BManagement: Sendable {
         return logic.all.map { session in
             Session(
                 key: session.key.string, scenario: session.scenario.string, state: session.publishedPhase.rawValue,
+                age: max(0, logic.now() - session.begunAt),
                 lifetime: session.endsAt == .max ? nil : max(0, session.endsAt - logic.now()),
                 entities: session.entityViews.map(Self.show),
                 values: session.allValues.map { ($0.name.string, $0.value.text?.string ?? "") })

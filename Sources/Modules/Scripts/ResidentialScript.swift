@@ -1,5 +1,5 @@
-/// The script of `sipray demo`: a residential service. Registration, calls between registered users, record-routing,
-/// accounting, failure and branch routes.
+/// The script of `sipray demo`: a residential service. Registration, calls between registered users with dialogs,
+/// record-routing and accounting, failure and branch routes, back-to-back calls, a lookup over HTTP.
 ///
 /// It is an ordinary script: write it to a file and `sipray serve` runs it.
 package enum ResidentialScript {
@@ -7,8 +7,10 @@ package enum ResidentialScript {
     ///   - sockets: values for `socket=`, such as `udp:127.0.0.1:5060`.
     ///   - udpWorkers: processes for each of them.
     ///   - fifoName: where management listens; nil leaves it out.
+    ///   - directory: the HTTP service that knows where a ported number lives now.
     package static func text(
-        sockets: [String] = ["udp:127.0.0.1:5060"], udpWorkers: Int = 2, fifoName: String? = "/tmp/sipray_fifo"
+        sockets: [String] = ["udp:127.0.0.1:5060"], udpWorkers: Int = 2, fifoName: String? = "/tmp/sipray_fifo",
+        directory: String = "http://127.0.0.1:8080"
     ) -> String {
         let listeners = sockets.map { "socket = \($0)\n" }.joined()
         let management =
@@ -20,7 +22,8 @@ package enum ResidentialScript {
 
                 """
             } ?? ""
-        return "udp_workers = \(udpWorkers)\n" + listeners + modules + management + routes
+        return "udp_workers = \(udpWorkers)\n" + listeners + modules + management + routes + calls
+            + porting(directory) + endings
     }
 
     private static let modules = """
@@ -44,6 +47,10 @@ package enum ResidentialScript {
         modparam("registrar", "max_contacts", 5)
         loadmodule "acc.so"
         modparam("acc", "extra_fields", "log: caller; callee")
+        loadmodule "dialog.so"
+        loadmodule "b2b_entities.so"
+        loadmodule "b2b_logic.so"
+        loadmodule "rest_client.so"
 
 
         """
@@ -72,10 +79,12 @@ package enum ResidentialScript {
             # What is left is for somebody's telephone. A repetition is answered by its transaction.
             t_check_trans();
             route(no_way_of_its_own);
-            record_route();
-            route(account);
+            if (is_method("INVITE") && $rU =~ "^ported")
+                route(ask_directory);
             route(find_user);
-            route(relay);
+            if (is_method("INVITE") && $rU =~ "^trunk")
+                route(back_to_back);
+            route(call);
         }
 
         # Nothing travels for ever, and only what telephones understand travels at all.
@@ -137,6 +146,26 @@ package enum ResidentialScript {
             }
         }
 
+        """
+
+    private static let calls = """
+
+        # A call that this server follows from its INVITE to its BYE.
+        route[call] {
+            if (is_method("INVITE"))
+                create_dialog();
+            record_route();
+            route(account);
+            route(relay);
+        }
+
+        # Two calls instead of one: neither side sees the other's addresses. What belongs to them never comes by here again.
+        route[back_to_back] {
+            if (!b2b_init_request("top hiding"))
+                send_reply(500, "Not Bridged");
+            exit;
+        }
+
         # From the name that was dialled to the phones that it rings.
         route[find_user] {
             if ($rU == NULL) {
@@ -167,6 +196,32 @@ package enum ResidentialScript {
                 send_reply(500, "Relaying Failed");
             exit;
         }
+
+        """
+
+    /// A directory may take its time: nobody waits for it but the caller.
+    private static func porting(_ directory: String) -> String {
+        """
+
+        # Ported numbers: a slow directory knows where they live now. The script waits for it, no process does.
+        route[ask_directory] {
+            async(rest_get("\(directory)/ported/$rU", $avp(moved_to), , $avp(answer)), directory_answered, 2);
+        }
+
+        route[directory_answered] {
+            if ($rc < 0 || $avp(answer) != 200) {
+                t_reply(503, "Directory Silent");
+                exit;
+            }
+            $rU = $avp(moved_to);
+            route(find_user);
+            route(call);
+        }
+
+        """
+    }
+
+    private static let endings = """
 
         branch_route[each_phone] {
             append_hf("X-Branch: $T_branch_idx\\r\\n");

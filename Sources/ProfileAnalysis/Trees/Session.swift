@@ -39,7 +39,7 @@ package struct Session: Sendable, Hashable {
     }
 }
 
-/// What happens inside a session or a job, in the order in which it began.
+/// What happens inside a session or a job, in the order in which it ended.
 package enum Step: Sendable, Hashable {
     case job(Job)
     /// A session inside: a script's within a process's, a branch route's within a request route's.

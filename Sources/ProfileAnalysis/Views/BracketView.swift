@@ -21,10 +21,10 @@ package struct BracketView: Sendable {
         self.utcOffsetSeconds = utcOffsetSeconds
     }
 
-    /// The lines of a session that lies in no other.
+    /// The lines of a session that lies in no other. What its process did for a script stands where the script asked for it.
     package func lines(_ session: Session) -> [String] {
         var lines: [String] = []
-        draw(session, inside: "", origin: session.beginNanoseconds, into: &lines)
+        draw(session.interleaved, inside: "", origin: session.beginNanoseconds, into: &lines)
         return lines
     }
 

@@ -17,6 +17,7 @@ package struct TextStyle: Sendable, Hashable {
         }
     }
 
+    package func good(_ text: String) -> String { wrap(text, "32") }
     package func warning(_ text: String) -> String { wrap(text, "33") }
 
     private func wrap(_ text: String, _ code: String) -> String {

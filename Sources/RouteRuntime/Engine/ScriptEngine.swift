@@ -1,5 +1,6 @@
 import Bytes
 package import RouteLanguage
+import Synchronization
 
 /// A script ready to run: its program bound to host functions and variables. Immutable, shared by all processes.
 package final class ScriptEngine: @unchecked Sendable {
@@ -12,6 +13,12 @@ package final class ScriptEngine: @unchecked Sendable {
     let code: UnsafePointer<Int32>
     private let files: SourceFiles
     private let handles: [RouteKind: [String: RouteHandle]]
+    private let waitingRuns = Atomic<Int>(0)
+
+    /// Runs that wait now, on all processes. Any thread.
+    package var waitingCount: Int { waitingRuns.load(ordering: .relaxed) }
+
+    func noteWaiting(_ change: Int) { waitingRuns.wrappingAdd(change, ordering: .relaxed) }
 
     /// Compiles the routes of a checked script and binds them.
     ///

@@ -19,7 +19,9 @@ package final class ScriptProcess {
     package let engine: ScriptEngine
     package let process: ReactorProcess
     /// Runs that wait now.
-    package internal(set) var waitingCount = 0
+    package internal(set) var waitingCount = 0 {
+        didSet { engine.noteWaiting(waitingCount - oldValue) }
+    }
     /// Runs that `launch()` made and that can go on as soon as the present one lets go.
     var launched: [ScriptRun] = []
     private var pool: [ScriptRun] = []

@@ -62,10 +62,22 @@ package struct ResponseContext: Sendable {
     /// Adds a branch. `nil` when there are too many, after a CANCEL, after a 6xx, or when the answer has been sent.
     package mutating func add(group: UInt8 = 0, isMinor: Bool = false) -> Int? {
         guard count < Self.branchesMax, !isCancelled, !isBlocked, phase != .answered else { return nil }
+        if phase == .deciding { dropWhatIsGoneOnFrom() }
         branches[count] = Branch(group: group, marks: isMinor ? .minor : [])
         count += 1
         phase = .collecting
         return count - 1
+    }
+
+    /// The failure hook goes on from a redirection or a challenge: it has been followed or answered, and is no answer for the
+    /// caller any more (RFC 3261 §16.7 item 4).
+    private mutating func dropWhatIsGoneOnFrom() {
+        for index in 0..<count {
+            switch branches[index].status {
+            case 300..<400, 401, 407: branches[index].marks.insert(.replaced)
+            default: break
+            }
+        }
     }
 
     /// The branches to be sent first: those of the lowest group that was not sent yet.

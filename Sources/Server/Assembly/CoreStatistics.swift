@@ -1,6 +1,7 @@
 import CPlatform
 import Glibc
 import Reactor
+import RouteRuntime
 
 /// The figures of group `core` that no lower floor counts.
 enum CoreStatistics {
@@ -9,8 +10,9 @@ enum CoreStatistics {
         statistics.counter(group: "core", name: "slow_messages")
     }
 
-    /// Seconds since the start, and the memory that the kernel counts for the server.
-    static func register(on statistics: Statistics, startedAt: Int) {
+    /// Seconds since the start, scripts that wait, and the memory that the kernel counts for the server.
+    static func register(on statistics: Statistics, startedAt: Int, engine: ScriptEngine) {
+        statistics.gauge(group: "core", name: "waiting_scripts") { engine.waitingCount }
         statistics.gauge(group: "core", name: "timestamp") { time(nil) - startedAt }
         statistics.gauge(group: "memory", name: "resident_bytes") {
             residentPages() * Int(sysconf(Int32(_SC_PAGESIZE)))

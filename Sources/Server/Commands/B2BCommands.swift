@@ -83,7 +83,7 @@ enum B2BCommands {
     private static func show(_ session: B2BManagement.Session) -> JSONValue {
         [
             "key": .string(session.key), "scenario": .string(session.scenario), "state": .string(session.state),
-            "lifetime": session.lifetime.map { .integer($0) } ?? .null,
+            "age": .integer(session.age), "lifetime": session.lifetime.map { .integer($0) } ?? .null,
             "entities": .array(session.entities.map(show)),
             "context": .object(
                 JSONObject(session.values.map { JSONObject.Member(key: $0.name, value: .string($0.value)) })),

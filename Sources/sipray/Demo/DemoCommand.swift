@@ -5,16 +5,19 @@ import Modules
 struct DemoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
-        abstract: "See it work: a server, two endpoints, calls, and the live X-ray.",
+        abstract: "See it work: a server, telephones, calls of several kinds, and the live X-ray.",
         discussion: """
             Starts a server on a free port of 127.0.0.1 with a residential script, registers telephones, makes calls between \
-            them, and shows through the server's events what its processes do: sessions as nested brackets, then a table \
-            of where the time went. Every tenth number is busy, so that the failure route has something to do.
+            them, and shows through the server's events what its processes do: sessions as nested brackets, every two \
+            seconds the calls that are up, then a table of where the time went. Of ten numbers one is busy, so that the \
+            failure route has something to do, one is called back-to-back, and one is ported: the script asks a slow HTTP \
+            service of the demo's own where it lives. The exit status is 0 when every call was completed.
 
             EXAMPLES
               sipray demo
               sipray demo --calls 500 --rate 100        500 calls, 100 a second
               sipray demo --seconds 60 --rate 20        a minute of calls
+              sipray demo --level 3                     timers and management too
               sipray demo --show-script > my.cfg        the script that it runs
             """)
 

@@ -15,9 +15,11 @@ final class DemoRun {
     private let output = Output()
     private let style: TextStyle
 
-    /// Sessions drawn at the start whatever the rate, and how many a second after that: a reader's pace.
-    private static let drawnFirst = 24
-    private static let drawnASecond = 2
+    /// What the directory takes for an answer.
+    private static let directoryMilliseconds = 500
+    /// Calls that the table of live calls shows.
+    private static let rowsMax = 8
+    private static let progressSeconds = 2.0
     /// What calls may take to end after the last began.
     private static let drainSeconds = 40
 
@@ -35,8 +37,11 @@ final class DemoRun {
     }
 
     func run() throws {
+        let directory = try NumberDirectory(host: "127.0.0.1", delayMilliseconds: DemoRun.directoryMilliseconds)
+        defer { directory.stop() }
         let server = try DemoServer { [workers] socket, fifo in
-            ResidentialScript.text(sockets: [socket], udpWorkers: workers, fifoName: fifo)
+            ResidentialScript.text(
+                sockets: [socket], udpWorkers: workers, fifoName: fifo, directory: directory.url)
         }
         defer { server.stop() }
         let client = ManagementClient(server.management, timeoutMilliseconds: 500)
@@ -44,8 +49,10 @@ final class DemoRun {
         say(
             "server     \(server.address), \(workers) SIP receivers, pid \(server.pid), script: sipray demo --show-script"
         )
-        let traffic = try DemoTraffic(
-            DemoTraffic.Plan(server: server.address, calls: calls, rate: rate).with(users: users))
+        say("directory  \(directory.url), knows where ported numbers live, takes \(directory.delayMilliseconds) ms")
+        var plan = DemoTraffic.Plan(server: server.address, calls: calls, rate: rate)
+        plan.users = users
+        let traffic = try DemoTraffic(plan)
         defer { traffic.stop() }
         try register(traffic)
         let session = WatchSession(
@@ -53,18 +60,22 @@ final class DemoRun {
         let socket = try EventSocket(nil, for: server.management)
         defer { socket.close() }
         say("profiling  core:profiling_proc level=\(level), events to \(socket.address)")
-        say("calls      \(calls) at \(rateText) a second, every tenth called number is busy and goes to the mailbox\n")
+        say(
+            "calls      \(calls) at \(rateText) a second; of ten one is to a busy number, one ported, one back-to-back\n"
+        )
         var view = LiveView(
             LiveView.Options(isColoured: style.isColoured, utcOffsetSeconds: Output.utcOffsetSeconds()))
         do {
             try session.begin(socket.address, try session.choose([]))
-            try follow(socket, traffic, &view)
+            try follow(socket, traffic, server, &view)
         } catch {
             session.end()
             throw error
         }
         session.end()
-        report(traffic, view)
+        let report = DemoReport(
+            style: style, counts: traffic.counts, directory: directory, ringMilliseconds: plan.ringMilliseconds)
+        output.write(report.lines(view.summary, left: try? CallList(client, limit: DemoRun.rowsMax)))
         if traffic.counts.failed > 0, !Interruption.isRequested {
             throw Failure(description: "\(traffic.counts.failed) of \(calls) calls failed")
         }
@@ -99,30 +110,27 @@ final class DemoRun {
         say("register   \(traffic.registeredCount) telephones in \(taken) ms, \(traffic.registrationFailures) refused")
     }
 
-    /// Draws some of the sessions, counts all, until the calls are over.
-    private func follow(_ socket: EventSocket, _ traffic: DemoTraffic, _ view: inout LiveView) throws {
+    /// Draws some of the sessions and now and then the live calls, counts all, until the calls are over.
+    private func follow(
+        _ socket: EventSocket, _ traffic: DemoTraffic, _ server: DemoServer, _ view: inout LiveView
+    ) throws {
+        let client = ManagementClient(server.management, timeoutMilliseconds: 500)
         traffic.call()
         let begun = DemoRun.seconds()
         let limit = Double(calls) / rate + Double(DemoRun.drainSeconds)
-        var drawn = 0
-        var progressAt = begun
+        var guide = DemoGuide(style: style)
+        var progressAt = begun - DemoRun.progressSeconds / 2
         while traffic.counts.finished < calls, !Interruption.isRequested, !output.isGone {
             let now = DemoRun.seconds()
             guard now - begun < limit else { break }
-            let allowed = DemoRun.drawnFirst + Int((now - begun) * Double(DemoRun.drawnASecond))
             socket.receive(milliseconds: 100) { bytes in
                 let lines = view.receive(bytes)
-                guard !lines.isEmpty, drawn < allowed else { return }
-                drawn += 1
-                output.write(lines)
+                if !lines.isEmpty { output.write(guide.choose(lines, seconds: now - begun)) }
             }
-            if now - progressAt >= 2 {
+            if now - progressAt >= DemoRun.progressSeconds {
                 progressAt = now
-                let counts = traffic.counts
-                say(
-                    style.dim(
-                        "… \(counts.started) of \(calls) calls begun, \(counts.finished) ended, \(view.summary.sessions) sessions seen"
-                    ))
+                guard server.isRunning else { throw Failure(description: "the server has ended:\n\(server.log)") }
+                tellProgress(traffic.counts, view.summary.sessions, client)
             }
         }
         // The last records are on their way for a moment.
@@ -130,39 +138,22 @@ final class DemoRun {
         _ = view.finish()
     }
 
-    private func report(_ traffic: DemoTraffic, _ view: LiveView) {
-        let counts = traffic.counts
-        let setup = counts.setupMilliseconds.sorted()
-        func at(_ share: Double) -> String {
-            guard !setup.isEmpty else { return "-" }
-            let value = setup[min(setup.count - 1, Int(Double(setup.count) * share))]
-            return "\((value * 10).rounded() / 10) ms"
-        }
-        var lines = ["", style.bold("Calls")]
-        lines.append("  begun       \(counts.started)")
-        lines.append("  completed   \(counts.completed)")
-        for (code, count) in counts.refused.sorted(by: { $0.key < $1.key }) {
-            lines.append("  ended \(code)   \(count)")
-        }
-        if counts.lost > 0 { lines.append("  no answer   \(counts.lost)") }
-        lines.append("  sent again  \(counts.retransmissions)")
-        lines.append("  INVITE to 200, p50 \(at(0.5)), p99 \(at(0.99)) (the telephones ring for 40 ms)")
-        lines += ["", style.bold("Where the time went"), ""]
-        lines += SummaryTable(style: style).lines(view.summary)
-        output.write(lines)
+    /// How far the calls are, and those that are up: what `sipray calls` shows.
+    private func tellProgress(_ counts: CallCounts, _ sessions: Int, _ client: ManagementClient) {
+        let ended = "\(counts.finished) ended, \(sessions) sessions seen"
+        say(style.dim("… \(counts.started) of \(calls) calls begun, \(ended)"))
+        // A server that is too busy to answer is one of the things to see; the next time it may.
+        guard let list = try? CallList(client, limit: 1000) else { return }
+        let table = CallTable(style: style)
+        var lines = [style.bold("▸ Up now: ") + table.heading(list)]
+        lines += table.rows(Array(list.calls.prefix(DemoRun.rowsMax)))
+        if list.count > DemoRun.rowsMax { lines.append(style.dim("  … and \(list.count - DemoRun.rowsMax) more")) }
+        output.write(lines + [""])
     }
 
     private static func seconds() -> Double {
         var now = timespec()
         clock_gettime(CLOCK_MONOTONIC, &now)
         return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
-    }
-}
-
-extension DemoTraffic.Plan {
-    fileprivate func with(users: Int) -> DemoTraffic.Plan {
-        var copy = self
-        copy.users = users
-        return copy
     }
 }

@@ -8,6 +8,7 @@ final class DemoServer {
     let management: ManagementEndpoint
     let directory: String
     let pid: pid_t
+    private var hasEnded = false
 
     struct Failure: Error, CustomStringConvertible {
         let description: String
@@ -36,14 +37,19 @@ final class DemoServer {
     /// True until the child has ended.
     var isRunning: Bool {
         var status: Int32 = 0
-        return waitpid(pid, &status, WNOHANG) == 0
+        if !hasEnded { hasEnded = waitpid(pid, &status, WNOHANG) != 0 }
+        return !hasEnded
     }
 
     /// Ends the child by its pid and removes its directory.
     func stop() {
-        kill(pid, SIGTERM)
-        var status: Int32 = 0
-        waitpid(pid, &status, 0)
+        // Once it was waited for, the pid may be another's.
+        if isRunning {
+            kill(pid, SIGTERM)
+            var status: Int32 = 0
+            waitpid(pid, &status, 0)
+            hasEnded = true
+        }
         for name in ["demo.cfg", "log", "fifo"] { unlink("\(directory)/\(name)") }
         rmdir(directory)
     }

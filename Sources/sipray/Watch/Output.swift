@@ -36,6 +36,19 @@ final class Output: Sendable {
         }
     }
 
+    /// Empties the screen, for what is shown anew. On a terminal only.
+    func clear() {
+        // No newline: `write` would add one.
+        let bytes = Array("\u{1B}[H\u{1B}[2J".utf8)
+        _ = bytes.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+    }
+
+    /// Waits; false when the user has had enough, or nobody reads any more.
+    func wait(seconds: Int) -> Bool {
+        for _ in 0..<(seconds * 20) where !Interruption.isRequested && !isGone { usleep(50_000) }
+        return !Interruption.isRequested && !isGone
+    }
+
     /// Writes a line to standard error.
     func note(_ text: String) {
         let bytes = Array("sipray watch: \(text)\n".utf8)

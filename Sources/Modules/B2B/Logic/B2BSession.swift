@@ -31,6 +31,8 @@ final class B2BSession: EntityOwner, @unchecked Sendable {
     /// The session of records that made this one; later ones of the call name it.
     let beganBy: SessionLink
     let turns = TurnQueue()
+    /// Second at which it began.
+    let begunAt: Int
 
     // The turn.
     var phase = Phase.setup
@@ -58,6 +60,7 @@ final class B2BSession: EntityOwner, @unchecked Sendable {
         self.isAuthTransparent = isAuthTransparent
         self.avps = avps
         self.beganBy = beganBy
+        begunAt = logic.now()
         records = beganBy
     }
 

@@ -1,0 +1,92 @@
+import ArgumentParser
+import Glibc
+import Management
+import ProfileAnalysis
+
+/// `sipray calls`: the calls that a running server has now. Works on SIPRay and on the peer alike.
+struct CallsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "calls",
+        abstract: "Shows the calls that are up on a running server: dialogs and back-to-back sessions.",
+        discussion: """
+            A line for each call, the oldest first: how far it is, how long it is up (a dialog since its answer, a \
+            back-to-back session since its INVITE), the two parties, and the ID by which management ends it. The server \
+            must follow its calls: by create_dialog() of the module dialog, or as a back-to-back user agent (b2b_logic).
+
+            EXAMPLES
+              sipray calls                                  through the FIFO
+              sipray calls --every 2                        again every two seconds, until Ctrl-C
+              sipray calls --match alice                    hers: caller, callee, Call-ID or ID
+              sipray calls --min-age 2h                     those that somebody forgot
+              sipray calls --udp 127.0.0.1:8080 --limit 20
+              sipray mi dialog:end_dlg dialog_id=ID         ends a dialog
+              sipray mi b2b_logic:terminate_call key=ID     ends a back-to-back session
+              sipray mi dialog:list_ctx callid=CALL-ID      all that is known of a dialog
+            """)
+
+    @OptionGroup var management: ManagementOptions
+
+    @Option(help: ArgumentHelp("Again every so many seconds, until Ctrl-C.", valueName: "seconds"))
+    var every: Int?
+
+    @Option(help: ArgumentHelp("Only calls whose caller, callee, Call-ID or ID has this text.", valueName: "text"))
+    var match: String?
+
+    @Option(help: ArgumentHelp("Only calls that are up at least that long: 90s, 5min, 2h.", valueName: "duration"))
+    var minAge: String = "0s"
+
+    @Option(help: ArgumentHelp("Lines to show.", valueName: "count"))
+    var limit: Int = 50
+
+    @Flag(help: "No colours, even on a terminal.")
+    var noColor = false
+
+    /// Dialogs that are asked for, among which to look.
+    private static let fetchedMax = 10_000
+
+    func validate() throws {
+        guard CallsCommand.seconds(minAge) != nil else {
+            throw ValidationError("--min-age \(minAge) is no duration: write 90s, 5min or 2h.")
+        }
+        guard (1...Self.fetchedMax).contains(limit) else {
+            throw ValidationError("--limit \(limit): 1 to \(Self.fetchedMax).")
+        }
+        if let every, !(1...3600).contains(every) { throw ValidationError("--every \(every): 1 to 3600 seconds.") }
+    }
+
+    func run() throws {
+        Interruption.install()
+        let output = Output()
+        let client = ManagementClient(try management.endpoint)
+        let table = CallTable(
+            style: TextStyle(isColoured: output.isTerminal && !noColor && getenv("NO_COLOR") == nil))
+        repeat {
+            let list = try CallList(client, limit: match == nil && minAge == "0s" ? limit : Self.fetchedMax)
+            if every != nil, output.isTerminal { output.clear() }
+            output.write(lines(list, table))
+        } while every.map { output.wait(seconds: $0) } ?? false
+    }
+
+    private func lines(_ list: CallList, _ table: CallTable) -> [String] {
+        let ageMin = CallsCommand.seconds(minAge) ?? 0
+        let chosen = list.calls.filter { call in
+            (match.map { call.matches($0) } ?? true) && (ageMin == 0 || (call.ageSeconds ?? 0) >= ageMin)
+        }
+        let isAll = match == nil && ageMin == 0
+        let left = (isAll ? list.count : chosen.count) - min(limit, chosen.count)
+        var lines = [table.style.bold(table.heading(list))] + table.rows(Array(chosen.prefix(limit)))
+        if !isAll { lines.append(table.style.dim("  \(chosen.count) of them match")) }
+        if left > 0 { lines.append(table.style.dim("  … and \(left) more")) }
+        return lines
+    }
+
+    /// Seconds of `90s`, `5min`, `2h`, `1d`; a bare number is seconds.
+    private static func seconds(_ text: String) -> Int? {
+        let units = [("min", 60), ("s", 1), ("h", 3600), ("d", 86_400), ("", 1)]
+        for (suffix, factor) in units where text.hasSuffix(suffix) {
+            guard let number = Int(text.dropLast(suffix.count)), (0...10_000_000).contains(number) else { return nil }
+            return number * factor
+        }
+        return nil
+    }
+}

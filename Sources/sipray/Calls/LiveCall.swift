@@ -1,0 +1,61 @@
+import JSONRPC
+
+/// A call that a server has now: a dialog that it follows, or a back-to-back session of its own.
+struct LiveCall {
+    /// How far it is; in the order of a call's life.
+    enum State: Int {
+        case calling, ringing, answered, talking, ended
+
+        var word: String { "\(self)" }
+    }
+
+    let state: State
+    /// Of a dialog since the answer, nil before it; of a session since its INVITE, nil where the server does not tell.
+    let ageSeconds: Int?
+    let caller: String
+    let callee: String
+    let callID: String
+    /// What ends it by management: the dialog's id, or the session's key.
+    let id: String
+    let isBackToBack: Bool
+
+    /// Of an element of `dialog:list`. `now` is the server's clock in seconds since 1970.
+    init?(dialog value: JSONValue, now: Int) {
+        guard let id = value["ID"]?.stringValue, let number = value["state"]?.integerValue,
+            let state = State(rawValue: number - 1)
+        else { return nil }
+        self.id = id
+        self.state = state
+        let start = value["timestart"]?.integerValue ?? 0
+        ageSeconds = start > 0 ? max(0, now - start) : nil
+        caller = LiveCall.text(value["from_uri"])
+        callee = LiveCall.text(value["to_uri"])
+        callID = LiveCall.text(value["callid"])
+        isBackToBack = false
+    }
+
+    /// Of an element of `b2b_logic:list`.
+    init?(session value: JSONValue) {
+        guard let key = value["key"]?.stringValue, let entities = value["entities"]?.arrayValue else { return nil }
+        id = key
+        state =
+            switch value["state"]?.stringValue {
+            case "established", "bridging": .talking
+            case "ended": .ended
+            default: entities.contains { $0["state"]?.stringValue == "early" } ? .ringing : .calling
+            }
+        ageSeconds = value["age"]?.integerValue
+        let first = entities.first
+        caller = LiveCall.text(first?["from"])
+        callee = LiveCall.text(first?["to"])
+        callID = LiveCall.text(first?["callid"])
+        isBackToBack = true
+    }
+
+    /// Whether an operator who looks for `text` means this call.
+    func matches(_ text: String) -> Bool {
+        [caller, callee, callID, id].contains { $0.contains(text) }
+    }
+
+    private static func text(_ value: JSONValue?) -> String { value?.stringValue ?? "" }
+}

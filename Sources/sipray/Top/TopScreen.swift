@@ -1,0 +1,96 @@
+import ProfileAnalysis
+
+/// Draws the figures of a server: what comes in, what it has, whether it hears everything, and its processes by load.
+struct TopScreen {
+    let style: TextStyle
+
+    func lines(_ now: ServerFigures, since before: ServerFigures) -> [String] {
+        var lines = [heading(now), ""]
+        lines += pair("traffic", traffic(now, before))
+        lines += pair("has now", state(now))
+        lines += pair("lost", losses(now, before))
+        return lines + [""] + processes(now)
+    }
+
+    private func heading(_ now: ServerFigures) -> String {
+        var parts: [String] = []
+        if let seconds = now["core:timestamp"] { parts.append("up \(TopScreen.span(seconds))") }
+        if let load = now["load:load"] {
+            let minutes = "\(now["load:load1m"] ?? 0) % in a minute, \(now["load:load10m"] ?? 0) % in ten"
+            parts.append("SIP processes busy \(load) %, \(minutes)")
+        }
+        if let bytes = now["memory:resident_bytes"] { parts.append("\(bytes >> 20) MiB") }
+        return style.bold(parts.joined(separator: "   "))
+    }
+
+    private func pair(_ name: String, _ texts: [String]) -> [String] {
+        texts.isEmpty
+            ? [] : ["  " + name + String(repeating: " ", count: 10 - name.count) + texts.joined(separator: "   ")]
+    }
+
+    private func traffic(_ now: ServerFigures, _ before: ServerFigures) -> [String] {
+        [
+            ("core:rcv_requests", "requests/s"), ("core:rcv_replies", "replies/s"),
+            ("tm:UAS_transactions", "transactions/s"), ("tm:5xx_transactions", "answered 5xx/s"),
+            ("tm:timeout_finalresponse", "timeouts/s"),
+        ].compactMap { name, word in now.rate(name, since: before).map { "\(TopScreen.rate($0)) \(word)" } }
+    }
+
+    private func state(_ now: ServerFigures) -> [String] {
+        [
+            ("tm:inuse_transactions", "transactions"), ("dialog:active_dialogs", "dialogs"),
+            ("dialog:early_dialogs", "ringing"), ("b2b_logic:sessions", "back-to-back"),
+            ("core:waiting_scripts", "waiting scripts"), ("tcp:open_connections", "connections"),
+            ("usrloc:registered_users", "registered"),
+        ].compactMap { name, word in now[name].map { "\($0) \(word)" } }
+    }
+
+    /// What is waiting to be heard, and what was not: yellow as soon as there is any.
+    private func losses(_ now: ServerFigures, _ before: ServerFigures) -> [String] {
+        let figures = [
+            ("udp:kernel_drops", "datagrams dropped by the kernel"), ("core:err_requests", "broken requests"),
+            ("tcp:slow_readers", "slow TCP peers"),
+            ("timer:late_runs", "late timers"), ("core:overflow", "jobs refused"), ("evi:lost_records", "records"),
+        ].compactMap { name, word in now[name].map { $0 == 0 ? nil : style.warning("\($0) \(word)") } }
+        let waiting = now.sum(["net:waiting_udp", "net:waiting_tcp"]).map { "\($0) bytes wait to be read" }
+        guard !figures.isEmpty || waiting != nil else { return [] }
+        let lost = figures.compactMap { $0 }
+        return (lost.isEmpty ? ["nothing"] : lost) + [waiting].compactMap { $0 }
+    }
+
+    private func processes(_ now: ServerFigures) -> [String] {
+        var rows = [["ID", "PID", "busy %", "1 min", "10 min", "level", "process"]]
+        let byLoad = now.processes.sorted {
+            (now["load:load-proc-\($0.id)"] ?? 0, $1.id) > (now["load:load-proc-\($1.id)"] ?? 0, $0.id)
+        }
+        for process in byLoad {
+            let loads = ["load", "load1m", "load10m"].map {
+                now["load:\($0)-proc-\(process.id)"].map(String.init) ?? "-"
+            }
+            rows.append(
+                ["\(process.id)", "\(process.pid)"] + loads + ["\(process.level)", TextStyle.safe(process.description)])
+        }
+        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+        return rows.enumerated().map { index, row in
+            let line = row.indices.map { column in
+                let padding = String(repeating: " ", count: widths[column] - row[column].count)
+                return column == row.count - 1 ? row[column] : padding + row[column]
+            }.joined(separator: "  ")
+            return "  " + (index == 0 ? style.dim(line) : line)
+        }
+    }
+
+    private static func rate(_ value: Double) -> String {
+        value < 10 && value != value.rounded() ? "\((value * 10).rounded() / 10)" : "\(Int(value.rounded()))"
+    }
+
+    /// `45 s`, `12 min`, `3 h 5 min`, `9 d 2 h`.
+    private static func span(_ seconds: Int) -> String {
+        switch seconds {
+        case ..<120: "\(seconds) s"
+        case ..<7200: "\(seconds / 60) min"
+        case ..<172_800: "\(seconds / 3600) h \(seconds / 60 % 60) min"
+        default: "\(seconds / 86_400) d \(seconds / 3600 % 24) h"
+        }
+    }
+}

@@ -1,0 +1,145 @@
+"""`sipray top` and `sipray calls`: what an operator asks a running server at night."""
+import os
+import pty
+import re
+import signal
+import subprocess
+
+import pytest
+
+from conftest import SIPRAY, wait_for
+from http_service import Service
+from sip import Agent
+from test_docs import HEAD, ring
+
+SCRIPT = HEAD + """
+loadmodule "dialog.so"
+loadmodule "b2b_entities.so"
+loadmodule "b2b_logic.so"
+loadmodule "rest_client.so"
+route {
+	if (has_totag()) {
+		loose_route();
+		t_relay();
+		exit;
+	}
+	if (is_method("CANCEL")) {
+		t_check_trans();
+		exit;
+	}
+	if (is_method("OPTIONS")) {
+		rest_get("@SERVICE@/slow/30", $var(body));
+		exit;
+	}
+	$ru = "sip:bob@@CALLEE@";
+	if ($fU == "hidden") {
+		b2b_init_request("top hiding");
+		exit;
+	}
+	create_dialog();
+	record_route();
+	t_relay();
+}
+"""
+
+
+@pytest.fixture
+def agents():
+    with Agent(None) as caller, Agent(None) as callee:
+        yield caller, callee
+
+
+@pytest.fixture
+def server(start, agents):
+    return start(SCRIPT, CALLEE=agents[1].name, SERVICE="http://127.0.0.1:1")
+
+
+def sipray(server, *arguments):
+    done = subprocess.run([SIPRAY, *arguments, "--udp", "127.0.0.1:%d" % server.mi_port], capture_output=True, text=True, timeout=10)
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    assert "\x1b" not in done.stdout
+    return done.stdout.rstrip("\n").split("\n")
+
+
+def test_calls_that_are_up(server, agents):
+    caller, callee = agents
+    assert sipray(server, "calls") == ["0 dialogs, 0 back-to-back"]
+    _, hang_up = ring(server, caller, callee, uri="sip:bob@127.0.0.1")
+    wait_for(lambda: server.mi("dialog:list")["Dialogs"][0]["timestart"], "the start")
+    ringing = caller.request("INVITE", "sip:carol@127.0.0.1", caller="sip:%s@127.0.0.1" % ("x" * 60))
+    early = callee.expect("INVITE")
+    callee.reply(early, 180, "Ringing", tag="e")
+    caller.expect(180)
+    caller.request("INVITE", "sip:dave@127.0.0.1", caller="sip:hidden@127.0.0.1")
+    hidden = callee.expect("INVITE")
+    callee.reply(hidden, 180, "Ringing", tag="h")
+    caller.expect(180)
+    lines = sipray(server, "calls")
+    assert lines[0] == "2 dialogs (1 ringing, 1 talking), 1 back-to-back (1 ringing)"
+    assert re.fullmatch(r"  state    through +age  caller +callee +Call-ID +ID", lines[1])
+    assert len(lines) == 5
+    # Columns stand below each other.
+    assert all(line[11:].startswith(("dialog", "back-to-back")) and line[lines[1].index("caller") - 1] == " " for line in lines[2:])
+    rows = {line.split()[0] + " " + line.split()[1]: line for line in lines[2:]}
+    dialog, = [d for d in server.mi("dialog:list")["Dialogs"] if d["state"] == 4]
+    assert re.fullmatch(r"  talking  dialog +\d s  caller@127.0.0.1 +bob@127.0.0.1 +%s +%s" % (
+        re.escape(dialog["callid"]), re.escape(dialog["ID"])), rows["talking dialog"])
+    assert re.search(r" -  x{31}…  carol@127.0.0.1 +" + re.escape(ringing["call_id"]), rows["ringing dialog"])
+    session, = server.mi("b2b_list")
+    assert re.search(r" \d s  hidden@127.0.0.1 +dave@127.0.0.1 .* %s$" % re.escape(session["key"]), rows["ringing back-to-back"])
+    # One of them, the old ones, and too many.
+    assert len(sipray(server, "calls", "--match", "dave")) == 4
+    assert sipray(server, "calls", "--min-age", "1h")[1:] == ["  0 of them match"]
+    assert sipray(server, "calls", "--limit", "1")[-1] == "  … and 2 more"
+    # The IDs are those by which management ends a call.
+    assert server.mi("dialog:end_dlg", dialog_id=rows["talking dialog"].split()[-1]) == "OK"
+    assert callee.expect("BYE")
+    assert server.mi("b2b_terminate_call", key=rows["ringing back-to-back"].split()[-1]) == "OK"
+    callee.expect("CANCEL")
+
+
+def test_a_server_that_follows_no_calls(start):
+    server = start(HEAD + "route { exit; }\n")
+    assert sipray(server, "calls") == ["the server follows no calls: it has neither dialog nor b2b_logic"]
+
+
+def test_top_of_a_server(start, agents):
+    service = Service()
+    try:
+        server = start(SCRIPT, CALLEE=agents[1].name, SERVICE=service.url)
+        caller, callee = agents
+        ring(server, caller, callee, uri="sip:bob@127.0.0.1")
+        caller.request("OPTIONS", "sip:127.0.0.1")
+        wait_for(lambda: service.waiting == 1, "the script to wait")
+        text = "\n".join(sipray(server, "top"))
+        assert re.match(r"up \d+ s   SIP processes busy \d+ %, \d+ % in a minute, \d+ % in ten   \d+ MiB\n", text), text
+        assert re.search(r"^  traffic   [\d.]+ requests/s   [\d.]+ replies/s   [\d.]+ transactions/s", text, re.M)
+        assert "   1 dialogs   0 ringing   0 back-to-back   1 waiting scripts\n" in text, text
+        assert re.search(r"^  lost      nothing   0 bytes wait to be read$", text, re.M), text
+        for process in server.mi("ps")["Processes"]:
+            assert re.search(r"^ +%d +%d +\d+ +\d+ +\d+ +0  %s$" % (process["ID"], process["PID"], re.escape(process["Type"])),
+                             text, re.M), text
+        assert server.statistic("core:waiting_scripts") == 1
+    finally:
+        service.close()
+    wait_for(lambda: server.statistic("core:waiting_scripts") == 0, "the script to go on")
+
+
+@pytest.mark.parametrize("command", [["top"], ["calls", "--every", "1"]])
+def test_a_terminal_is_drawn_anew_until_ctrl_c(server, command):
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([SIPRAY, *command, "--udp", "127.0.0.1:%d" % server.mi_port], stdin=theirs, stdout=theirs,
+                               stderr=theirs, env={**os.environ, "TERM": "xterm"})
+    os.close(theirs)
+    text = ""
+    while text.count("\x1b[H\x1b[2J") < 2:
+        text += os.read(ours, 65536).decode()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 0
+    os.close(ours)
+
+
+@pytest.mark.parametrize("command", ["top", "calls"])
+def test_nobody_there(tmp_path, command):
+    done = subprocess.run([SIPRAY, command, "--fifo", str(tmp_path / "none")], capture_output=True, text=True, timeout=10)
+    assert done.returncode == 1 and "is the server running" in done.stderr
