@@ -23,6 +23,8 @@ struct MICommand: ParsableCommand {
               sipray mi evi:subscribe E_PROFILING_SCRIPT udp:127.0.0.1:9000 60
               sipray mi usrloc:show_contact --json '{"table_name":"location","aor":"alice"}'
               sipray mi which                                       all commands
+              sipray mi tcp:list                                    connections
+              sipray mi dialog:end_dlg dialog_id=2a5.7f1c90e3       ends a call
               SIPRAY_MI=unix:/run/sipray/mi.sock sipray mi uptime
             """)
 

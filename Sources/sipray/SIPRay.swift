@@ -18,7 +18,7 @@ struct SIPRay: ParsableCommand {
               sipray mi ps                           its processes
               sipray mi core:profiling_proc level=1  make them speak
               sipray watch                           see what they say
-              sipray top                             how it is: traffic, state, losses, processes
+              sipray top                             its traffic, state and losses
               sipray calls                           the calls that are up
             """,
         version: serverVersion,

@@ -85,7 +85,7 @@ def test_a_plain_call_goes_on_when_its_transaction_is_over(start, agent, service
     wait_for(lambda: service.waiting == 1, "the service to be asked")
     one.cancel(sent)
     wait_for(lambda: "went on with -1" in server.tail(), "the script to go on")
-    assert service.gone == 1
+    wait_for(lambda: service.gone == 1, "the transfer to be ended")
 
 
 def test_a_timeout_ends_the_wait(start, agent, service):

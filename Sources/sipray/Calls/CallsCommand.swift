@@ -14,14 +14,14 @@ struct CallsCommand: ParsableCommand {
             must follow its calls: by create_dialog() of the module dialog, or as a back-to-back user agent (b2b_logic).
 
             EXAMPLES
-              sipray calls                                  through the FIFO
-              sipray calls --every 2                        again every two seconds, until Ctrl-C
-              sipray calls --match alice                    hers: caller, callee, Call-ID or ID
-              sipray calls --min-age 2h                     those that somebody forgot
+              sipray calls                             through the FIFO
+              sipray calls --every 2                   until Ctrl-C
+              sipray calls --match alice               in any of the columns
+              sipray calls --min-age 2h                which somebody forgot
               sipray calls --udp 127.0.0.1:8080 --limit 20
-              sipray mi dialog:end_dlg dialog_id=ID         ends a dialog
-              sipray mi b2b_logic:terminate_call key=ID     ends a back-to-back session
-              sipray mi dialog:list_ctx callid=CALL-ID      all that is known of a dialog
+              sipray mi dialog:end_dlg dialog_id=ID    ends a dialog
+              sipray mi b2b_logic:terminate_call key=ID
+              sipray mi dialog:list_ctx callid=CALL-ID
             """)
 
     @OptionGroup var management: ManagementOptions
