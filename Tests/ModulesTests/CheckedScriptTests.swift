@@ -50,7 +50,7 @@ import Testing
 
     @Test(arguments: [
         ("loadmodule \"nathelper.so\"", "missing-module", "force_rport"),
-        ("loadmodule \"proto_tls.so\"", "missing-module", "UDP only"),
+        ("loadmodule \"proto_tls.so\"", "missing-module", "UDP and TCP only"),
         ("loadmodule \"nope.so\"", "unknown-module", "it has acc"),
         ("modparam(\"rr\", \"enable_full_lr\", 1)", "unknown-modparam", "leave it out"),
         ("modparam(\"acc\", \"log_flag\", 1)", "unknown-modparam", "do_accounting"),

@@ -156,10 +156,8 @@ final class RelayJob {
         let request =
             values.request == nil && (showsReplies || values.failureRoute != nil || host.showsAllReplies)
             ? snapshot() : values.request
-        state.update { values in
-            values.request = request
-            values.messageFlags = context.messageFlags
-        }
+        state.keep(request)
+        state.update { $0.messageFlags = context.messageFlags }
         transaction.showRoutes(replies: showsReplies, failure: values.failureRoute != nil)
         if let seconds = values.finalTimeout { transaction.finalResponseTimeout = UInt32(clamping: seconds * 1_000) }
         if let seconds = values.finalInviteTimeout {

@@ -206,7 +206,7 @@ package struct TMModule: Sendable {
         guard call.kind == .request, state.values.request == nil else { return }
         let copy = call.context.copyForBranch(Branches.own(call.context), index: 0)
         copy.transaction = state
-        state.update { $0.request = copy }
+        state.keep(copy)
     }
 
     private func onReply(_ call: borrowing Call) -> Outcome {

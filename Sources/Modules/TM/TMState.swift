@@ -25,8 +25,11 @@ package final class TMState: @unchecked Sendable {
         var observers: [any TransactionObserver] = []
         /// What other modules keep with the transaction, by type.
         var attachments: [ObjectIdentifier: AnyObject] = [:]
-        /// The request with the script's changes, as it stood when it was relayed first.
+        /// The request with the script's changes, as it stood when it was relayed first. Names this state, and is let go with
+        /// the transaction.
         var request: MessageContext?
+        /// The transaction is over.
+        var isOver = false
     }
 
     private let lock = StackLock()
@@ -45,6 +48,23 @@ package final class TMState: @unchecked Sendable {
 
     /// The transaction; nil while the script has not made one.
     package var transaction: Transaction? { lock.withLock { stored.transaction } }
+
+    /// Keeps the request for routes that run later; not when there can be none.
+    func keep(_ request: MessageContext?) {
+        update { if !$0.isOver { $0.request = request } }
+    }
+}
+
+extension TMState: TransactionUser {
+    package func transactionEnded() {
+        var kept: MessageContext?
+        update { values in
+            values.isOver = true
+            swap(&kept, &values.request)
+        }
+        // `kept` is freed after unlocking.
+        _ = kept
+    }
 }
 
 /// What scripts set for one branch. Found in the branch's `user`.

@@ -25,7 +25,7 @@ package struct LocalRequest {
     /// How long its final response is waited for; nil: `fr_timeout`.
     package var finalResponseMilliseconds: UInt32?
     /// What the transaction user keeps with the transaction.
-    package var user: AnyObject?
+    package var user: (any TransactionUser)?
     /// The session that asks for the request.
     package var records = SessionLink.none
     package var maxForwards = 70

@@ -55,7 +55,8 @@ extension StackWorker {
     ///   - saysTrying: false suppresses the automatic 100.
     ///   - records: the session that handles the request.
     package func makeTransaction(
-        for request: InboundRequest, forcesRport: Bool = false, saysTrying: Bool = true, user: AnyObject? = nil,
+        for request: InboundRequest, forcesRport: Bool = false, saysTrying: Bool = true,
+        user: (any TransactionUser)? = nil,
         records: SessionLink = .none
     ) -> TransactionCreation {
         guard let key = MatchKey(request.message), let via = request.message.topVia else { return .unusable }

@@ -52,6 +52,7 @@ extension StackWorker {
         transaction.key = .none
         transaction.lock.unlock()
         for observer in payload.5 { observer.ended(transaction, self) }
+        payload.3?.transactionEnded()
     }
 
     // MARK: timers

@@ -76,7 +76,7 @@ package final class Transaction: @unchecked Sendable {
     /// All branches ended while a relay was under way; it sees to the rest.
     var isCompletionDue = false
     /// What the transaction user keeps.
-    var userState: AnyObject?
+    var userState: (any TransactionUser)?
     /// The user agent of the server's own, when there is one.
     var seat: AgentSeat?
     var observers: [any TransactionObserver] = []
@@ -106,7 +106,7 @@ package final class Transaction: @unchecked Sendable {
     // MARK: what the transaction user reads and sets, at any moment and on any process
 
     /// What the transaction user keeps with the transaction; gone when it is over.
-    package var user: AnyObject? {
+    package var user: (any TransactionUser)? {
         get { lock.withLock { userState } }
         set { lock.withLock { if !isOver { userState = newValue } } }
     }
