@@ -1,4 +1,4 @@
-"""Parties of back-to-back calls: both sides as raw user agents, so that every line that crosses the server is looked at."""
+"""Parties of back-to-back calls: both sides raw user agents, so that each line that crosses the server is looked at."""
 import socket
 
 import pytest
@@ -10,6 +10,8 @@ from stream import Stream, StreamServer
 OFFER = "v=0\r\no=a 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n"
 ANSWER = OFFER.replace("4000", "5000")
 SDP = "Content-Type: application/sdp"
+# What cfg/b2b.cfg needs besides ports.
+NOTHING = {"GLOBAL": "", "ARGUMENTS": "", "ROUTES": "", "TARGET": "", "LOCAL": "route(noted);"}
 
 
 @pytest.fixture
@@ -20,8 +22,7 @@ def b2b(start):
         if values.pop("tcp", False):
             values["port"] = free_port(kind=socket.SOCK_STREAM)
             values["GLOBAL"] = 'tcp_workers=1\nsocket=tcp:127.0.0.1:%d\nloadmodule "proto_tcp.so"' % values["port"]
-        server = start("b2b.cfg", UAS_PORT=port, **{"GLOBAL": "", "ARGUMENTS": "", "ROUTES": "", "TARGET": "", "LOCAL": "route(noted);",
-                                    **values})
+        server = start("b2b.cfg", UAS_PORT=port, **{**NOTHING, **values})
         server.uas_port = port
         return server
 
@@ -78,7 +79,8 @@ class Leg:
 
     def __init__(self, agent, call_id, local, local_tag, remote, remote_tag, target, cseq=1):
         self.agent, self.call_id, self.cseq = agent, call_id, cseq
-        self.local, self.local_tag, self.remote, self.remote_tag, self.target = local, local_tag, remote, remote_tag, target
+        self.local, self.local_tag, self.remote, self.remote_tag = local, local_tag, remote, remote_tag
+        self.target = target
 
     def request(self, method, headers=(), body="", cseq=None, **more):
         if cseq is None and method != "ACK":
@@ -126,7 +128,8 @@ class Call:
         self.a = Leg(self.caller, self.sent["call_id"], self.sent["caller"], self.sent["from_tag"],
                      self.sent["callee"], self.ok.tag("to"), uri_of(self.ok.get("contact")))
         self.b = Leg(self.callee, self.invite.get("call-id"), uri_of(self.invite.get("to")), self.tag,
-                     uri_of(self.invite.get("from")), self.invite.tag("from"), uri_of(self.invite.get("contact")), cseq=100)
+                     uri_of(self.invite.get("from")), self.invite.tag("from"), uri_of(self.invite.get("contact")),
+                     cseq=100)
         return self
 
     def confirm(self, body=""):
@@ -174,8 +177,8 @@ INIT = """
 
 @pytest.fixture
 def scripted(b2b):
-    """scripted(...) → Server whose calls pass the routes of ROUTES: `refer` is done for a REFER, `before` for any request,
-    `reply` for any reply, `more` are further routes, `init` begins the call."""
+    """scripted(...) → Server whose calls pass the routes of ROUTES: `refer` is done for a REFER, `before` for any
+    request, `reply` for any reply, `more` are further routes, `init` begins the call."""
     def make(refer="", reply="", init=INIT, before="", more="", **values):
         port = free_port()
         routes = ROUTES

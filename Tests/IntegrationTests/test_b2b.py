@@ -183,14 +183,35 @@ def test_a_caller_hangs_up_while_it_rings(b2b, agents):
     no_state(server)
 
 
+@pytest.mark.parametrize("change, status", [(dict(contact=False), 400), (dict(max_forwards=0), 483)])
+def test_invites_that_begin_nothing(b2b, agents, change, status):
+    server = b2b()
+    caller, callee = agents(server), agents(server, server.uas_port)
+    sent = caller.request("INVITE", "sip:x@%s:%d" % (server.address, server.port), headers=[SDP], body=OFFER, **change)
+    caller.ack(sent, caller.expect(status))
+    callee.nothing(0.1)
+    no_state(server)
+
+
+@pytest.mark.parametrize("answer", [None, 481])
+def test_a_callee_that_is_gone_keeps_nobody_in_the_call(b2b, agents, answer):
+    call = Call(b2b(EXTRA='modparam("tm", "fr_timeout", 1)'), agents).pick_up().confirm()
+    call.a.request("BYE")
+    bye = call.callee.expect("BYE")
+    if answer:
+        call.callee.reply(bye, answer, "No Such Call")
+    call.caller.expect(answer or 200)
+    no_state(call.server)
+
+
 @pytest.mark.parametrize("change, status", [("cseq", 500), ("tag", 481), ("hops", 483)])
 def test_requests_that_do_not_fit_the_dialog(b2b, agents, change, status):
     call = Call(b2b(), agents).pick_up().confirm()
     if change == "cseq":
         call.a.request("INFO", cseq=1)
     elif change == "tag":
-        call.caller.request("INFO", call.a.target, caller=call.a.local, callee=call.a.remote, call_id=call.a.call_id, cseq=2,
-                            from_tag="other", to_tag=call.a.remote_tag)
+        call.caller.request("INFO", call.a.target, caller=call.a.local, callee=call.a.remote, call_id=call.a.call_id,
+                            cseq=2, from_tag="other", to_tag=call.a.remote_tag)
     else:
         call.a.request("INFO", max_forwards=0)
     call.caller.expect(status)
@@ -298,7 +319,8 @@ def test_parameters_of_a_contact_go_through(b2b, agents):
     invite = callee.expect("INVITE")
     own = "<sip:%s:%d>" % (server.address, server.port)
     assert invite.get("contact") == own + ";audio=1;video"
-    callee.reply(invite, 200, "OK", tag="b", headers=["Contact: <sip:me@%s>;video=high;x" % callee.name, SDP], body=ANSWER)
+    callee.reply(invite, 200, "OK", tag="b", body=ANSWER,
+                 headers=["Contact: <sip:me@%s>;video=high;x" % callee.name, SDP])
     ok = caller.expect(200)
     assert ok.get("contact") == own + ";video=high"
     a = Leg(caller, sent["call_id"], sent["caller"], sent["from_tag"], sent["callee"], ok.tag("to"), uri_of(own))
@@ -318,7 +340,8 @@ def test_servers_in_a_row(b2b, agents, prefixes):
     first = b2b(EXTRA=prefix % prefixes[0], UAS_PORT=second.port)
     first.callee = second.callee = agents(second, second.uas_port)
     call = Call(first, agents)
-    assert call.invite.get("call-id").startswith(prefixes[1] + ".") and call.ringing.tag("to").startswith(prefixes[0] + ".")
+    assert call.invite.get("call-id").startswith(prefixes[1] + ".")
+    assert call.ringing.tag("to").startswith(prefixes[0] + ".")
     call.pick_up().confirm()
     for leg, other in ((call.a, call.b), (call.b, call.a)):
         leg.request("INFO")

@@ -133,7 +133,8 @@ def test_challenges_pass_on_demand(b2b, agents):
     assert call.invite.get("authorization") == "Digest username=mine"
     # A BYE that is challenged has not ended the call: it comes again.
     call.a.request("BYE")
-    call.callee.reply(call.callee.expect("BYE"), 407, "Who", headers=['Proxy-Authenticate: Digest realm="r", nonce="n"'])
+    call.callee.reply(call.callee.expect("BYE"), 407, "Who",
+                      headers=['Proxy-Authenticate: Digest realm="r", nonce="n"'])
     assert 'realm="r"' in call.caller.expect(407).get("proxy-authenticate")
     call.a.request("BYE", headers=["Proxy-Authorization: Digest username=mine"])
     bye = call.callee.expect("BYE")

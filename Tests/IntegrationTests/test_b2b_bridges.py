@@ -1,8 +1,8 @@
 """Bridges that commands and callers ask for, and calls that the server makes."""
 import pytest
 
-from b2bcalls import (ANSWER, INIT, OFFER, SDP, Call, Leg, agents, b2b, complete_bridge, contact_of, new_party, no_state,
-                      scripted, uri_of)
+from b2bcalls import (ANSWER, INIT, OFFER, SDP, Call, Leg, agents, b2b, complete_bridge, contact_of, new_party,
+                      no_state, scripted, uri_of)
 from conftest import free_port
 
 PICKUP = """

@@ -1,19 +1,19 @@
 """Management of back-to-back calls: every wrong parameter is a JSON-RPC error, and limits answer 503."""
 import pytest
 
-from b2bcalls import OFFER, SDP, Call, agents, b2b, complete_bridge, new_party, no_state
+from b2bcalls import NOTHING, OFFER, SDP, Call, agents, b2b, complete_bridge, new_party, no_state
 from conftest import Server
 
-NAMES = {"b2b_list": "b2b_logic:list", "b2b_bridge": "b2b_logic:bridge", "b2b_terminate_call": "b2b_logic:terminate_call",
-         "b2b_trigger_scenario": "b2b_logic:trigger_scenario", "b2be_list": "b2b_entities:list"}
+NAMES = {"b2b_list": "b2b_logic:list", "b2b_bridge": "b2b_logic:bridge", 
+         "b2b_terminate_call": "b2b_logic:terminate_call", "b2b_trigger_scenario": "b2b_logic:trigger_scenario",
+         "b2be_list": "b2b_entities:list"}
 GONE, BUSY, BAD = 404, 409, -32602
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
     """One server for the tests that make no call."""
-    server = Server(tmp_path_factory.mktemp("shared"), "b2b.cfg", GLOBAL="", ARGUMENTS="", ROUTES="", TARGET="", LOCAL="route(noted);",
-                    UAS_PORT=9)
+    server = Server(tmp_path_factory.mktemp("shared"), "b2b.cfg", UAS_PORT=9, **NOTHING)
     yield server
     assert server.mi("b2b_list") == [] and server.mi("b2be_list") == []
     server.stop()
@@ -43,8 +43,8 @@ def shared(tmp_path_factory):
     ("b2b_trigger_scenario", {"senario_id": "s", "entity1": "a,sip:a@b,x,y", "entity2": "b,sip:b@b"}, BAD, "'entity1'"),
     ("b2b_trigger_scenario", {"senario_id": "s", "entity1": "a,sip:a@b", "entity2": "b,sip:b@b", "context": ["k"]}, BAD,
      "'context'"),
-    ("b2b_trigger_scenario", {"senario_id": "s", "entity1": "a,sip:a@b", "entity2": "b,sip:b@b", "context": [["k"]]}, BAD,
-     "'context'"),
+    ("b2b_trigger_scenario", {"senario_id": "s", "entity1": "a,sip:a@b", "entity2": "b,sip:b@b", "context": [["k"]]},
+     BAD, "'context'"),
     ("b2b_trigger_scenario", {"senario_id": 1.5, "entity1": "a,sip:a@b", "entity2": "b,sip:b@b"}, BAD, "'senario_id'"),
 ])
 @pytest.mark.parametrize("is_new", [False, True])

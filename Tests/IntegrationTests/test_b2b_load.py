@@ -26,6 +26,16 @@ def test_calls_over_each_transport(b2b, sipp, caller, callee, scenario):
     no_state(server)
 
 
+def test_user_agent_sessions_that_a_script_answers(b2b, sipp):
+    server = b2b(WORKERS=3, ROUTE="""ua_session_server_init($var(key));
+	ua_session_reply($var(key), "INVITE", 180);
+	ua_session_reply($var(key), "INVITE", 200, "OK", "v=0");
+	exit;""")
+    sipp("uac_call", "%s:%d" % (server.address, server.port), calls=200, rate=100).finish()
+    wait_for(lambda: server.mi("ua_session_list") == [], "every session to end")
+    assert server.mi("b2be_list") == [] and server.statistic("b2b_entities:ua_sessions") == 0
+
+
 def test_500_calls_at_once_leave_nothing(b2b, sipp):
     # Over TCP: transactions end with their last message, and a busy machine makes nobody repeat an INVITE.
     port = free_port(kind=socket.SOCK_STREAM)

@@ -1,8 +1,8 @@
 """Transfers: REFER with all that can come of it."""
 import pytest
 
-from b2bcalls import (ANSWER, INIT, OFFER, SDP, Call, Leg, agents, b2b, complete_bridge, contact_of, new_party, no_state, scripted,
-                      uri_of)
+from b2bcalls import (ANSWER, INIT, OFFER, SDP, Call, Leg, agents, b2b, complete_bridge, contact_of, new_party,
+                      no_state, scripted, uri_of)
 from conftest import free_port
 
 REFER_UNATTENDED = """b2b_end_dlg_leg();
@@ -155,7 +155,7 @@ def test_no_late_offer(scripted, agents):
 
 
 def consult_and_refer(scripted, agents):
-    """A caller who talks with two parties refers one to the other; gives server, both calls and the INVITE that comes of it."""
+    """A caller who talks with two parties refers one to the other; gives server, both calls and the INVITE of it."""
     server = scripted(REFER_UNATTENDED.replace("@FLAGS@", ""))
     call = Call(server, agents).pick_up().confirm()
     consult = Call(server, agents).pick_up().confirm()  # the same agent plays the target

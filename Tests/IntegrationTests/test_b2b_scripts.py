@@ -1,8 +1,8 @@
 """Back-to-back calls that a script drives: its routes, functions, variables and parameters."""
 import pytest
 
-from b2bcalls import (ANSWER, INIT, OFFER, SDP, Call, agents, b2b, complete_bridge, contact_of, no_state, scripted,
-                      uri_of)
+from b2bcalls import (ANSWER, INIT, NOTHING, OFFER, SDP, Call, agents, b2b, complete_bridge, contact_of, no_state,
+                      scripted, uri_of)
 from conftest import wait_for
 
 def test_a_script_decides(scripted, agents):
@@ -27,17 +27,28 @@ def test_routes_of_the_parameters(scripted, agents, module):
                       for n, r in (("req", "request"), ("reply", "reply")))
     extra += "".join('\nmodparam("%s", "%s", 0)' % one for one in sizes)
     server = scripted(EXTRA=extra, init=INIT.replace(', "", "b2b_request", "b2b_reply"', "").replace(
-        "\texit;", '\t$b2b_logic.ctx(late) = "after";\n\txlog("BEGUN $b2b_logic.key $b2b_logic.scenario\\n");\n\texit;'))
+        "\texit;",
+        '\t$b2b_logic.ctx(late) = "after";\n\txlog("BEGUN $b2b_logic.key $b2b_logic.scenario\\n");\n\texit;'))
     call = Call(server, agents).pick_up().confirm()
     session, = server.mi("b2b_list")
     assert session["context"] == {"what": "early", "late": "after"}
     call.hang_up()
     log = server.tail()
-    assert "BEGUN %s mine" % session["key"] in log and "B2B BYE from caller" in log and "B2B reply 200 INVITE from callee" in log
+    for line in ("BEGUN %s mine" % session["key"], "B2B BYE from caller", "B2B reply 200 INVITE from callee"):
+        assert line in log
+
+
+@pytest.mark.parametrize("routes, seen", [(', "", "b2b_request"', ["request"]), ("", [])])
+def test_what_has_no_route_passes(scripted, agents, routes, seen):
+    server = scripted(init=INIT.replace(', "", "b2b_request", "b2b_reply"', routes))
+    Call(server, agents).pick_up().confirm().hang_up()
+    log = server.tail()
+    assert ("B2B BYE from caller" in log) == ("request" in seen) and "B2B reply" not in log
 
 
 def test_variables_name_both_dialogs(scripted, agents):
-    server = scripted(refer="""xlog("AT $(b2b_logic.entity[0]) $(b2b_logic.entity(key)[0]) $(b2b_logic.entity(callid)[1]) "
+    server = scripted(refer="""xlog("AT $(b2b_logic.entity[0]) $(b2b_logic.entity(key)[0]) "
+			"$(b2b_logic.entity(callid)[1]) "
 			"$(b2b_logic.entity(id)[1]) $(b2b_logic.entity(fromtag)[0]) $(b2b_logic.entity(totag)[1]) $b2b_logic.key\\n");
 		xlog("OUTSIDE $(b2b_logic.entity[2]) $b2b_logic.entity(nothing)\\n");
 		xlog("PEER $b2b_logic.peer($ci;$ft;$tt) OF $b2b_logic.scenario($b2b_logic.key)\\n");
@@ -49,8 +60,8 @@ def test_variables_name_both_dialogs(scripted, agents):
     call.caller.expect(202)
     log = server.tail()
     caller, callee = session["entities"]
-    assert "AT %s %s %s callee %s %s %s\n" % (caller["key"], caller["key"], callee["callid"], call.a.local_tag, call.b.local_tag,
-                                             session["key"]) in log
+    assert "AT %s %s %s callee %s %s %s\n" % (caller["key"], caller["key"], callee["callid"], call.a.local_tag,
+                                             call.b.local_tag, session["key"]) in log
     assert "OUTSIDE <null> <null>\n" in log
     assert "PEER %s;%s;%s OF mine\n" % (callee["callid"], callee["fromtag"], callee["totag"]) in log
     assert server.mi("b2b_list")[0]["context"] == {"other": "late"}
@@ -205,7 +216,7 @@ def test_a_script_deletes_who_hangs_up_and_calls_the_other_elsewhere(scripted, a
 
 
 def test_waiting_routes_keep_the_order_of_what_comes(scripted, agents):
-    """INFO, OPTIONS and BYE while the first waits in its route; another call is served meanwhile by the same process."""
+    """INFO, OPTIONS and BYE while the first waits in its route; the same process serves another call."""
     server = scripted(WORKERS=1, EXTRA='loadmodule "cfgutils.so"', before="""if (is_method("INFO")) usleep(400000);
 	if (is_method("UPDATE")) async(usleep(300000), resume_pass);
 	if (is_method("UPDATE")) exit;""", more="route[resume_pass] { b2b_pass_request(); }",
@@ -262,8 +273,7 @@ def test_two_who_are_there_already_are_not_bridged(scripted, agents):
 
 @pytest.mark.parametrize("module", ["b2b_logic", "b2b_entities"])
 def test_a_database_is_refused(start, module):
-    server = start("b2b.cfg", wait=False, GLOBAL="", ARGUMENTS="", ROUTES="", TARGET="", LOCAL="route(noted);", UAS_PORT=9,
-                   EXTRA='modparam("%s", "db_mode", 2)' % module)
+    server = start("b2b.cfg", wait=False, UAS_PORT=9, **NOTHING, EXTRA='modparam("%s", "db_mode", 2)' % module)
     assert server.process.wait(10) == 1
     assert "there is no database" in server.tail() and "use 0" in server.tail()
     server.process.returncode = 0
@@ -273,7 +283,8 @@ def test_a_database_is_refused(start, module):
     ('b2b_pass_request();', "only in the routes of b2b sessions"),
     ('b2b_client_new("a", "nonsense");', "is no URI"),
     ('b2b_init_request("mine");', "call b2b_server_new"),
-    ('b2b_server_new("a"); b2b_client_new("b", "sip:b@127.0.0.1"); b2b_init_request("mine", "", "nowhere");', "no route[nowhere]"),
+    ('b2b_server_new("a"); b2b_client_new("b", "sip:b@127.0.0.1"); b2b_init_request("mine", "", "nowhere");',
+     "no route[nowhere]"),
 ])
 def test_wrong_use_is_told_and_answers_false(b2b, agents, line, words):
     server = b2b(ROUTE=line + " exit;")

@@ -1,6 +1,7 @@
 """Commands of user agent sessions with wrong parameters: each is a JSON-RPC error."""
 import pytest
 
+from b2bcalls import NOTHING
 from conftest import Server
 
 
@@ -12,9 +13,11 @@ from conftest import Server
     ("client_start", dict(ruri="sip:b@x", to="sip:b@x", **{"from": "sip:a@x"}, flags="t"), "'flags'"),
     ("client_start", dict(ruri="sip:b@x", to="sip:b@x", **{"from": "sip:a@x"}, proxy="@"), "'proxy'"),
     ("client_start", dict(ruri="sip:b@x", to="sip:b@x", **{"from": "sip:a@x"}, socket="udp:9.9.9.9:1"), "'socket'"),
-    ("client_start", dict(ruri="sip:b@x", to="sip:b@x", **{"from": "sip:a@x"}, extra_headers="no colon"), "'extra_headers'"),
+    ("client_start", dict(ruri="sip:b@x", to="sip:b@x", **{"from": "sip:a@x"}, extra_headers="no colon"),
+     "'extra_headers'"),
     ("client_start", dict(ruri="sip:b@x\r\nX: y", to="sip:b@x", **{"from": "sip:a@x"}), "'ruri'"),
-    ("client_start", dict(ruri="sip:b@x", to="sip:b@x", **{"from": "sip:a@x"}, content_type="a\r\nb"), "'content_type'"),
+    ("client_start", dict(ruri="sip:b@x", to="sip:b@x", **{"from": "sip:a@x"}, content_type="a\r\nb"),
+     "'content_type'"),
     ("client_start", dict(ruri="sip:b@x"), "Too few"),
     ("update", dict(key="B2B.1.2.3", method="IN FO"), "'method'"),
     ("update", dict(key="B2B.1.2.3", method=["INFO"]), "'method'"),
@@ -39,8 +42,11 @@ def test_commands_for_sessions_that_are_not_there(shared, command, values, key):
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
     """One server for the tests that make no call."""
-    server = Server(tmp_path_factory.mktemp("shared"), "b2b.cfg", GLOBAL="", ARGUMENTS="", ROUTES="", TARGET="", LOCAL="route(noted);",
-                    UAS_PORT=9)
+    server = Server(tmp_path_factory.mktemp("shared"), "b2b.cfg", UAS_PORT=9, **NOTHING)
     yield server
     assert server.mi("b2be_list") == []
     server.stop()
+
+
+def test_the_event_is_published(shared):
+    assert "E_UA_SESSION" in [e["name"] for e in shared.mi("evi:list")["Events"]]

@@ -16,7 +16,8 @@ def test_a_call_from_outside(serve, agents):
     session, = server.mi("ua_session_list", key=key)
     assert session["callid"] == sent["call_id"] and session["state"] == "new" and session["type"] == "UAS"
     assert session["totag"] == key and session["fromtag"] == sent["from_tag"] and 43100 < session["lifetime"] <= 43200
-    control.order("reply", key=key, method="INVITE", code=183, reason="On its way", extra_headers="X-Early: 1\r\nX-Too: 2")
+    control.order("reply", key=key, method="INVITE", code=183, reason="On its way",
+                  extra_headers="X-Early: 1\r\nX-Too: 2")
     early = caller.expect(183)
     assert early.first == "SIP/2.0 183 On its way" and early.get("x-early") == "1" and early.get("x-too") == "2"
     assert early.tag("to") == key

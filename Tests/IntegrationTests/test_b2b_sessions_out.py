@@ -6,6 +6,12 @@ from conftest import wait_for
 from uasessions import Controller, ended
 
 
+def calls(server, callee, **more):
+    """Has the server call somebody; gives the key."""
+    return server.mi("ua_session_client_start", ruri="sip:b@%s" % callee.name, to="sip:b@x",
+                     **{"from": "sip:a@x"}, **more)
+
+
 def test_a_call_to_outside(b2b, agents, events):
     server = b2b(EXTRA='modparam("b2b_entities", "advertised_contact", "me@192.0.2.4:5099")')
     control = Controller(server, events)
@@ -58,7 +64,7 @@ def test_a_call_that_is_refused(b2b, agents, events, flags, heard):
     server = b2b()
     control = Controller(server, events)
     callee = agents(server)
-    server.mi("ua_session_client_start", ruri="sip:b@%s" % callee.name, to="sip:b@x", **{"from": "sip:a@x"}, flags=flags)
+    calls(server, callee, flags=flags)
     got = callee.expect("INVITE")
     callee.reply(got, 180, "Ringing", tag="b")
     callee.reply(got, 486, "Busy Here", tag="b")
@@ -74,7 +80,7 @@ def test_a_call_that_nobody_answers(b2b, agents, events):
     server = b2b(EXTRA='modparam("tm", "fr_timeout", 1)')
     control = Controller(server, events)
     callee = agents(server)
-    key = server.mi("ua_session_client_start", ruri="sip:b@%s" % callee.name, to="sip:b@x", **{"from": "sip:a@x"}, flags="r")
+    key = calls(server, callee, flags="r")
     control.hear(key=key, event_type="REJECTED", status=408, method="INVITE")
     ended(server)
 
@@ -83,7 +89,7 @@ def test_a_call_is_given_up_while_it_rings(b2b, agents, events):
     server = b2b()
     callee = agents(server)
     for order, values in (("terminate", {}), ("update", {"method": "CANCEL"})):
-        key = server.mi("ua_session_client_start", ruri="sip:b@%s" % callee.name, to="sip:b@x", **{"from": "sip:a@x"})
+        key = calls(server, callee)
         got = callee.expect("INVITE")
         callee.reply(got, 180, "Ringing", tag="b", headers=[contact_of(callee)])
         wait_for(lambda: server.mi("ua_session_list")[0]["state"] == "early", "the call to ring")
@@ -98,7 +104,7 @@ def test_a_controller_acknowledges_itself(b2b, agents, events):
     server = b2b()
     control = Controller(server, events)
     callee = agents(server)
-    key = server.mi("ua_session_client_start", ruri="sip:b@%s" % callee.name, to="sip:b@x", **{"from": "sip:a@x"}, flags="rd")
+    key = calls(server, callee, flags="rd")
     got = callee.expect("INVITE")
     control.refused("update", 409, key=key, method="ACK")
     callee.reply(got, 200, "OK", tag="b", headers=[contact_of(callee), SDP], body=OFFER)
@@ -106,7 +112,8 @@ def test_a_controller_acknowledges_itself(b2b, agents, events):
     callee.nothing(0.1)
     control.order("update", key=key, method="ACK", body=ANSWER, extra_headers="X-Late: 1")
     ack = callee.expect("ACK")
-    assert ack.body == ANSWER and ack.get("x-late") == "1" and ack.get("cseq") == got.get("cseq").replace("INVITE", "ACK")
+    assert ack.body == ANSWER and ack.get("x-late") == "1"
+    assert ack.get("cseq") == got.get("cseq").replace("INVITE", "ACK")
     control.order("terminate", key=key)
     callee.reply(callee.expect("BYE"), 200, "OK")
     ended(server)
@@ -116,7 +123,7 @@ def test_a_challenge_of_the_callee_is_answered(b2b, agents, events):
     server = b2b(EXTRA='loadmodule "uac_auth.so"\nmodparam("uac_auth", "credential", "me:there:secret")')
     control = Controller(server, events)
     callee = agents(server)
-    server.mi("ua_session_client_start", ruri="sip:b@%s" % callee.name, to="sip:b@x", **{"from": "sip:a@x"}, flags="r")
+    calls(server, callee, flags="r")
     challenge = ['WWW-Authenticate: Digest realm="there", nonce="abc", qop="auth"']
     callee.reply(callee.expect("INVITE"), 401, "Who", tag="b", headers=challenge)
     callee.expect("ACK")

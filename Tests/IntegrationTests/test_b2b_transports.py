@@ -1,9 +1,11 @@
 """Back-to-back calls whose two sides use different transports: each leg by its own, with contacts that fit."""
+import socket
+
 import pytest
 
-from b2bcalls import ANSWER, OFFER, SDP, Call, Leg, agents, b2b, complete_bridge, contact_of, no_state, uri_of
+from b2bcalls import ANSWER, OFFER, SDP, Call, Leg, agents, b2b, contact_of, no_state, uri_of
 from conftest import free_port
-import socket
+from uasessions import SERVE, ended
 
 TRANSPORTS = [("udp", "tcp"), ("tcp", "udp"), ("tcp", "tcp")]
 
@@ -78,3 +80,28 @@ def test_a_callee_whose_connection_is_refused(b2b, agents):
     refused = caller.expect(500)
     caller.ack(sent, refused)
     no_state(server)
+
+
+def test_a_user_agent_session_over_tcp(b2b, agents):
+    server = b2b(tcp=True, ROUTE=SERVE % ("", "", 'ua_session_reply($var(key), "INVITE", 200);'))
+    caller, callee = agents(server, tcp=True), agents(server, free_port(kind=socket.SOCK_STREAM), tcp=True)
+    # In.
+    sent = caller.request("INVITE", "sip:box@%s:%d" % (server.address, server.port), headers=[SDP], body=OFFER)
+    ok = caller.expect(200)
+    assert ok.get("contact") == own_contact(server, "tcp")
+    leg = Leg(caller, sent["call_id"], sent["caller"], sent["from_tag"], sent["callee"], ok.tag("to"),
+              uri_of(ok.get("contact")))
+    leg.request("ACK", cseq=1)
+    leg.request("BYE")
+    caller.expect(200)
+    # Out, and by which listener is said or found.
+    for socket_name in ({}, {"socket": "tcp:%s:%d" % (server.address, server.port)}):
+        key = server.mi("ua_session_client_start", ruri="sip:b@%s;transport=tcp" % callee.name, to="sip:b@x",
+                        **{"from": "sip:a@x"}, **socket_name)
+        got = callee.expect("INVITE")
+        assert got.get("contact") == own_contact(server, "tcp") and got.get("via").startswith("SIP/2.0/TCP ")
+        callee.reply(got, 200, "OK", tag="b", headers=[contact_of(callee), SDP], body=ANSWER)
+        callee.expect("ACK")
+        assert server.mi("ua_session_terminate", key=key) == "OK"
+        callee.reply(callee.expect("BYE"), 200, "OK")
+    ended(server)

@@ -53,6 +53,20 @@ import Testing
             uac_replace_from:2 uac_replace_to:2 uac_restore_from:0 uac_restore_to:0 uac_auth:0-1 uac_inc_cseq:1
             """
         ),
+        (
+            "b2b_entities",
+            """
+            ua_session_server_init:0-3 ua_session_update:2-5 ua_session_reply:3-7 ua_session_terminate:1-2
+            """
+        ),
+        (
+            "b2b_logic",
+            """
+            b2b_init_request:1-4 b2b_server_new:1-4 b2b_client_new:2-8 b2b_bridge:2-4 b2b_bridge_retry:1
+            b2b_pass_request:0 b2b_handle_reply:0-1 b2b_send_reply:2-4 b2b_delete_entity:0 b2b_end_dlg_leg:0
+            b2b_bridge_request:2-4 b2b_trigger_scenario:6-8
+            """
+        ),
         ("proto_udp", ""), ("mi_fifo", ""), ("mi_datagram", ""), ("event_datagram", ""), ("event_route", ""),
         (
             "dialog",
@@ -115,6 +129,23 @@ import Testing
         ),
         ("cfgutils", "initial_probability hash_file shv_hash_size shvset varset lock_pool_size"),
         ("proto_udp", "udp_port"),
+        (
+            "b2b_entities",
+            """
+            server_hsize client_hsize script_req_route script_reply_route db_url cachedb_url cachedb_key_prefix
+            update_period b2b_key_prefix db_mode db_table cluster_id passthru_prack advertised_contact
+            ua_default_timeout
+            """
+        ),
+        (
+            "b2b_logic",
+            """
+            hash_size script_req_route script_reply_route cleanup_period custom_headers_regexp custom_headers
+            custom_contact_header_params db_url cachedb_url cachedb_key_prefix update_period max_duration contact_user
+            b2bl_from_spec_param server_address init_callid_hdr db_mode db_table b2bl_th_init_timeout
+            b2bl_early_update old_entity_term_delay
+            """
+        ),
         (
             "dialog",
             """
