@@ -13,7 +13,8 @@ confidence interval of 95 % (bootstrap).
     null           nothing differs: what the method itself makes of nothing
     otlp           every span to a collector that takes all (rotel); otlp-json and otlp-grpc by the other protocols
     otlp-silent    to one that never answers        otlp-dead   to a port where nobody listens
-    otlp-proc      as otlp, with proc_profiling     otlp-head   with head sampling of 1 %      otlp-slow   with slow_us 1000000
+    otlp-proc      as otlp, with proc_profiling     otlp-head   with head sampling of 1 %
+    otlp-slow      with slow_us 1000000 and keep_every 0
     level-1, -3    profiling at that level with a subscriber that reads both events
 
 Needs sipp (Debian: sip-tester), PyPI's rotel and a release build (swift build -c release --product sipray).
@@ -34,7 +35,9 @@ import calls
 GUARD_SECONDS = 0.05
 """After a switch: passes that are open still keep what they began with, and the collector thread comes round every 10 ms."""
 
-PARAMETERS = {"otlp-proc": 'modparam("opentelemetry", "proc_profiling", 1)\n', "otlp-slow": 'modparam("opentelemetry", "slow_us", 1000000)\n'}
+PARAMETERS = {
+    "otlp-proc": 'modparam("opentelemetry", "proc_profiling", 1)\n',
+    "otlp-slow": 'modparam("opentelemetry", "slow_us", 1000000)\nmodparam("opentelemetry", "keep_every", 0)\n'}
 ENVIRONMENT = {
     "otlp-json": {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}, "otlp-grpc": {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
     "otlp-head": {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.01"}}
