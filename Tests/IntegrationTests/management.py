@@ -73,7 +73,10 @@ class FIFO:
         while time.monotonic() < end:
             if not readable(self.reply, end - time.monotonic()):
                 break
-            part = os.read(self.reply, 1 << 17)
+            try:
+                part = os.read(self.reply, 1 << 17)
+            except BlockingIOError:
+                continue  # nobody had it open a moment ago, and somebody has now
             if not part:
                 if data:
                     return data

@@ -36,6 +36,7 @@ dialog   | 1 | SIP receiver 1   | match_dialog dlg_handlers:2                   
 dialog   | 1 | SIP receiver 1   | validate_dialog dlg_handlers:3                |
 dialog   | 1 | SIP receiver 1   | fix_route_dialog dlg_handlers:4               |
 dialog   | 1 | Timer handler 3  | dlg_end_dlg dlg_req_within:5                  |
+dialog   | 1 | SIP receiver 1   | DLGCB_CREATED dlg_cb:10                       |
 dialog   | 1 | SIP receiver 1   | DLGCB_EARLY dlg_cb:11                         |
 dialog   | 1 | SIP receiver 1   | DLGCB_CONFIRMED dlg_cb:12                     |
 dialog   | 1 | SIP receiver 1   | DLGCB_RESPONSE_FWDED dlg_cb:13                |
@@ -87,8 +88,6 @@ ELSEWHERE = {
     "ua_session": "a session of the server's own that another process works on", "ua-session-timeout": "one that is over",
     "b2b_logic": "work of a session that another process begins", "b2bl-clean": "every 100 s",
     "dlg-options-pinger": "calls that are pinged", "dlg-reinvite-pinger": "calls that are pinged",
-    # In no record yet: reported.
-    "DLGCB_CREATED": "no dialog says that it was created",
 }
 
 
