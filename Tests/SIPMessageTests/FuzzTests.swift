@@ -65,6 +65,18 @@ struct Mutator {
         return (files + torture).map { ($0.0, (try? Data(contentsOf: $0.1)).map { Array($0) } ?? []) }
     }()
 
+    /// However a stream of the corpus is cut, it holds the same messages.
+    @Test func theCorpusOfStreamsBreaksNoLaw() throws {
+        let root = Torture.folder.deletingLastPathComponent().deletingLastPathComponent()
+        let seeds = root.appendingPathComponent("Fuzz/corpus/framing")
+        let names = try FileManager.default.contentsOfDirectory(atPath: seeds.path).sorted()
+        #expect(names.count > 5)
+        for name in names {
+            let bytes = Array(try Data(contentsOf: seeds.appendingPathComponent(name)))
+            #expect(FramingExerciser.violation(bytes) == nil, "\(name)")
+        }
+    }
+
     @Test func theCorpusBreaksNoLaw() {
         #expect(Self.corpus.count > 65)
         for (name, bytes) in Self.corpus {
