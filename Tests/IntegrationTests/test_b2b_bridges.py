@@ -131,6 +131,23 @@ def test_a_session_is_joined_by_the_name_of_a_dialog(scripted, agents):
     call.hang_up(call.b, leg)
 
 
+def test_who_still_rings_is_not_bridged(scripted, agents):
+    server = scripted(before="""if (is_method("INFO")) {
+		b2b_client_new("new", "sip:new@127.0.0.1:9");
+		if (b2b_bridge("peer", "new")) b2b_send_reply(500, "Bridged");
+		else b2b_send_reply(480, "Not Yet");
+		exit;
+	}""")
+    call = Call(server, agents)
+    early = Leg(call.caller, call.sent["call_id"], call.sent["caller"], call.sent["from_tag"], call.sent["callee"],
+                call.ringing.tag("to"), uri_of(call.ringing.get("contact")))
+    early.request("INFO")
+    assert call.caller.expect(480).first == "SIP/2.0 480 Not Yet"
+    call.pick_up()
+    call.a.cseq = 2
+    call.confirm().hang_up()
+
+
 def test_reinvites_of_a_bridge_that_meet_are_tried_again(b2b, agents):
     server = b2b()
     call = Call(server, agents).pick_up().confirm()

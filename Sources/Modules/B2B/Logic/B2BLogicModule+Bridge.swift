@@ -22,6 +22,10 @@ extension B2BLogicModule {
         let draft: ClientDraft
         switch (first, second) {
         case (.entity(let entity), .draft(let new)), (.draft(let new), .entity(let entity)):
+            guard entity.state == .confirmed else {
+                call.log(.error, "b2b_bridge: the call of \"\(entity.id)\" is not answered yet")
+                return .no
+            }
             old = entity
             draft = new
         case (.draft(let one), .draft(let other)):
