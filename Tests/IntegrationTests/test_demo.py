@@ -56,7 +56,7 @@ def test_it_shows_every_kind_of_call(tmp_path, leaves_nothing):
     script, _, call = text.partition("▸ A call comes in")[2].partition("⎡call  demo.cfg")
     assert "create_dialog" not in script and "⎡create_dialog" in call
     assert re.search(r"▸ Up now: \d+ dialogs? \(.*talking\)", text)
-    assert re.search(r"^  talking  dialog +\d s  caller@127.0.0.1 +user\d+@127.0.0.1 +demo-\d+ +\w+\.\w+$", text, re.M), text
+    assert re.search(r"^  talking +dialog +\d s  caller@127.0.0.1 +user\d+@127.0.0.1 +demo-\d+ +\w+\.\w+$", text, re.M), text
     for expected in ("Where the time went", "slowest in session"):
         assert expected in text
 
