@@ -169,6 +169,22 @@ def test_a_variable_says_who_calls(b2b, agents):
     call.pick_up().confirm().hang_up()
 
 
+def test_flags_that_are_none_are_told(scripted, agents):
+    server = scripted(init=INIT.replace('"mine", ""', '"mine", "setup-timeout=soon,preserve-too"'), refer="""
+		b2b_client_new("new", "$hdr(Refer-To)");
+		b2b_bridge("peer", "new", , "hold,max_duration,holds");""")
+    call = Call(server, agents).pick_up().confirm()
+    party = agents(server)
+    call.a.request("REFER", headers=["Refer-To: <sip:new@%s>" % party.name])
+    call.caller.expect(202)
+    call.caller.reply(call.caller.expect("BYE"), 200, "OK")
+    log = server.tail()
+    for function, flag in [("init_request", "setup-timeout"), ("init_request", "preserve-too"),
+                           ("bridge", "max_duration"), ("bridge", "holds")]:
+        assert 'b2b_%s: "%s" is no flag of it' % (function, flag) in log
+    assert '"hold" is no flag' not in log
+
+
 def test_a_redirection_passes_with_its_contacts_on_demand(scripted, agents):
     server = scripted(reply="""if ($rs == 302) {
 		b2b_handle_reply("pass-3xx-contact");

@@ -91,14 +91,15 @@ extension B2BLogicModule {
         var options = BridgeOptions()
         for flag in flags(call, index) {
             switch flag.name.string {
-            case "max_duration": options.durationMaxSeconds = flag.value
+            case "max_duration" where flag.value != nil: options.durationMaxSeconds = flag.value
             case "notify": options.notifies = true
             case "rollback-failed": options.rollsBack = true
             case "hold": options.holds = true
             case "no-late-sdp": options.avoidsLateOffer = true
             // AVPs belong to the session, so they are there after a bridge anyway.
             case "propagate-avps", "": break
-            default: call.log(.warning, "\(call.name): \"\(flag.name)\" is no flag of it")
+            default:
+                call.log(.warning, "\(call.name): \"\(flag.name)\" is no flag of it, or its value is no number")
             }
         }
         return options

@@ -91,6 +91,9 @@ extension B2BLogicModule {
     ) -> B2BSession? {
         let context = call.context
         let flags = flags(call, 1)
+        for flag in flags where !Self.isKnown(flag) {
+            call.log(.warning, "b2b_init_request: \"\(flag.name)\" is no flag of it, or its value is no number")
+        }
         guard
             let session = logic.makeSession(
                 scenario: scenario,
@@ -123,6 +126,14 @@ extension B2BLogicModule {
         }
         session.limitSetup(seconds: timeout ?? (isTopHiding ? logic.settings.setupTimeoutSeconds : 0), worker)
         return session
+    }
+
+    private static func isKnown(_ flag: (name: ByteString, value: Int?)) -> Bool {
+        switch flag.name.string {
+        case "setup-timeout": flag.value != nil
+        case "transparent-auth", "preserve-to", "pass-legs-upstream": true
+        default: flag.name.isEmpty
+        }
     }
 
     private func route(_ call: borrowing Call, _ index: Int, _ usual: ByteString?) -> RouteHandle? {
