@@ -238,6 +238,7 @@ let package = Package(
                 "OpenTelemetry", "Compression", "SIPMessage", "Reactor", "Profiling", "JSONRPC", "Bytes",
                 logging,
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
             ]),
         .testTarget(name: "EventsTests", dependencies: ["Events", "Management", "JSONRPC", "Reactor", "Profiling"]),
     ],

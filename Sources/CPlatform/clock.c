@@ -31,6 +31,16 @@ int32_t cplatform_thread_id(void) {
     return (int32_t)syscall(SYS_gettid);
 }
 
+static _Thread_local void *thread_object;
+
+void *cplatform_thread_object(void) {
+    return thread_object;
+}
+
+void cplatform_thread_set_object(void *object) {
+    thread_object = object;
+}
+
 void cplatform_name_thread(const char *name) {
     char kept[16] = {0};
     strncpy(kept, name, sizeof kept - 1);

@@ -71,6 +71,8 @@ package struct StackHooks: Sendable {
     package var failure: @Sendable (Transaction, BestResponse, StackWorker, @escaping () -> Void) -> Void = {
         _, _, _, next in next()
     }
+    /// What the process does now, asked when it makes a request.
+    package var cause: (@Sendable (StackWorker) -> RequestCause)?
     /// A request that is made here, before it is sent. Nil drops it.
     package var localRequest:
         (@Sendable (Message, Transaction, StackWorker, @escaping (MessageEdits?) -> Void) -> Void)?

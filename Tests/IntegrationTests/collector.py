@@ -1,4 +1,5 @@
 """A collector for tests: takes OTLP over HTTP and keeps the spans, decoded with opentelemetry-proto."""
+import collections
 import gzip
 import threading
 import time
@@ -130,3 +131,92 @@ def sent(server, collector):
 def wait_spans(collector, condition, what):
     wait_for(lambda: condition(list(collector.spans)), what)
     return list(collector.spans)
+
+
+def at(record):
+    return record["sec"] * 1_000_000 + record["usec"]
+
+
+def check_against_events(spans, groups):
+    """Each session is a span with its jobs inside, by name, place, time and status; nested script sessions in the job they ran
+    in."""
+    by_session = {s["sipray.session.id"]: s for s in spans if s["sipray.session.id"] is not None}
+    assert set(by_session) == set(groups)
+    children = collections.defaultdict(list)
+    for span in spans:
+        children[span.parent].append(span)
+    by_id = {s.id: s for s in spans}
+    assert len(by_id) == len(spans), "span ids are unique"
+    for number, group in groups.items():
+        span, start, end = by_session[number], group[0], group[-1]
+        assert span.start // 1000 == at(start) and span.end // 1000 == at(end), (span, start)
+        assert span["sipray.status"] == end["status"]
+        assert span["sipray.session.truncated"] is None
+        stack = [span]
+        for record in group[1:-1]:
+            if record["verb"] == "enter":
+                found = [c for c in children[stack[-1].id] if c["sipray.session.id"] is None
+                         and c.name == record["name"] and c.start // 1000 == at(record)]
+                assert found, (record, children[stack[-1].id])
+                job = found[0]
+                children[stack[-1].id].remove(job)
+                assert job.trace == span.trace and job.kind == "internal"
+                assert job["code.line.number"] == record["line"]
+                assert record["file"] in (job["code.file.path"], job["code.function.name"])
+                stack.append(job)
+            else:
+                job = stack.pop()
+                assert job.end // 1000 == at(record) and job["sipray.status"] == record["status"]
+        if "parent" in start:
+            outer = by_session[start["parent"]]
+            place = by_id[span.parent]
+            assert place.trace == span.trace
+            assert place.start <= span.start and span.end <= place.end
+            while place["sipray.session.id"] is None:
+                place = by_id[place.parent]
+            assert place is outer
+        if "link" in start:
+            # What it goes on with or what caused it is the parent of its tree, or linked to.
+            cause, place, found = by_session[start["link"]], span, False
+            while place and not found:
+                found = place.parent == cause.id or (cause.trace, cause.id) in place.links
+                place = by_id.get(place.parent)
+            assert found, (span, cause)
+
+
+MESSAGE = {"network.protocol.name", "network.protocol.version", "network.transport", "network.peer.address", "network.peer.port",
+           "network.local.address", "network.local.port", "sip.message.type", "sip.request.method", "sip.call_id", "sip.cseq"}
+REQUEST = {"sip.request.uri", "url.full", "url.scheme", "server.address"}
+RESPONSE = {"sip.response.status_code", "sip.response.reason"}
+SESSION = {"sipray.session.id", "sipray.status", "thread.id", "thread.name", "sipray.process.id", "sipray.process.description"}
+ROUTE = {"opensips.route.type", "opensips.route.is_root"}
+CODE = {"code.function.name", "code.line.number"}
+
+
+def check_attributes(spans):
+    """Each span has all the attributes of its kind, and none that its kind does not have."""
+    for span in spans:
+        keys = set(span.attributes)
+        message = MESSAGE | (RESPONSE if span["sip.message.type"] == "response" else REQUEST) if keys & MESSAGE else set()
+        some = {"server.port", "user_agent.original"} if message else set()
+        if span["sipray.session.id"] is None:
+            script = span["code.file.path"] is not None
+            needed = CODE | {"sipray.status"} | message
+            if "opensips.route.type" in keys:
+                needed |= ROUTE | {"code.file.path", "thread.id", "thread.name"}
+                some |= {"opensips.route.name"}
+            elif script:
+                needed |= {"code.file.path"}
+            assert span.kind == "internal" and span["opensips.route.is_root"] in (None, 0)
+        elif span.kind == "internal":
+            needed = SESSION
+        else:
+            needed = SESSION | ROUTE | message
+            some |= {"opensips.route.name"}
+            assert span["opensips.route.is_root"] == 1
+            assert span.kind == ("client" if span["opensips.route.type"] == "local" else "server")
+            assert span.name == "%s %s" % (span["sip.request.method"] or "SIP", span["opensips.route.type"])
+        assert needed <= keys, (span, needed - keys)
+        assert keys <= needed | some, (span, keys - needed - some)
+        if span.status == 2:
+            assert span["error.type"]

@@ -60,15 +60,12 @@ class Received:
                 for scope in resource.scope_spans for span in scope.spans]
 
 
-class HTTPCollector(Received):
-    """`behave` is called as a coroutine with (collector, reader, writer, headers, body) for each request, and may be changed at any time."""
+class RawServer:
+    """A TCP server on a thread of its own; `serve` is called as a coroutine with (server, reader, writer) for each connection."""
 
-    def __init__(self, behave=None, port=None, context=None):
-        super().__init__()
-        self.behave = behave or well
-        self.asked = 0
+    def __init__(self, serve, port=None, context=None):
+        self.serve = serve
         self.connections = 0
-        self.context = context
         self.loop = asyncio.new_event_loop()
         self.socket = socket.socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -86,24 +83,11 @@ class HTTPCollector(Received):
         self.thread.start()
         assert started.wait(5)
 
-    @property
-    def url(self):
-        return "%s://%s:%d/v1/traces" % ("https" if self.context else "http", "localhost" if self.context else "127.0.0.1",
-                                         self.port)
-
     async def _serve(self, reader, writer):
         self.connections += 1
         self.writers.add(writer)
         try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                lines = head.decode().split("\r\n")
-                headers = {n.lower(): v.strip() for n, _, v in (line.partition(":") for line in lines[1:] if line)}
-                headers[":line"] = lines[0]
-                body = await reader.readexactly(int(headers.get("content-length", 0)))
-                self.asked += 1
-                await self.behave(self, reader, writer, headers, body)
-                await writer.drain()
+            await self.serve(self, reader, writer)
         except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError, ssl.SSLError):
             pass
         finally:
@@ -123,6 +107,41 @@ class HTTPCollector(Received):
             self.loop.call_soon_threadsafe(end)
             self.thread.join(5)
             self.socket.close()
+
+
+class HTTPCollector(Received):
+    """`behave` is called as a coroutine with (collector, reader, writer, headers, body) for each request, and may be changed at any time."""
+
+    def __init__(self, behave=None, port=None, context=None):
+        super().__init__()
+        self.behave = behave or well
+        self.asked = 0
+        self.context = context
+        self.server = RawServer(self._serve, port, context)
+        self.port = self.server.port
+
+    @property
+    def connections(self):
+        return self.server.connections
+
+    @property
+    def url(self):
+        return "%s://%s:%d/v1/traces" % ("https" if self.context else "http", "localhost" if self.context else "127.0.0.1",
+                                         self.port)
+
+    async def _serve(self, server, reader, writer):
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            lines = head.decode().split("\r\n")
+            headers = {n.lower(): v.strip() for n, _, v in (line.partition(":") for line in lines[1:] if line)}
+            headers[":line"] = lines[0]
+            body = await reader.readexactly(int(headers.get("content-length", 0)))
+            self.asked += 1
+            await self.behave(self, reader, writer, headers, body)
+            await writer.drain()
+
+    def close(self):
+        self.server.close()
 
 
 def response(status, body=b"", *headers):
@@ -167,12 +186,21 @@ async def drop_by_drop(collector, reader, writer, headers, body):
         await asyncio.sleep(0.05)
 
 
-async def reset(collector, reader, writer, headers, body):
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 1000\r\n\r\nhalf of it")
-    await writer.drain()
-    plain = writer.get_extra_info("socket")
-    plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+def cut_off(writer):
+    """Ends a connection with a reset."""
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
+
+
+def reset(status="200 OK"):
+    """Half of an answer, then a reset."""
+    async def behave(collector, reader, writer, headers, body):
+        writer.write(("HTTP/1.1 %s\r\nContent-Type: application/x-protobuf\r\nContent-Length: 1000\r\n\r\nhalf of it" % status).encode())
+        await writer.drain()
+        # The half is to arrive: what a reset overtakes is lost in the peer's kernel.
+        await asyncio.sleep(0.05)
+        cut_off(writer)
+    return behave
 
 
 async def garbage(collector, reader, writer, headers, body):
@@ -241,6 +269,58 @@ class GRPCCollector(Received):
         self.server.stop(0).wait(5)
 
 
+class HTTP2Collector:
+    """Speaks just enough HTTP/2 to fail in the middle of an answer to a gRPC call, which grpcio can't: a header block and as much of the
+    message as `behave`, a coroutine that is called with (writer), sends."""
+
+    SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+    # :status 200 (indexed), content-type application/grpc (literal, name indexed): RFC 7541.
+    HEADERS = b"\x88\x5f\x10application/grpc"
+
+    def __init__(self, behave):
+        self.asked = 0
+
+        async def serve(collector, reader, writer):
+            preface = await reader.readexactly(24)
+            assert preface.startswith(b"PRI * HTTP/2.0")
+            writer.write(self.SETTINGS)
+            while True:
+                head = await reader.readexactly(9)
+                await reader.readexactly(int.from_bytes(head[:3], "big"))
+                kind, flags, stream = head[3], head[4], int.from_bytes(head[5:], "big")
+                if kind == 4 and not flags & 1:
+                    writer.write(b"\x00\x00\x00\x04\x01\x00\x00\x00\x00")
+                if kind in (0, 1) and flags & 1:  # the end of a request
+                    self.asked += 1
+                    writer.write(self.frame(1, 4, stream, self.HEADERS))
+                    await behave(functools.partial(self.frame, 0, 0, stream), writer)
+
+        self.plain = RawServer(serve)
+        self.port = self.plain.port
+
+    @staticmethod
+    def frame(kind, flags, stream, payload):
+        return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+    def close(self):
+        self.plain.close()
+
+
+async def slow_message(data, writer):
+    """The first bytes of a message of 100000, one at a time."""
+    for byte in b"\x00\x00\x01\x86\xa0" + bytes(10000):
+        writer.write(data(bytes([byte])))
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+
+async def cut_message(data, writer):
+    writer.write(data(b"\x00\x00\x00\x00\x20half of it"))
+    await writer.drain()
+    await asyncio.sleep(0.05)
+    cut_off(writer)
+
+
 class Certificates:
     """A certificate authority of our own, made with openssl, and certificates of it: good, expired, for another name."""
 
@@ -279,6 +359,7 @@ class Certificates:
             context.load_verify_locations(self.authority)
         return context
 
-    def credentials(self, name):
-        return grpc.ssl_server_credentials([((self.directory / (name + ".key")).read_bytes(),
-                                             (self.directory / (name + ".pem")).read_bytes())])
+    def credentials(self, name, client=False):
+        pair = (self.directory / (name + ".key")).read_bytes(), (self.directory / (name + ".pem")).read_bytes()
+        authority = pathlib.Path(self.authority).read_bytes() if client else None
+        return grpc.ssl_server_credentials([pair], authority, client)

@@ -1,58 +1,14 @@
 """What traces of real traffic say, decoded by messages nobody here wrote, against the events of the same traffic."""
 import collections
 import re
+import time
 
 import pytest
 
-from collector import collector, module, sent, wait_spans  # noqa: F401 (fixture)
+from collector import check_against_events, check_attributes, collector, module, sent, wait_spans  # noqa: F401 (fixture)
 from conftest import HERE, sessions, wait_for
 from peer import Peer
 from test_calls import spine, target  # noqa: F401 (fixture)
-
-
-
-def at(record):
-    return record["sec"] * 1_000_000 + record["usec"]
-
-
-def check_against_events(spans, groups):
-    """Each session is a span with its jobs inside, by name, place, time and status; nested script sessions in the job they ran
-    in."""
-    by_session = {s["sipray.session.id"]: s for s in spans if s["sipray.session.id"] is not None}
-    assert set(by_session) == set(groups)
-    children = collections.defaultdict(list)
-    for span in spans:
-        children[span.parent].append(span)
-    by_id = {s.id: s for s in spans}
-    assert len(by_id) == len(spans), "span ids are unique"
-    for number, group in groups.items():
-        span, start, end = by_session[number], group[0], group[-1]
-        assert span.start // 1000 == at(start) and span.end // 1000 == at(end), (span, start)
-        assert span["sipray.status"] == end["status"]
-        assert span["sipray.session.truncated"] is None
-        stack = [span]
-        for record in group[1:-1]:
-            if record["verb"] == "enter":
-                found = [c for c in children[stack[-1].id] if c["sipray.session.id"] is None
-                         and c.name == record["name"] and c.start // 1000 == at(record)]
-                assert found, (record, children[stack[-1].id])
-                job = found[0]
-                children[stack[-1].id].remove(job)
-                assert job.trace == span.trace and job.kind == "internal"
-                assert job["code.line.number"] == record["line"]
-                assert record["file"] in (job["code.file.path"], job["code.function.name"])
-                stack.append(job)
-            else:
-                job = stack.pop()
-                assert job.end // 1000 == at(record) and job["sipray.status"] == record["status"]
-        if "parent" in start:
-            outer = by_session[start["parent"]]
-            place = by_id[span.parent]
-            assert place.trace == span.trace
-            assert place.start <= span.start and span.end <= place.end
-            while place["sipray.session.id"] is None:
-                place = by_id[place.parent]
-            assert place is outer
 
 
 def test_a_call_is_a_trace_of_each_transaction(spine, sipp, events, collector):
@@ -66,6 +22,7 @@ def test_a_call_is_a_trace_of_each_transaction(spine, sipp, events, collector):
     groups = sessions(events.all("E_PROFILING_PROC") + events.all("E_PROFILING_SCRIPT"))
     # The subscriber came a moment after tracing; nothing was on the wire between.
     check_against_events(spans, groups)
+    check_attributes(spans)
     assert server.mi("opentelemetry:status")["sampling"]["records_lost"] == 0
     by_id = {s.id: s for s in spans}
     requests = [s for s in spans if s.name == "INVITE request"]
@@ -227,20 +184,27 @@ def test_switching_under_traffic_breaks_nothing(spine, sipp, collector):
     while caller.process.poll() is None:
         value = switches % 2 ^ 1
         assert server.mi(("opentelemetry:enable", "otel_enable")[switches % 3 == 0], enable=value) == {"enabled": value}
-        assert levels() == {value}
+        if switches % 25 == 0:
+            assert levels() == {value}
         switches += 1
+        # A few fall into each call.
+        time.sleep(0.01)
     caller.finish()
     callee.finish()
     assert server.mi("opentelemetry:enable", enable=0) == {"enabled": 0}
-    assert switches > 50
+    assert switches > 60
     spans = sent(server, collector)
     status = server.mi("opentelemetry:status")["sampling"]
     assert status["trees_truncated"] == 0 and status["records_lost"] == 0 and status["trees_kept"] > 0
     assert not [s for s in spans if s["sipray.session.truncated"]]
-    # Each tree is whole: whoever is not a root hangs on something that was sent, or on the request's span of before.
-    ids = {s.id for s in spans}
-    inner = [s for s in spans if s["sipray.session.id"] is None]
-    assert inner and all(s.parent in ids for s in inner)
+    # Each trace is whole: it has its one root, and whoever is not it hangs on something that was sent too. (A reply that comes while
+    # it is on belongs to its request's trace if that was traced, and begins one of its own if not.)
+    ids = {s.id: s for s in spans}
+    assert len(ids) == len(spans) > 500
+    assert all(s.parent == "" or ids[s.parent].trace == s.trace for s in spans)
+    roots = collections.Counter(s.trace for s in spans if not s.parent)
+    assert set(roots) == {s.trace for s in spans} and set(roots.values()) == {1}
+    assert {s.name for s in spans} >= {"INVITE request", "INVITE onreply", "BYE request", "TM_reply_received"}
 
 
 def test_what_enable_takes(start, collector):

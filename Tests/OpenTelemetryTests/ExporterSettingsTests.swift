@@ -60,26 +60,6 @@ struct ExporterSettingsTests {
         #expect(diagnostics.isEmpty)
     }
 
-    @Test(arguments: [
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "c:4318"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://c"),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:0"),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:99999"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://u:p@c"),
-        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://a b/"), ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://[::1"),
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "thrift"), ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "HTTP/JSON"),
-        ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"), ("OTEL_EXPORTER_OTLP_TIMEOUT", "-1"),
-        ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "99999999999"), ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"),
-        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem"), ("OTEL_EXPORTER_OTLP_INSECURE", "yes"),
-        ("OTEL_BSP_MAX_QUEUE_SIZE", "0"), ("OTEL_BSP_MAX_QUEUE_SIZE", "many"),
-        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "16385"), ("OTEL_BSP_SCHEDULE_DELAY", "soon"),
-        ("OTEL_BSP_EXPORT_TIMEOUT", "1.5"),
-    ])
-    func whatCannotBeUsedIsNamedAndItsDefaultStands(name: String, value: String) {
-        let (settings, diagnostics) = read([name: value])
-        #expect(settings == ExporterSettings())
-        #expect(diagnostics.count == 1)
-        #expect(diagnostics.first?.contains("\(name)=\(value)") == true)
-    }
-
     @Test func aBadScriptEndpointFallsBackToTheEnvironment() {
         let (settings, diagnostics) = read(["OTEL_EXPORTER_OTLP_ENDPOINT": "http://c"], endpoint: "c")
         #expect(settings.endpoint.description == "http://c:80/v1/traces")

@@ -62,6 +62,16 @@ struct RetryTests {
         }
     }
 
+    /// A collector can't hold up batches for much longer than they may take at all.
+    @Test(arguments: [(1000, 2), (10_000, 20), (30_000, 60), (600_000, 60)] as [(Int, UInt64)])
+    func theWaitThatACollectorCanAskForGoesByWhatABatchMayTake(milliseconds: Int, seconds: UInt64) {
+        let policy = RetryPolicy(batchMilliseconds: milliseconds)
+        let asked = UInt64(ExportLimits.retryAfterSecondsMax) * 1_000_000_000
+        let wait = policy.wait(attempt: 1, wanted: asked, now: 0, deadline: 1) { _ in 1 }
+        #expect(wait == seconds * 1_000_000_000)
+        #expect(policy.wait(attempt: 1, wanted: 7, now: 0, deadline: 1) { _ in 1 } == 7)
+    }
+
     @Test(
         arguments: [
             // Time over, time over after the wait, the collector's wish outlasts the batch, a wish of nothing.

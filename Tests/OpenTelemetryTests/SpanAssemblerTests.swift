@@ -55,6 +55,9 @@ import Testing
         #expect(spans[4].text("code.file.path") == "a.cfg" && spans[4].value("code.line.number") == 12)
         #expect(spans[4].text("opensips.route.name") == "relay" && spans[4].value("opensips.route.is_root") == 0)
         #expect(spans[3].text("opensips.route.name") == nil)
+        // Sessions and routes say on which thread; what is inside runs on the same.
+        #expect(spans.map { $0.value("thread.id") != nil } == [true, false, true, true, true, false, true])
+        #expect(spans[4].value("thread.id") == 1001 && spans[4].text("thread.name") == "sip-1")
         #expect(spans[4].status == .error("route relay returned -1") && spans[4].text("error.type") == "-1")
         #expect(spans[5].text("opensips.route.type") == nil && spans[5].value("sipray.status") == 1)
         #expect(spans.filter { $0.status != .unset }.count == 1)

@@ -21,15 +21,6 @@ import Testing
         #expect(name(TracingSettings(environment: ["OTEL_RESOURCE_ATTRIBUTES": "service.name=x"])) == "x")
     }
 
-    @Test(arguments: [
-        ("OTEL_SDK_DISABLED", "1"), ("OTEL_RESOURCE_ATTRIBUTES", "novalue"), ("OTEL_RESOURCE_ATTRIBUTES", "a=%zz"),
-        ("OTEL_RESOURCE_ATTRIBUTES", "=b"), ("OTEL_TRACES_SAMPLER", "mine"),
-    ]) func aBadValueIsNamedAndTheDefaultUsed(name: String, value: String) {
-        let settings = TracingSettings(environment: [name: value])
-        #expect(settings.problems.count == 1 && settings.problems[0].contains(name))
-        #expect(!settings.isDisabled && settings.sampler == .default && settings.resource.count == 1)
-    }
-
     @Test func anEmptyValueIsNone() {
         let settings = TracingSettings(environment: [
             "OTEL_SDK_DISABLED": "", "OTEL_SERVICE_NAME": "", "OTEL_TRACES_SAMPLER": "",

@@ -67,6 +67,69 @@ import Testing
         #expect(bench.records().isEmpty)
     }
 
+    @Test func aPassSaysWhatCausedIt() {
+        let bench = Bench()
+        let cause = SessionToken(rawValue: 4711)
+        bench.probe.begin(bench.process, causedBy: cause)
+        #expect(bench.probe.openSession == .none, "nothing is recorded yet")
+        bench.probe.hold(bench.read)
+        bench.probe.enter(bench.job)
+        let session = bench.probe.openSession
+        let script = bench.probe.startScript(bench.route)
+        #expect(bench.probe.openSession == script)
+        bench.probe.endScript(bench.route)
+        bench.probe.exit(bench.job)
+        bench.probe.exit(bench.read)
+        bench.probe.end()
+        #expect(bench.probe.openSession == .none)
+        let starts = bench.records().filter { $0.verb == .start }
+        #expect(starts.map(\.link) == [4711, nil] && starts.map(\.isLinkCause) == [true, false])
+        #expect(starts.map(\.session) == [session.rawValue, script.rawValue])
+    }
+
+    @Test func theCauseOfASilentPassIsNoOthers() {
+        let bench = Bench()
+        bench.probe.begin(bench.process, causedBy: SessionToken(rawValue: 4711))
+        bench.probe.end()
+        bench.pass()
+        #expect(bench.records().map(\.link) == [nil, nil, nil, nil])
+    }
+
+    /// A pass that was left without its end is cut by the next, which keeps its own cause.
+    @Test func aCutLosesNoCause() {
+        let table = SiteTable.shared
+        var decoder = SessionDecoder(process: 3, type: 1, table: table)
+        let bench = Bench()
+        var out: [Delivery] = []
+        let words = [
+            RawRecord.word(.start, bench.process), RawRecord.link(SessionToken(rawValue: 9), isCause: true),
+            RawRecord.word(.start, bench.process),
+        ]
+        for (index, word) in words.enumerated() {
+            decoder.decode(
+                RawRecord(ticks: UInt64(index), word: word), position: UInt64(index + 1),
+                calibration: .identity, generation: 1,
+                bytes: AnnotationRing(bytes: 64), into: &out)
+        }
+        #expect(out.map(\.record.verb) == [.start, .end, .start])
+        #expect(out.map(\.record.link) == [nil, nil, 9])
+    }
+
+    @Test func aThreadKnowsItsSessionWhileItRunsTheProcess() {
+        let (outer, inner) = (Bench(), Bench())
+        #expect(Probe.sessionOfThread == .none)
+        outer.probe.whileOnThisThread {
+            outer.probe.begin(outer.process)
+            outer.probe.enter(outer.job)
+            #expect(Probe.sessionOfThread == outer.probe.openSession && Probe.sessionOfThread != .none)
+            inner.probe.whileOnThisThread { #expect(Probe.sessionOfThread == .none) }
+            #expect(Probe.sessionOfThread == outer.probe.openSession)
+            outer.probe.exit(outer.job)
+            outer.probe.end()
+        }
+        #expect(Probe.sessionOfThread == .none)
+    }
+
     @Test func theLargestTokenFitsALink() {
         let token = SessionToken(rawValue: 1 << 53 - 1)
         for isCause in [false, true] {
@@ -128,5 +191,26 @@ import Testing
         bench.pass()
         #expect(bench.lines().count == 4)
         #expect(bench.consumer.losses.total == 0)
+    }
+
+    /// What began before the switch and shows after it is not lost, on, off or on again.
+    @Test(arguments: [false, true]) func whatBeganWhileItWasWantedIsSeenWhole(isWantedAgain: Bool) {
+        let bench = Bench(wants: .script)
+        bench.probe.begin(bench.process)
+        bench.profiler.attach(bench.consumer, wants: [])
+        if isWantedAgain { bench.profiler.attach(bench.consumer, wants: .script) }
+        bench.probe.startScript(bench.route)
+        bench.probe.endScript(bench.route)
+        bench.probe.end()
+        #expect(bench.lines() == ["start relay 1", "end relay 1"])
+        // Recorded for somebody else, and later: not for this one.
+        guard !isWantedAgain else { return }
+        bench.tick(ConsumerQueue.graceNanoseconds / 1000 + 1)
+        bench.profiler.keepFlightRecord(of: .script)
+        bench.probe.begin(bench.process)
+        bench.probe.startScript(bench.route)
+        bench.probe.endScript(bench.route)
+        bench.probe.end()
+        #expect(bench.lines().isEmpty)
     }
 }

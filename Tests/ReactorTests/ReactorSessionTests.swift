@@ -86,6 +86,31 @@ struct ReactorSessionTests {
             ])
     }
 
+    /// One process hands a job to another, which hands one on to itself.
+    @Test func aJobNamesTheSessionThatSubmittedIt() throws {
+        let profiler = Profiler()
+        let consumer = Consumer(name: "test")
+        let table = ProcessTable(profiler: profiler, statistics: Statistics())
+        let other = try table.make(description: "SIP receiver", kind: .udp)
+        let process = try table.make(description: "Timer handler", kind: .timer)
+        profiler.attach(consumer, wants: .process)
+        profiler.setLevel(.stack)
+        other.reactor.submit(ReactorSites.job("first")) {
+            process.reactor.submit(ReactorSites.job("second")) {
+                process.reactor.submit(ReactorSites.job("third")) {}
+            }
+        }
+        other.reactor.runOnce()
+        process.reactor.runOnce()
+        process.reactor.runOnce()
+        profiler.collect()
+        let starts = consumer.take().filter { $0.verb == .start }.sorted { $0.nanoseconds < $1.nanoseconds }
+        #expect(starts.map(\.name) == ["SIP receiver", "Timer handler", "Timer handler"])
+        // The first was submitted by no process.
+        #expect(starts.map(\.link) == [nil, starts[0].session, starts[1].session])
+        #expect(starts.map(\.isLinkCause) == [false, true, true])
+    }
+
     @Test func aJobOfAnExtraProcessIsSeenAtLevelTwo() {
         let label = ReactorSites.job("MI command", interest: .extra)
         profiler.setLevel(.stack)

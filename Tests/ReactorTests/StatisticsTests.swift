@@ -1,3 +1,4 @@
+import Synchronization
 import Testing
 
 @testable import Reactor
@@ -38,6 +39,23 @@ struct StatisticsTests {
         #expect(statistics.select("load").first?.value == 42)
         #expect(statistics.select("load").first?.kind == .nonIncremental)
         #expect(statistics.reset("tm:load") == 0)
+    }
+
+    /// A computed figure that only grows is reset like a counter; its source is not told.
+    @Test func aComputedCounterIsReset() {
+        let statistics = Statistics()
+        let source = Mutex(5)
+        statistics.gauge(group: "g", name: "grows", kind: .incremental) { source.withLock { $0 } }
+        statistics.gauge(group: "g", name: "level") { source.withLock { $0 } }
+        func values() -> [Int] { statistics.select("g:").map(\.value) }
+        #expect(values() == [5, 5])
+        #expect(statistics.select("g:").map(\.kind) == [.incremental, .nonIncremental])
+        #expect(statistics.reset("g:") == 1)
+        #expect(values() == [0, 5])
+        source.withLock { $0 = 8 }
+        #expect(values() == [3, 8])
+        #expect(statistics.reset("grows") == 1 && statistics.reset("level") == 0)
+        #expect(values() == [0, 8])
     }
 
     @Test func theSameNameIsTheSameCounter() {

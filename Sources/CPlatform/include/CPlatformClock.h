@@ -15,6 +15,10 @@ int32_t cplatform_thread_id(void);
 /// Names the calling thread for `top -H`; 15 bytes count.
 void cplatform_name_thread(const char *name);
 
+/// What the calling thread keeps for whoever runs on it: null before the first call of `cplatform_thread_set_object`.
+void *cplatform_thread_object(void);
+void cplatform_thread_set_object(void *object);
+
 /// CLOCK_MONOTONIC in nanoseconds.
 static inline uint64_t cplatform_monotonic_nanoseconds(void) {
     struct timespec now;

@@ -28,6 +28,9 @@ package final class ScriptHost: @unchecked Sendable {
     package var filter = DestinationFilter()
     /// `propagate` of opentelemetry; nil: off.
     package var propagation: TracePropagation?
+    /// Whether a process's session is what a request of the server's own is made for, where no script's is: not while spans are
+    /// made of scripts only.
+    package var namesProcesses = true
     private(set) var engine: ScriptEngine?
     private var requestRoute: RouteHandle?
     private var replyRoute: RouteHandle?
@@ -126,7 +129,8 @@ package final class ScriptHost: @unchecked Sendable {
         }
         hooks.badRequest = { [self] error, request, worker in runError(error, request, worker) }
         hooks.showsAllReplies = hasReplyRoute
-        if hasLocalRoute || propagation != nil {
+        hooks.cause = { [self] worker in cause(worker) }
+        if hasLocalRoute {
             hooks.localRequest = { [self] message, transaction, worker, next in
                 runLocal(message, transaction, worker, next)
             }
@@ -245,11 +249,7 @@ package final class ScriptHost: @unchecked Sendable {
         _ message: Message, _ transaction: Transaction, _ worker: StackWorker,
         _ next: @escaping (MessageEdits?) -> Void
     ) {
-        guard let localRoute, let script = script(worker) else {
-            var edits = MessageEdits()
-            propagate(transaction.records, message, &edits)
-            return next(edits)
-        }
+        guard let localRoute, let script = script(worker) else { return next(MessageEdits()) }
         let state = transaction.user as? TMState ?? TMState(avps: AVPStore())
         state.update { $0.transaction = transaction }
         transaction.user = state
@@ -261,7 +261,7 @@ package final class ScriptHost: @unchecked Sendable {
             localRoute, as: .local, on: context, continuing: transaction.records, isLinkCause: true)
         script.run(top) { result in
             if context.records != .none { transaction.records = context.records }
-            self.propagate(transaction.records, message, &context.edits)
+            self.propagate(context.records, message, &context.edits)
             next(result.isDropped ? nil : context.edits)
         }
     }

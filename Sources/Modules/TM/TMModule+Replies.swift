@@ -97,7 +97,6 @@ extension TMModule {
         let state = TMState(avps: AVPStore())
         if let context = call.string(5) { state.avps.push("uac_ctx", .string(context)) }
         request.user = state
-        request.records = call.context.records
         worker.send(request, completion: nil)
         return .yes
     }

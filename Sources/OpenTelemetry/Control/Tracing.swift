@@ -13,9 +13,12 @@ package final class Tracing: Sendable {
     private let profiler: Profiler
     private let consumer = Consumer(name: "opentelemetry", queueRecordsMax: Tracing.queueRecordsMax)
     private let exporter: any SpanExporter
+    private let clock = ThreadClock()
     private let state = Mutex(State())
     /// Log lines up to this level are noted.
     private let noted = Atomic<Int>(Int.min)
+    /// `State.isEnabled`, for who must not wait.
+    private let isOn = Atomic<Bool>(false)
 
     private struct State {
         var isEnabled = false
@@ -25,6 +28,10 @@ package final class Tracing: Sendable {
         var raised: Set<Int> = []
     }
 
+    /// What `top -H` shows of the thread that makes spans.
+    package static let threadName = "opentelemetry"
+    /// How long a tree waits for the records of what caused it, when none come.
+    private static let causeNanoseconds: UInt64 = 50_000_000
     /// Records that wait for the thread at most.
     package static let queueRecordsMax = 65_536
 
@@ -57,7 +64,7 @@ package final class Tracing: Sendable {
             { argument in
                 // The pointer is the object that `start` retained for this thread.
                 let tracing = Unmanaged<Tracing>.fromOpaque(argument!).takeRetainedValue()
-                _ = cplatform_thread_introduce("opentelemetry")
+                cplatform_name_thread(Tracing.threadName)
                 tracing.run()
                 return nil
             }, argument.toOpaque())
@@ -90,6 +97,7 @@ package final class Tracing: Sendable {
             var wants: Interest = [.script, .annotations]
             if settings.profilesProcesses { wants.formUnion(.process) }
             profiler.attach(consumer, wants: isEnabled ? wants : [])
+            isOn.store(isEnabled, ordering: .relaxed)
             noted.store(isEnabled ? settings.logLevel ?? Int.min : Int.min, ordering: .relaxed)
             return isEnabled
         }
@@ -112,25 +120,37 @@ package final class Tracing: Sendable {
         state.raised = []
     }
 
+    /// What the thread that makes spans has spent. Any thread.
+    package var cpuNanoseconds: UInt64 { clock.nanoseconds }
+
     private func run() {
+        clock.begin()
+        defer { clock.end() }
         var assembler = SpanAssembler(description)
-        while let records = consumer.next() {
-            let spans = assembler.take(records)
-            if !spans.isEmpty { exporter.submit(spans) }
-            let figures = assembler.figures
-            state.withLock { $0.figures = figures }
+        while let records = assembler.isWaiting
+            ? consumer.next(nanoseconds: Self.causeNanoseconds) : consumer.next()
+        {
+            hand(assembler.take(records), assembler.figures)
         }
+        hand(assembler.finish(), assembler.figures)
+    }
+
+    private func hand(_ spans: [Span], _ figures: TracingFigures) {
+        if !spans.isEmpty { exporter.submit(spans) }
+        state.withLock { $0.figures = figures }
     }
 
     // MARK: Propagation
 
-    /// The `traceparent` of a request that leaves on behalf of a session; `incoming` is the one that the request came with.
-    package func traceParent(_ records: SessionLink, incoming: TraceParent?, callID: some Sequence<UInt8>)
-        -> TraceParent
-    {
+    /// The `traceparent` of a request that leaves on behalf of a session: `incoming` and `callID` are those of the request that
+    /// the session is about. nil while tracing is off: no span bears the id.
+    package func traceParent(
+        _ records: SessionLink, incoming: TraceParent?, callID: some Collection<UInt8>
+    ) -> TraceParent? {
+        guard isOn.load(ordering: .relaxed) else { return nil }
         let identity = description.identity
         let own = incoming?.traceID ?? identity.traceID(origin: records.origin.rawValue)
-        let trace = description.tracesCalls ? TraceIdentity.traceID(callID: callID) : own
+        let trace = description.tracesCalls && !callID.isEmpty ? TraceIdentity.traceID(callID: callID) : own
         return TraceParent(
             traceID: trace, spanID: identity.spanID(session: records.session.rawValue),
             isSampled: description.sampler.keeps(trace, isParentSampled: incoming?.isSampled))

@@ -9,7 +9,8 @@ package enum ExportLimits {
     package static let queueBytesMax = 64 << 20
     /// What of a collector's or a library's message is kept for `last_error`.
     package static let messageCharactersMax = 300
-    /// The longest wait that a collector can ask for with `Retry-After` or `RetryInfo`.
+    /// The longest wait that a collector can ask for with `Retry-After` or `RetryInfo`; less where batches are to take less
+    /// than half of it.
     package static let retryAfterSecondsMax = 60
     /// How long the end of the server waits for what is queued; what is left then is lost as `shutdown`.
     package static let flushMillisecondsMax = 1500

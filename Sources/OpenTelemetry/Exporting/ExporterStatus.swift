@@ -73,7 +73,6 @@ package struct ExporterStatus: Sendable {
             "last_error": lastError.map { fault in
                 ["text": .string(fault.text), "time": .integer(Int(fault.wallNanoseconds / 1_000_000_000))]
             } ?? .null,
-            "cpu_ms": .integer(Int(cpuNanoseconds / 1_000_000)),
         ]
     }
 

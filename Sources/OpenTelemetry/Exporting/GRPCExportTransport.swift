@@ -71,17 +71,34 @@ final class GRPCExportTransport: ExportTransport {
         var options = options
         options.timeout = .nanoseconds(Int64(nanoseconds))
         do {
-            let answer = try await client.unary(
+            // Unary on the wire; read as a stream so that it is seen how far the answer came.
+            return try await client.serverStreaming(
                 request: ClientRequest(message: bytes, metadata: metadata), descriptor: Self.export,
                 serializer: BytesSerializer(), deserializer: BytesDeserializer(), options: options
-            ) { response in try response.message }
-            guard let answer = TraceAnswer(answer, encoding: .protobuf) else {
-                return .takenUnreadable("the answer to a call that succeeded is no OTLP")
-            }
-            return .taken(answer)
+            ) { response in await Self.outcome(of: response) }
         } catch {
             return GRPCFault.outcome(of: error)
         }
+    }
+
+    private static func outcome(of response: StreamingClientResponse<[UInt8]>) async -> ExportOutcome {
+        let contents: StreamingClientResponse<[UInt8]>.Contents
+        switch response.accepted {
+        case .failure(let error): return GRPCFault.outcome(of: error)
+        case .success(let accepted): contents = accepted
+        }
+        var answer: [UInt8]?
+        do {
+            for try await part in contents.bodyParts {
+                if case .message(let message) = part, answer == nil { answer = message }
+            }
+        } catch {
+            return GRPCFault.outcome(of: error, isInMessage: answer == nil)
+        }
+        guard let answer, let read = TraceAnswer(answer, encoding: .protobuf) else {
+            return .takenUnreadable("the answer to a call that succeeded is no OTLP")
+        }
+        return .taken(read)
     }
 
     func close() async {

@@ -3,17 +3,20 @@ import GRPCProtobuf
 
 /// What an error of a call means for the spans (OTLP, "OTLP/gRPC", "Failures").
 enum GRPCFault {
-    /// How grpc-swift-nio-transport begins its text when an answer is longer than the limit, before or after decompression; it
-    /// has no code of its own for that.
-    private static let undecodable = "Failed to decode message"
-
-    static func outcome(of error: any Error) -> ExportOutcome {
+    /// - Parameter isInMessage: the collector had begun to answer (a refusal is a status without that), and its message did not
+    ///   come out. grpc-swift has no code of its own for a message that is longer than the limit, before or after decompression:
+    ///   it ends the call itself then, as an internal error without any trailer.
+    static func outcome(of error: any Error, isInMessage: Bool = false) -> ExportOutcome {
         guard let error = error as? RPCError else {
             return error is CancellationError
                 ? .failed(.timeout, "no answer in time") : .failed(.unreachable, HTTPFault.bounded("\(error)"))
         }
         let text = describe(error)
         let delay = retryDelay(error)
+        if isInMessage, error.metadata.isEmpty, error.code == .internalError || error.code == .resourceExhausted {
+            return .refused(
+                .answerTooBig, "an answer that can't be taken within \(ExportLimits.answerBytesMax) bytes: \(text)")
+        }
         switch error.code {
         case .deadlineExceeded: return .failed(.timeout, text, delay)
         case .unavailable:
@@ -22,10 +25,7 @@ enum GRPCFault {
             return .failed(.unreachable, text, delay)
         case .cancelled, .aborted, .outOfRange, .dataLoss: return .failed(.retryExhausted, text, delay)
         case .resourceExhausted:
-            // One of ours: the decoder found more than the limit. One of the collector's carries metadata.
-            if error.metadata.isEmpty { return .refused(.answerTooBig, text) }
             return delay == nil ? .refused(.rejected, text) : .failed(.retryExhausted, text, delay)
-        case .internalError where error.message.hasPrefix(Self.undecodable): return .refused(.answerTooBig, text)
         default: return .refused(.rejected, text)
         }
     }

@@ -22,6 +22,9 @@ package final class OTLPExporter: SpanExporter {
         let isOver: DispatchSemaphore
     }
 
+    /// What `top -H` shows of its thread.
+    package static let threadName = ExporterThread.name
+
     package init(
         settings: ExporterSettings, resource: Resource, scope: InstrumentationScope, logger: Logger,
         clock: any ExportClock = SystemExportClock()

@@ -8,11 +8,16 @@ package struct RetryPolicy: Sendable, Hashable {
     /// The wait is multiplied by a random number in this range, so that many servers don't ask in step.
     package var jitter: ClosedRange<Double> = 0.8...1.2
 
+    /// The longest wait that a collector can ask for.
+    package var wantedNanosecondsMax = UInt64(ExportLimits.retryAfterSecondsMax) * 1_000_000_000
+
     package init() {}
 
-    /// For batches that may take so long: the first wait is a second, or a tenth of that time where it is less.
+    /// For batches that may take so long: the first wait is a second, or a tenth of that time where it is less; the longest
+    /// that a collector can ask for is twice that time, a minute at most.
     package init(batchMilliseconds: Int) {
         firstNanoseconds = min(firstNanoseconds, UInt64(batchMilliseconds) * 100_000)
+        wantedNanosecondsMax = min(wantedNanosecondsMax, UInt64(batchMilliseconds) * 2_000_000)
     }
 
     /// What to do after the attempt number `attempt` (from 1) for a batch failed.
@@ -27,7 +32,7 @@ package struct RetryPolicy: Sendable, Hashable {
         attempt: Int, wanted: UInt64?, now: UInt64, deadline: UInt64, random: (ClosedRange<Double>) -> Double
     ) -> UInt64? {
         guard now < deadline else { return nil }
-        if let wanted, wanted > 0 { return wanted }
+        if let wanted, wanted > 0 { return min(wanted, wantedNanosecondsMax) }
         var wait = Double(firstNanoseconds)
         for _ in 1..<max(1, min(attempt, 64)) { wait = min(wait * factor, Double(nanosecondsMax)) }
         let jittered = UInt64(wait * random(jitter))

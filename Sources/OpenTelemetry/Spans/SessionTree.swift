@@ -8,6 +8,11 @@ final class SessionTree {
     var steps = 0
     /// What was left out because the tree was too large.
     var stepsDropped = 0
+    /// Trees that are over and wait for this one, in which is what caused them.
+    var followers: [SessionTree] = []
+    /// Whether it is over and waits, and how often it has been looked at in vain.
+    var isHeld = false
+    var looks = 0
 
     /// How many sessions and jobs of a tree become spans.
     static let stepsMax = 4096

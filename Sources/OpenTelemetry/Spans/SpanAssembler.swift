@@ -3,11 +3,15 @@ package import Profiling
 /// Puts session trees together from the records of all processes and turns each, when it is over, into spans. Pure but for
 /// what it remembers; confined to one thread.
 ///
-/// Records of one process come in their order, those of different processes in any: nothing here waits for another
-/// process's records, since ids follow from the sessions' own (`TraceIdentity`).
+/// Records of one process come in their order, those of different processes in any. Ids follow from the sessions' own
+/// (`TraceIdentity`), so that hardly anything here waits for another process's records: only a tree that something else
+/// caused, whose link names the cause's trace, waits for the cause's, for a moment at most.
 package struct SpanAssembler {
     private var writer: SpanWriter
     private var open: [UInt64: Place] = [:]
+    /// Trees that are over and whose cause has not been seen.
+    private var late: [SessionTree] = []
+    private var heldCount = 0
 
     /// Where an open session is.
     private struct Place {
@@ -17,6 +21,8 @@ package struct SpanAssembler {
 
     /// Sessions open at a time; records of more are left out and counted.
     package static let openMax = 8192
+    /// Trees that may wait for their cause; of more the link's trace is guessed.
+    static let heldMax = 1024
 
     package init(_ description: TraceDescription) { writer = SpanWriter(description) }
 
@@ -26,10 +32,25 @@ package struct SpanAssembler {
     /// Sessions that have not ended.
     package var openCount: Int { open.count }
 
+    /// Whether a tree waits that is not to wait for long: `take` wants to be called soon, with records or without.
+    package var isWaiting: Bool { !late.isEmpty }
+
     /// Takes records and gives the spans of the trees that ended with them.
     package mutating func take(_ records: [ProfilingRecord]) -> [Span] {
         var spans: [Span] = []
         for record in records { take(record, into: &spans) }
+        guard !late.isEmpty else { return spans }
+        var trees: [SessionTree] = []
+        swap(&trees, &late)
+        for tree in trees { finish(tree, into: &spans) }
+        return spans
+    }
+
+    /// The spans of what still waits: no more records come.
+    package mutating func finish() -> [Span] {
+        var spans: [Span] = []
+        for tree in late { write(tree, into: &spans) }
+        late = []
         return spans
     }
 
@@ -94,6 +115,42 @@ package struct SpanAssembler {
         tree.sessions[place.session].status = record.status
         tree.sessions[place.session].isTruncated = record.isTruncated
         if !record.annotations.isEmpty { tree.sessions[place.session].noted.take(record.annotations) }
-        if place.session == 0 { writer.write(tree, into: &spans) }
+        if place.session == 0 { finish(tree, into: &spans) }
+    }
+
+    /// A tree is over: its spans, and those of the trees that waited for it, unless it has to wait itself.
+    private mutating func finish(_ tree: SessionTree, into spans: inout [Span]) {
+        if let cause = writer.unknownCause(of: tree), wait(tree, for: cause) { return }
+        write(tree, into: &spans)
+    }
+
+    /// False when it has waited enough, or when too many wait.
+    private mutating func wait(_ tree: SessionTree, for cause: UInt64) -> Bool {
+        guard tree.isHeld || heldCount < SpanAssembler.heldMax else { return false }
+        if let place = open[cause], place.tree !== tree {
+            place.tree.followers.append(tree)
+        } else {
+            // Looked at twice with the records that it came with, and once more with those after.
+            guard tree.looks < 2 else { return false }
+            tree.looks += 1
+            late.append(tree)
+        }
+        if !tree.isHeld { heldCount += 1 }
+        tree.isHeld = true
+        return true
+    }
+
+    private mutating func write(_ first: SessionTree, into spans: inout [Span]) {
+        var ready = [first]
+        while let tree = ready.popLast() {
+            if tree.isHeld { heldCount -= 1 }
+            tree.isHeld = false
+            writer.write(tree, into: &spans)
+            for follower in tree.followers {
+                if let cause = writer.unknownCause(of: follower), wait(follower, for: cause) { continue }
+                ready.append(follower)
+            }
+            tree.followers = []
+        }
     }
 }

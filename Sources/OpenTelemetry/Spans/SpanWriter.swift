@@ -6,8 +6,8 @@ struct SpanWriter {
     let description: TraceDescription
     var figures = TracingFigures()
     private var tail: TailSampler
-    /// Traces of script sessions seen lately, for links to them.
-    private var traces = RecentTraces()
+    /// Traces of sessions seen lately, for links to them.
+    var traces = RecentTraces()
     private var processes: [Int: TracedProcess] = [:]
 
     init(_ description: TraceDescription) {
@@ -15,7 +15,7 @@ struct SpanWriter {
         tail = TailSampler(description.tail)
     }
 
-    private var identity: TraceIdentity { description.identity }
+    var identity: TraceIdentity { description.identity }
 
     /// Appends the tree's spans, or counts why there are none.
     mutating func write(_ tree: SessionTree, into spans: inout [Span]) {
@@ -23,6 +23,8 @@ struct SpanWriter {
         let claims = tree.sessions.indices.map { claim(of: $0, in: tree) }
         let root =
             claims.lazy.compactMap(\.self).first ?? TraceClaim(trace: identity.traceID(origin: tree.sessions[0].id))
+        let placed = place(tree, claims, root)
+        for (session, trace) in zip(tree.sessions, placed) { traces.note(session.id, trace) }
         guard description.sampler.keeps(root.trace, isParentSampled: root.isParentSampled) else {
             figures.treesNotSampled += 1
             return
@@ -34,24 +36,28 @@ struct SpanWriter {
         figures.treesKept += 1
         if tree.sessions.contains(where: \.isTruncated) || tree.stepsDropped > 0 { figures.treesTruncated += 1 }
         let count = spans.count
-        var placed: [TraceID] = []
-        placed.reserveCapacity(tree.sessions.count)
-        for index in tree.sessions.indices {
-            placed.append(write(index, of: tree, claims[index], root, placed, into: &spans))
-        }
+        for index in tree.sessions.indices { write(index, of: tree, claims[index], root, placed, into: &spans) }
         figures.spansMade += UInt64(spans.count - count)
     }
 
-    /// Writes a session and its jobs; gives the trace they are in.
+    /// The trace of each session: its own claim's, else that of what is around it.
+    private func place(_ tree: SessionTree, _ claims: [TraceClaim?], _ root: TraceClaim) -> [TraceID] {
+        var placed: [TraceID] = []
+        placed.reserveCapacity(claims.count)
+        for (index, session) in tree.sessions.enumerated() {
+            placed.append(claims[index]?.trace ?? (index == 0 ? root.trace : placed[session.parent]))
+        }
+        return placed
+    }
+
+    /// Writes a session and its jobs.
     private mutating func write(
         _ index: Int, of tree: SessionTree, _ claim: TraceClaim?, _ root: TraceClaim, _ placed: [TraceID],
         into spans: inout [Span]
-    ) -> TraceID {
+    ) {
         let session = tree.sessions[index]
+        let trace = placed[index]
         let outer = index == 0 ? root.trace : placed[session.parent]
-        // Work of another transaction has a trace of its own, and says where it ran.
-        let own = claim.flatMap { $0.trace == outer ? nil : $0 }
-        let trace = own?.trace ?? outer
         let around =
             session.parent < 0
             ? nil
@@ -61,27 +67,44 @@ struct SpanWriter {
         var span = Span(
             traceID: trace, spanID: identity.spanID(session: session.id), name: session.name,
             startNanoseconds: UInt64(clamping: session.start), endNanoseconds: UInt64(clamping: session.end))
-        if index == 0 || own != nil {
-            let entry = own ?? root
-            span.parentSpanID = entry.parent
-            if entry.isParentRemote { span.flags = [.hasIsRemote, .isRemote] }
-            span.links = entry.links
-            if own != nil, let around { span.links.append(around) }
+        var entry = claim
+        if index == 0 || trace != outer {
+            // Work of another transaction has a trace of its own, and says where it ran.
+            let own = trace == outer ? root : claim ?? root
+            entry = own
+            // Not itself, where a request that was made in the pass says that the pass made it.
+            if own.parent != span.spanID {
+                span.parentSpanID = own.parent
+                if own.isParentRemote { span.flags = [.hasIsRemote, .isRemote] }
+            }
+            span.links = own.links
+            if trace != outer, let around { span.links.append(around) }
         } else if let around {
             span.parentSpanID = around.spanID
             span.links = claim?.links ?? []
         }
+        addCauses([entry?.cause, session.isLinkCause ? session.link : nil], to: &span)
         span.flags.insert(.sampled)
-        if session.producer == .script { traces.note(session.id, trace) }
         describe(session, tree, &span)
         spans.append(span)
         for (number, job) in session.jobs.enumerated() {
             spans.append(self.span(job, number, session, trace))
         }
-        return trace
     }
 
-    private func span(_ job: TracedJob, _ number: Int, _ session: TracedSession, _ trace: TraceID) -> Span {
+    /// Links to the sessions that caused the work, each once, and none to the span that is its parent anyway.
+    private func addCauses(_ causes: [UInt64?], to span: inout Span) {
+        for cause in causes {
+            guard let cause else { continue }
+            let id = identity.spanID(session: cause)
+            guard id != span.spanID, id != span.parentSpanID, !span.links.contains(where: { $0.spanID == id }) else {
+                continue
+            }
+            span.links.append(SpanLink(traceID: traces[cause] ?? identity.traceID(origin: cause), spanID: id))
+        }
+    }
+
+    private mutating func span(_ job: TracedJob, _ number: Int, _ session: TracedSession, _ trace: TraceID) -> Span {
         var span = Span(
             traceID: trace, spanID: identity.spanID(session: session.id, job: number + 1), name: job.name,
             startNanoseconds: UInt64(clamping: job.start), endNanoseconds: UInt64(clamping: max(job.end, job.start)))
@@ -99,7 +122,7 @@ struct SpanWriter {
     }
 
     /// A route, or a function that it called.
-    private func describe(scriptJob job: TracedJob, _ session: TracedSession, _ span: inout Span) {
+    private mutating func describe(scriptJob job: TracedJob, _ session: TracedSession, _ span: inout Span) {
         let isRoute = !description.functions.contains(job.name)
         if isRoute {
             span.attributes.append(Attribute("opensips.route.type", .string(RouteTypes.name(session.type))))
@@ -114,6 +137,12 @@ struct SpanWriter {
         }
         span.attributes.append(Attribute("code.function.name", .string(job.name)))
         if let file = job.file { span.attributes.append(Attribute("code.file.path", .string(file))) }
+        if isRoute, let process = process(session.process) { addThread(process, to: &span) }
+    }
+
+    private func addThread(_ process: TracedProcess, to span: inout Span) {
+        span.attributes.append(Attribute("thread.id", .int(Int64(process.pid))))
+        span.attributes.append(Attribute("thread.name", .string(process.threadName)))
     }
 
     static let unnamedRoute = "<root>"
@@ -137,8 +166,7 @@ struct SpanWriter {
             span.attributes.append(Attribute("sipray.spans.dropped", .int(Int64(tree.stepsDropped))))
         }
         if let process = process(session.process) {
-            span.attributes.append(Attribute("thread.id", .int(Int64(process.pid))))
-            span.attributes.append(Attribute("thread.name", .string(process.threadName)))
+            addThread(process, to: &span)
             span.attributes.append(Attribute("sipray.process.id", .int(Int64(process.id))))
             span.attributes.append(Attribute("sipray.process.description", .string(process.description)))
         }
@@ -171,51 +199,6 @@ struct SpanWriter {
         return found
     }
 
-    // MARK: Traces
-
-    /// To which trace a session's work belongs; nil where it only belongs to what is around it.
-    private func claim(of index: Int, in tree: SessionTree) -> TraceClaim? {
-        let session = tree.sessions[index]
-        if session.producer == .script {
-            // What a script runs within itself, such as a branch route, is its own.
-            if session.parent >= 0, tree.sessions[session.parent].producer == .script { return nil }
-            return claim(
-                session.noted.message, own: session.id, link: session.link, isCause: session.isLinkCause)
-        }
-        // A reply that no route sees goes on with its request's session.
-        for job in session.jobs {
-            guard let message = job.noted.message else { continue }
-            return claim(message, own: session.id, link: message.link, isCause: false)
-        }
-        return nil
-    }
-
-    private func claim(_ message: NotedMessage?, own: UInt64, link: UInt64?, isCause: Bool) -> TraceClaim {
-        let continued = isCause ? nil : link
-        let parent = description.propagates ? message?.traceParent : nil
-        var claim = TraceClaim(
-            trace: parent?.traceID ?? identity.traceID(origin: message?.origin ?? continued ?? own))
-        claim.isParentSampled = parent?.isSampled
-        if description.tracesCalls, let callID = message?.callID, !callID.isEmpty {
-            claim.trace = TraceIdentity.traceID(callID: callID)
-        }
-        if let continued {
-            claim.parent = identity.spanID(session: continued)
-        } else if let parent {
-            if parent.traceID == claim.trace {
-                claim.parent = parent.spanID
-                claim.isParentRemote = true
-            } else {
-                claim.links.append(SpanLink(remote: parent))
-            }
-        }
-        if isCause, let link {
-            let trace = traces[link] ?? identity.traceID(origin: link)
-            claim.links.append(SpanLink(traceID: trace, spanID: identity.spanID(session: link)))
-        }
-        return claim
-    }
-
     private func facts(of tree: SessionTree) -> TreeFacts {
         var facts = TreeFacts()
         guard !description.tail.isOff else { return facts }
@@ -238,41 +221,5 @@ struct SpanWriter {
         guard let message else { return }
         if let method = message.method { facts.methods.append(method) }
         if let status = message.status, status >= 400, status != 401, status != 407 { facts.hasFailed = true }
-    }
-}
-
-/// The trace that a session's work belongs to, and how it hangs on what was before.
-struct TraceClaim {
-    var trace: TraceID
-    var parent = SpanID.none
-    var isParentRemote = false
-    var isParentSampled: Bool?
-    var links: [SpanLink] = []
-}
-
-/// In which trace the last script sessions were: bounded, forgets the oldest.
-struct RecentTraces {
-    private var recent: [UInt64: TraceID] = [:]
-    private var older: [UInt64: TraceID] = [:]
-
-    /// Sessions remembered, twice this many at most.
-    static let remembered = 8192
-
-    subscript(session: UInt64) -> TraceID? { recent[session] ?? older[session] }
-
-    mutating func note(_ session: UInt64, _ trace: TraceID) {
-        if recent.count >= RecentTraces.remembered {
-            older = recent
-            recent.removeAll(keepingCapacity: true)
-        }
-        recent[session] = trace
-    }
-}
-
-extension SpanLink {
-    fileprivate init(remote parent: TraceParent) {
-        self.init(traceID: parent.traceID, spanID: parent.spanID)
-        flags = [.hasIsRemote, .isRemote]
-        if parent.isSampled { flags.insert(.sampled) }
     }
 }

@@ -35,7 +35,9 @@ package struct BracketView: Sendable {
             ? TextStyle.timeOfDay(session.beginNanoseconds, utcOffsetSeconds: utcOffsetSeconds)
             : TextStyle.offset(session.beginNanoseconds - origin)
         var start = "Start \(name)  " + style.dim("[\(session.kind)] session \(session.id)")
-        if let link = session.link { start += style.dim(" continues \(link)") }
+        if let link = session.link {
+            start += style.dim(session.producer == .process ? " asked for by \(link)" : " continues \(link)")
+        }
         lines.append("\(style.dim(time)) \(prefix)\(start)")
         draw(session.steps, inside: prefix, origin: origin, into: &lines)
         let end = "End \(name)" + result(session.durationNanoseconds, session.status, session.isTruncated)

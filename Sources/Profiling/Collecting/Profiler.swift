@@ -116,19 +116,22 @@ public final class Profiler: Sendable {
     // MARK: Consumers
 
     /// Begins to give records to a consumer: sessions that begin from now on. Attaching again changes what it wants, for
-    /// sessions that begin then: `wants: []` lets it see the ends of those that are open, and costs nothing from then on.
+    /// sessions that begin then: `wants: []` lets it see the ends of those that are open, and costs nothing from then on. What
+    /// it wanted before it still gets for the moment (``ConsumerQueue/graceNanoseconds``) in which sessions may show that began
+    /// then.
     ///
     /// `wants` is any of `.process` (how much of it speaks is up to the levels), `.script` and `.annotations`.
     public func attach(_ consumer: Consumer, wants: Interest) {
         var wants = wants
         if !wants.isDisjoint(with: .process) { wants.formUnion(.process) }
+        let now = clock.reading().monotonicNanoseconds
         collection.withLock { _ in
             monitor.withLock {
                 if state.value.consumers.isEmpty {
                     for entry in state.value.processes { entry.reader.skipToPresent() }
                 }
                 state.value.generation += 1
-                consumer.open(interest: wants, generation: state.value.generation)
+                consumer.open(interest: wants, generation: state.value.generation, now: now)
                 if !state.value.consumers.contains(where: { $0 === consumer }) {
                     state.value.consumers.append(consumer)
                 }
@@ -237,6 +240,7 @@ public final class Profiler: Sendable {
                 return Round()
             }
             let calibration = collection.calibrator.update()
+            collection.now = clock.reading().monotonicNanoseconds
             var result = Round()
             for entry in processes {
                 // Asked before reading, so that nothing comes after what is read.
@@ -250,10 +254,12 @@ public final class Profiler: Sendable {
                         calibration: calibration, generation: generation, into: &collection.batch, lost: &lost)
                     if isClosed, count == 0 { entry.reader.cut(into: &collection.batch) }
                     guard !collection.batch.isEmpty || lost.total > 0 else { break }
-                    for consumer in consumers { consumer.deliver(collection.batch, lost: lost) }
+                    for consumer in consumers {
+                        consumer.deliver(collection.batch, lost: lost, now: collection.now)
+                    }
                     read += count
                 } while count == ProcessReader.batchRecords && read < Int(entry.probe.ring.capacity)
-                if isClosed { close(entry, consumers, &collection.batch) }
+                if isClosed { close(entry, consumers, &collection) }
                 result.isOpen = result.isOpen || entry.reader.isOpen
                 result.isPressed = result.isPressed || read > Int(entry.probe.ring.capacity) / 4
             }
@@ -262,10 +268,12 @@ public final class Profiler: Sendable {
         }
     }
 
-    private func close(_ entry: ProcessEntry, _ consumers: [Consumer], _ batch: inout [Delivery]) {
-        batch.removeAll(keepingCapacity: true)
-        entry.reader.cut(into: &batch)
-        for consumer in consumers { consumer.deliver(batch, lost: ConsumerLosses()) }
+    private func close(_ entry: ProcessEntry, _ consumers: [Consumer], _ collection: inout CollectionState) {
+        collection.batch.removeAll(keepingCapacity: true)
+        entry.reader.cut(into: &collection.batch)
+        for consumer in consumers {
+            consumer.deliver(collection.batch, lost: ConsumerLosses(), now: collection.now)
+        }
     }
 
     private func drop(_ closed: [ProcessEntry]) {
@@ -301,4 +309,6 @@ public final class Profiler: Sendable {
 private struct CollectionState: ~Copyable {
     var calibrator: Calibrator
     var batch: [Delivery] = []
+    /// When the round began, monotonic.
+    var now: UInt64 = 0
 }

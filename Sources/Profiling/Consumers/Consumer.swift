@@ -46,6 +46,14 @@ public final class Consumer: Sendable {
         }
     }
 
+    /// The same, but waits no longer than that; empty when the time is over.
+    public func next(nanoseconds: UInt64) -> [ProfilingRecord]? {
+        monitor.withLock {
+            if contents.value.isEmpty, !contents.value.isClosed { monitor.wait(nanoseconds: nanoseconds) }
+            return contents.value.isEmpty && contents.value.isClosed ? nil : contents.value.take()
+        }
+    }
+
     /// What it wants now.
     public var interest: Interest { monitor.withLock { contents.value.interest } }
 
@@ -60,8 +68,8 @@ public final class Consumer: Sendable {
 
     // MARK: The profiler's side
 
-    func open(interest: Interest, generation: UInt64) {
-        monitor.withLock { contents.value.open(interest: interest, generation: generation) }
+    func open(interest: Interest, generation: UInt64, now: UInt64) {
+        monitor.withLock { contents.value.open(interest: interest, generation: generation, now: now) }
     }
 
     func close() {
@@ -72,10 +80,10 @@ public final class Consumer: Sendable {
     }
 
     /// Puts a batch in. Called by the collector only.
-    func deliver(_ batch: [Delivery], lost: ConsumerLosses) {
+    func deliver(_ batch: [Delivery], lost: ConsumerLosses, now: UInt64) {
         let wasWoken = monitor.withLock {
             let wasEmpty = contents.value.isEmpty
-            contents.value.deliver(batch, lost: lost)
+            contents.value.deliver(batch, lost: lost, now: now)
             guard wasEmpty, !contents.value.isEmpty else { return false }
             monitor.notifyAll()
             return true

@@ -19,6 +19,9 @@ struct ConsumerQueue {
     private var generation: UInt64 = 0
     /// What it wanted before, and since when: still holds for sessions that began then.
     private var earlier: (interest: Interest, generation: UInt64) = ([], 0)
+    /// Until then a session may come that began when that was wanted and is seen only now; monotonic nanoseconds.
+    private var earlierUntil: UInt64 = 0
+    private var now: UInt64 = 0
     /// Sessions whose `start` was delivered and whose `end` was not.
     private var open: [UInt64: Open] = [:]
 
@@ -30,14 +33,19 @@ struct ConsumerQueue {
         var isCut = false
     }
 
+    /// How long it may take until the passes that were under way when an interest ended have shown: a process that the
+    /// machine does not let run, and a round of the collector.
+    static let graceNanoseconds: UInt64 = 250_000_000
+
     init(recordsMax: Int) { self.recordsMax = recordsMax }
 
     var isEmpty: Bool { records.isEmpty }
     var count: Int { records.count }
 
     /// Sets what is wanted, for sessions first seen in that generation or later.
-    mutating func open(interest: Interest, generation: UInt64) {
+    mutating func open(interest: Interest, generation: UInt64, now: UInt64 = 0) {
         earlier = isClosed ? ([], generation) : (self.interest, self.generation)
+        earlierUntil = now + ConsumerQueue.graceNanoseconds
         self.interest = interest
         self.generation = generation
         isClosed = false
@@ -64,7 +72,8 @@ struct ConsumerQueue {
         return taken
     }
 
-    mutating func deliver(_ batch: [Delivery], lost: ConsumerLosses) {
+    mutating func deliver(_ batch: [Delivery], lost: ConsumerLosses, now: UInt64 = 0) {
+        self.now = now
         losses.overrun += lost.overrun
         losses.orphaned += lost.orphaned
         for delivery in batch { deliver(delivery) }
@@ -110,7 +119,11 @@ struct ConsumerQueue {
 
     private func isDue(_ delivery: Delivery) -> Bool {
         let wanted: Interest = delivery.record.producer == .script ? .script : .process
-        if delivery.generation >= generation { return !interest.isDisjoint(with: wanted) }
+        if delivery.generation >= generation {
+            if !interest.isDisjoint(with: wanted) { return true }
+            // Nobody else may want it, so that it was recorded for this consumer: whole, like all others.
+            return now <= earlierUntil && !earlier.interest.isDisjoint(with: wanted)
+        }
         return delivery.generation >= earlier.generation && !earlier.interest.isDisjoint(with: wanted)
     }
 }

@@ -28,6 +28,7 @@ public final class Probe: @unchecked Sendable {
     @exclusivity(unchecked) private var passesInside = 0
     @exclusivity(unchecked) private var startSite = Site.silent
     @exclusivity(unchecked) private var isStartWritten = false
+    @exclusivity(unchecked) private var startPosition: UInt64 = 0
     @exclusivity(unchecked) private var scriptsCount = 0
     private let held: UnsafeMutablePointer<RawRecord>
     private let scripts: UnsafeMutablePointer<UInt64>
@@ -72,11 +73,11 @@ public final class Probe: @unchecked Sendable {
     /// Begins a pass of the process: from here to `end` the interest stays as it is now.
     ///
     /// The `start` is held back until something inside speaks; it then comes out with the time it has now. A pass
-    /// within a pass records nothing of its own.
+    /// within a pass records nothing of its own. `cause` is the session, of any process, that asked for what is done in it.
     @inlinable
-    public func begin(_ site: Site) {
+    public func begin(_ site: Site, causedBy cause: SessionToken = .none) {
         let wanted = wanted.load(ordering: .relaxed)
-        if wanted | active.load(ordering: .relaxed) != 0 { beginWanted(site, wanted) }
+        if wanted | active.load(ordering: .relaxed) != 0 { beginWanted(site, wanted, cause) }
     }
 
     /// Ends the pass. If nothing spoke since `begin`, nothing is left of it.
@@ -87,7 +88,7 @@ public final class Probe: @unchecked Sendable {
 
     @usableFromInline
     @inline(never)
-    func beginWanted(_ site: Site, _ wanted: UInt8) {
+    func beginWanted(_ site: Site, _ wanted: UInt8, _ cause: SessionToken) {
         guard active.load(ordering: .relaxed) == 0 else {
             passesInside += 1
             return
@@ -95,7 +96,9 @@ public final class Probe: @unchecked Sendable {
         active.store(wanted, ordering: .relaxed)
         isStartWritten = false
         startSite = site
-        if wanted & Interest.process.rawValue != 0 { hold(word: RawRecord.word(.start, site)) }
+        guard wanted & Interest.process.rawValue != 0 else { return }
+        if cause != .none { hold(word: RawRecord.link(cause, isCause: true)) }
+        hold(word: RawRecord.word(.start, site))
     }
 
     @usableFromInline
@@ -171,7 +174,10 @@ public final class Probe: @unchecked Sendable {
     private func release() {
         for index in 0..<heldCount {
             let record = held[index]
-            if record.word & 15 == RawRecord.Kind.start.rawValue { isStartWritten = true }
+            if record.word & 15 == RawRecord.Kind.start.rawValue {
+                isStartWritten = true
+                startPosition = ring.position
+            }
             ring.append(ticks: record.ticks, word: record.word)
         }
         heldCount = 0
@@ -202,6 +208,13 @@ public final class Probe: @unchecked Sendable {
     public var currentScriptSession: SessionToken {
         guard scriptsCount > 0, scriptsCount <= Probe.scriptsMax else { return .none }
         return SessionToken(position: scripts[scriptsCount - 1], process: process)
+    }
+
+    /// The session that is open now, innermost, if anything is recorded of it: what caused what is asked for now.
+    package var openSession: SessionToken {
+        guard active.load(ordering: .relaxed) != 0 else { return .none }
+        if scriptsCount > 0 { return currentScriptSession }
+        return isStartWritten ? SessionToken(position: startPosition, process: process) : .none
     }
 
     @usableFromInline

@@ -51,7 +51,11 @@ struct SessionDecoder {
         case .start, .scriptStart:
             let producer: Producer = kind == .start ? .process : .script
             // A process session is never inside another: the one that is open was left without its end.
-            if producer == .process { cut(into: &out) }
+            if producer == .process, isOpen {
+                let next = link
+                cut(into: &out)
+                link = next
+            }
             start(raw, producer, position, calibration, generation, into: &out)
         case .enter: job(raw, entering: true, into: &out)
         case .exit: job(raw, entering: false, into: &out)

@@ -16,6 +16,8 @@ package enum JobSession: Sendable {
 final class Job {
     let label: Site
     let session: JobSession
+    /// The session that submitted it; `none` when nobody listens, or no process did.
+    let cause = Probe.sessionOfThread
     let body: @Sendable () -> Void
     var next: Unmanaged<Job>?
 

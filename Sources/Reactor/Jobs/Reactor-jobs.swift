@@ -8,6 +8,8 @@ extension Reactor {
     /// False when the queue is full or the reactor has stopped: the job is dropped and counted. The kernel is asked only
     /// when the reactor may be asleep. Costs the job's allocation, one compare-and-exchange and a load.
     ///
+    /// The job's session names the one that submitted it as its cause.
+    ///
     /// - Parameter label: what records call the job; `.silent` for a body that says itself what it is.
     @discardableResult
     package func submit(_ label: Site, as session: JobSession = .interProcess, _ body: @escaping @Sendable () -> Void)
@@ -41,13 +43,13 @@ extension Reactor {
         case .own:
             job.body()
         case .direct:
-            probe.begin(processSite)
+            probe.begin(processSite, causedBy: job.cause)
             probe.enter(job.label)
             job.body()
             probe.exit(job.label)
             probe.end()
         case .interProcess:
-            probe.begin(processSite)
+            probe.begin(processSite, causedBy: job.cause)
             probe.hold(ReactorSites.ipcJob)
             probe.enter(job.label)
             job.body()

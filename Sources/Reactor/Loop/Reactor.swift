@@ -104,12 +104,14 @@ extension Reactor {
     package func run() {
         figures.since.store(Int(cplatform_monotonic_nanoseconds()), ordering: .relaxed)
         updateNow()
-        endPass()
-        while !isStopping.load(ordering: .acquiring) { pass(waiting: true) }
-        jobs.close()
-        for hook in stopHooks { hook() }
-        stopHooks = []
-        endPass()
+        probe.whileOnThisThread {
+            endPass()
+            while !isStopping.load(ordering: .acquiring) { pass(waiting: true) }
+            jobs.close()
+            for hook in stopHooks { hook() }
+            stopHooks = []
+            endPass()
+        }
         passEndHooks = []
         for registration in registrations { registration?.letGo() }
     }
@@ -118,7 +120,9 @@ extension Reactor {
     /// must be done before others start.
     package func run(until condition: () -> Bool) {
         updateNow()
-        while !condition(), !isStopping.load(ordering: .acquiring) { pass(waiting: true) }
+        probe.whileOnThisThread {
+            while !condition(), !isStopping.load(ordering: .acquiring) { pass(waiting: true) }
+        }
     }
 
     /// One pass that does not wait: for tests and for who drives a reactor by hand.
@@ -126,7 +130,7 @@ extension Reactor {
         if figures.since.load(ordering: .relaxed) == 0 {
             figures.since.store(Int(cplatform_monotonic_nanoseconds()), ordering: .relaxed)
         }
-        pass(waiting: false)
+        probe.whileOnThisThread { pass(waiting: false) }
     }
 
     /// Makes `run` return after the pass it is in. Any thread; a second call does nothing more.

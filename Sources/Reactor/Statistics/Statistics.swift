@@ -18,7 +18,7 @@ package final class Statistics: Sendable {
     package enum Kind: String, Sendable {
         /// Only grows; `statistics:reset` puts it to 0.
         case incremental
-        /// Goes up and down, or is computed; a reset leaves it alone.
+        /// Goes up and down; a reset leaves it alone.
         case nonIncremental = "non-incremental"
     }
 
@@ -35,10 +35,12 @@ package final class Statistics: Sendable {
         var name: String
         var kind: Kind
         var source: Source
+        /// What it was at the last reset.
+        var zero = 0
     }
 
     private enum Source {
-        case counter(Counter, zero: Int)
+        case counter(Counter)
         case gauge(@Sendable () -> Int)
     }
 
@@ -70,14 +72,14 @@ package final class Statistics: Sendable {
     package func counter(group: String, name: String, kind: Kind = .incremental) -> Counter {
         state.withLock { state in
             if let known = state.indexByName["\(group):\(name)"],
-                case .counter(let counter, _) = state.entries[known].source
+                case .counter(let counter) = state.entries[known].source
             {
                 return counter
             }
             guard state.countersCount < Self.countersMax else { return Counter(index: 0) }
             let counter = Counter(index: state.countersCount)
             state.countersCount += 1
-            Self.insert(Entry(group: group, name: name, kind: kind, source: .counter(counter, zero: 0)), into: &state)
+            Self.insert(Entry(group: group, name: name, kind: kind, source: .counter(counter)), into: &state)
             return counter
         }
     }
@@ -102,9 +104,8 @@ package final class Statistics: Sendable {
     /// The sum over all processes since the last reset.
     package func value(_ counter: Counter) -> Int {
         let (cells, zero) = state.withLock { state in
-            var zero = 0
-            for case .counter(counter, let base) in state.entries.lazy.map(\.source) { zero = base }
-            return (state.cells, zero)
+            let entry = state.entries.first { if case .counter(counter) = $0.source { true } else { false } }
+            return (state.cells, entry?.zero ?? 0)
         }
         return cells.reduce(0) { $0 &+ $1.value(counter) } &- zero
     }
@@ -116,30 +117,32 @@ package final class Statistics: Sendable {
         }
         // Gauges run outside the lock: they may take their own.
         return entries.map { entry in
-            Value(group: entry.group, name: entry.name, value: Self.read(entry, cells), kind: entry.kind)
+            Value(
+                group: entry.group, name: entry.name, value: Self.read(entry, cells) &- entry.zero, kind: entry.kind)
         }
     }
 
     /// Puts the incremental figures that a selector names to 0: how many there were.
     @discardableResult
     package func reset(_ selector: String) -> Int {
-        state.withLock { state in
-            var count = 0
-            for index in state.entries.indices where Self.matches(state.entries[index], selector) {
-                guard case .counter(let counter, _) = state.entries[index].source,
-                    state.entries[index].kind == .incremental
-                else { continue }
-                let sum = state.cells.reduce(0) { $0 &+ $1.value(counter) }
-                state.entries[index].source = .counter(counter, zero: sum)
-                count += 1
+        let (chosen, cells) = state.withLock { state in
+            let chosen = state.entries.enumerated().filter {
+                $0.element.kind == .incremental && Self.matches($0.element, selector)
             }
-            return count
+            return (chosen, state.cells)
         }
+        // As in `select`: computed figures are read outside the lock. Entries never move.
+        let sums = chosen.map { Self.read($0.element, cells) }
+        state.withLock { state in
+            for (place, sum) in zip(chosen, sums) { state.entries[place.offset].zero = sum }
+        }
+        return chosen.count
     }
 
+    /// Since the start, not since the last reset.
     private static func read(_ entry: Entry, _ cells: [StatisticsCells]) -> Int {
         switch entry.source {
-        case .counter(let counter, let zero): cells.reduce(0) { $0 &+ $1.value(counter) } &- zero
+        case .counter(let counter): cells.reduce(0) { $0 &+ $1.value(counter) }
         case .gauge(let read): read()
         }
     }

@@ -41,7 +41,7 @@ extension ScriptRun {
                 fields.put(MessageNote.Field.local.rawValue, value: local)
                 MessageNote.text(.transport, context.sourceTransport, &fields)
             }
-            if configuration.notesTraceParents, let request = tracedRequest,
+            if configuration.notesTraceParents, let request = context.tracedRequest,
                 let header = request.first(named: ScriptRun.traceParent)
             {
                 MessageNote.text(.traceParent, request.text(header.value), &fields)
@@ -50,11 +50,6 @@ extension ScriptRun {
             return fields.count
         }
         if hasMessage, configuration.notesRawMessages { noteRawMessage() }
-    }
-
-    /// The request that the work is about: of a reply the one that it answers.
-    private var tracedRequest: Message? {
-        context.message.isRequest ? context.message : context.request?.message
     }
 
     private func noteRawMessage() {
@@ -69,6 +64,11 @@ extension ScriptRun {
     }
 
     private static let traceParent: ByteString = "traceparent"
+}
+
+extension MessageContext {
+    /// The request that the work is about: of a reply the one that it answers.
+    var tracedRequest: Message? { message.isRequest ? message : request?.message }
 }
 
 extension RouteKind {

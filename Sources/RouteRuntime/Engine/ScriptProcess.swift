@@ -1,6 +1,7 @@
-import Profiling
+package import Profiling
 package import Reactor
 import RouteLanguage
+package import SIPMessage
 
 /// Whether a top route has ended or waits.
 package enum RunState {
@@ -26,7 +27,9 @@ package final class ScriptProcess {
     var launched: [ScriptRun] = []
     private var pool: [ScriptRun] = []
     /// Of the run that is being executed, while somebody listens: what it calls into existence belongs to the same work.
-    var records = SessionLink.none
+    package private(set) var records = SessionLink.none
+    /// What it is about, while somebody listens.
+    private var current: MessageContext?
 
     package init(engine: ScriptEngine, process: ReactorProcess) {
         self.engine = engine
@@ -47,6 +50,10 @@ package final class ScriptProcess {
     func setXlogLevel(_ level: ScriptLogLevel?) {
         engine.configuration.levels.setXlog(level?.rawValue, process: process.id)
     }
+
+    /// The request that the run which is being executed is about: of a reply the one that it answers. Known while somebody
+    /// listens.
+    package var tracedRequest: Message? { current?.tracedRequest }
 
     /// Runs a top route until it ends or waits.
     package func run(_ top: TopRoute) -> RunState {
@@ -76,10 +83,11 @@ package final class ScriptProcess {
     func drive(_ first: ScriptRun) -> RunState {
         var run = first
         // While nobody listens all of them are `none`.
-        let outer = records
-        defer { records = outer }
+        let outer = (records, current)
+        defer { (records, current) = outer }
         while true {
             records = run.context.records
+            current = records.session == .none ? nil : run.context
             switch run.execute() {
             case .nested(let child):
                 run = child

@@ -38,5 +38,22 @@ extension StackWorker {
         }
     }
 
+    /// The same for a request that no route sees.
+    @inline(never)
+    func note(_ request: InboundRequest) {
+        guard probe.wants(StackSites.receiveMessage) else { return }
+        let message = request.message
+        let parent = configuration.notesTraceParents ? message.first(named: Self.traceParent) : nil
+        probe.annotate(MessageNote.key) { memory in
+            var fields = FieldWriter(memory)
+            fields.put(MessageNote.Field.peer.rawValue, value: request.source)
+            fields.put(MessageNote.Field.local.rawValue, value: request.socket.address)
+            fields.put(MessageNote.Field.transport.rawValue, request.socket.transport.viaName)
+            if let parent { MessageNote.text(.traceParent, message.value(of: parent), &fields) }
+            MessageNote.put(message, into: &fields)
+            return fields.count
+        }
+    }
+
     private static let traceParent: ByteString = "traceparent"
 }

@@ -100,9 +100,12 @@ extension StackWorker {
         }
         if !stack.hooks.preScript.isEmpty {
             probe.enter(StackSites.requestPreScript)
+            if configuration.notesTraceParents { work = WorkInHand(records: .none, request: request.message) }
             let goesOn = stack.hooks.preScript.allSatisfy { $0(request, self) }
+            work = nil
             probe.exit(StackSites.requestPreScript, status: goesOn ? 1 : 0)
             guard goesOn else {
+                if probe.wantsAnnotations { note(request) }
                 count(counters.requestsDropped)
                 return
             }
@@ -129,10 +132,12 @@ extension StackWorker {
         probe.enter(StackSites.replyReceived)
         count(counters.tmReplies)
         if probe.wantsAnnotations { note(reply, from: source, on: socket, continuing: transaction) }
-        receive(
-            InboundReply(
-                message: reply, source: source, socket: socket, transaction: transaction, branch: Int(id.index)),
-            for: transaction, method: cseq.method)
+        working(on: transaction) {
+            receive(
+                InboundReply(
+                    message: reply, source: source, socket: socket, transaction: transaction, branch: Int(id.index)),
+                for: transaction, method: cseq.method)
+        }
         probe.exit(StackSites.replyReceived)
     }
 

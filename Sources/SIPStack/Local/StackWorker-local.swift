@@ -26,8 +26,10 @@ package struct LocalRequest {
     package var finalResponseMilliseconds: UInt32?
     /// What the transaction user keeps with the transaction.
     package var user: (any TransactionUser)?
-    /// The session that asks for the request.
+    /// The session that asks for the request; `none`: what the process does when it is sent (`StackHooks.cause`).
     package var records = SessionLink.none
+    /// Value of `traceparent`; nil: it has none.
+    package var traceParent: ByteString?
     package var maxForwards = 70
     /// The user agent that sends it: gets all responses.
     package var agent: (any TransactionAgent)?
@@ -43,6 +45,7 @@ package struct LocalRequest {
 extension StackWorker {
     /// Sends a request of the server's own. The completion is called once, with the final response or without one.
     package func send(_ local: LocalRequest, completion: LocalCompletion?) {
+        let local = caused(local)
         locate(local.nextHop ?? local.requestURI) { [self] result in
             switch result {
             case .failure: refuse(local, 478, completion)
@@ -131,6 +134,11 @@ extension StackWorker {
             callID: local.callID ?? makeCallID(socket), cseq: local.cseq)
         var lines = ByteWriter(reserving: local.headers.count + 64)
         lines.append(local.headers)
+        if let parent = local.traceParent {
+            lines.append("traceparent: ")
+            lines.append(parent)
+            lines.append("\r\n")
+        }
         if !local.contentType.isEmpty {
             lines.append("Content-Type: ")
             lines.append(local.contentType)

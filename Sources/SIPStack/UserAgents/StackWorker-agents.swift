@@ -8,6 +8,7 @@ extension StackWorker {
     /// Sends the ACK of a 2xx: no transaction, sent once; `sent` gets the bytes, to be sent again whenever the 2xx comes again
     /// (RFC 3261 §13.2.2.4). `local_route` sees it as it sees other requests of the server's own.
     package func acknowledge(_ local: LocalRequest, sent: @escaping ([UInt8], Destination) -> Void) {
+        let local = caused(local)
         locate(local.nextHop ?? local.requestURI) { [self] result in
             guard case .success(let destinations) = result, var destination = destinations.first,
                 let socket = listener(for: destination, chosen: local.socket),

@@ -27,6 +27,8 @@ package final class StackWorker: @unchecked Sendable {
     var replyingInUse: ContiguousArray<Transaction> = []
     /// Numbers what is made here: Call-IDs, tags.
     private var made: UInt64 = 0
+    /// What is handled now without a script.
+    package internal(set) var work: WorkInHand?
 
     package init(stack: Stack, id: Int, probe: Probe, cells: StatisticsCells, port: WorkerPort) {
         self.stack = stack

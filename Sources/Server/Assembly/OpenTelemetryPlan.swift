@@ -149,10 +149,17 @@ final class OpenTelemetryParts: Sendable {
     /// What became of session trees and spans, as statistics of the group `opentelemetry`.
     private func register(on statistics: Statistics) {
         for figure in TracingFigures.all {
-            statistics.gauge(group: Self.group, name: figure.name) { [tracing] in figure.read(tracing.figures) }
+            statistics.gauge(group: Self.group, name: figure.name, kind: .incremental) { [tracing] in
+                figure.read(tracing.figures)
+            }
+        }
+        statistics.gauge(group: Self.group, name: "span_maker_cpu_ms", kind: .incremental) { [tracing] in
+            Int(tracing.cpuNanoseconds / 1_000_000)
         }
         for figure in ExporterStatus.figures {
-            statistics.gauge(group: Self.group, name: figure.name) { [exporter] in figure.read(exporter.status) }
+            statistics.gauge(
+                group: Self.group, name: figure.name, kind: figure.isCounter ? .incremental : .nonIncremental
+            ) { [exporter] in figure.read(exporter.status) }
         }
     }
 
@@ -167,13 +174,9 @@ final class OpenTelemetryParts: Sendable {
     /// What a request that leaves says of its trace.
     var propagation: TracePropagation? {
         guard tracing.settings.propagates else { return nil }
-        return { [tracing] records, message in
-            let header = message.first(named: "traceparent")
-            let incoming = header.flatMap { field in
-                message.value(of: field).withBytes { TraceParent(Array($0)) }
-            }
-            let callID = message.callID.withBytes { Array($0) }
-            return tracing.traceParent(records, incoming: incoming, callID: callID).text
+        return TracePropagation { [tracing] records, header, callID in
+            let incoming = header.flatMap { value in value.withBytes { TraceParent(Array($0)) } }
+            return tracing.traceParent(records, incoming: incoming, callID: callID.withBytes { Array($0) })?.text
         }
     }
 }

@@ -103,6 +103,7 @@ package final class ServerInstance {
             OpenTelemetryParts(plan, script: script, profiler: profiler, processes: processes, logger: logger)
         }
         host.propagation = openTelemetry?.propagation
+        host.namesProcesses = openTelemetry?.tracing.settings.profilesProcesses ?? true
         environment.host = host
         let parts = try ScriptAssembly.make(
             script: script, settings: settings, options: options, plan: plan, host: host, environment: environment,

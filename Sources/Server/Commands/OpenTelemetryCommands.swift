@@ -22,9 +22,17 @@ enum OpenTelemetryCommands {
             let figures = tracing.figures
             for figure in TracingFigures.all { kept.append(figure.name, .integer(figure.read(figures))) }
             var status: JSONObject = ["enabled": .integer(tracing.isEnabled ? 1 : 0), "sampling": .object(kept)]
-            if case .object(let own) = exporter.status.json {
+            let exported = exporter.status
+            if case .object(let own) = exported.json {
                 for member in own.members { status.append(member.key, member.value) }
             }
+            let threads = [
+                (Tracing.threadName, tracing.cpuNanoseconds), (OTLPExporter.threadName, exported.cpuNanoseconds),
+            ]
+            status.append("cpu_ms", .integer(Int(threads.reduce(0) { $0 + $1.1 } / 1_000_000)))
+            var byThread = JSONObject()
+            for (name, spent) in threads { byThread.append(name, .integer(Int(spent / 1_000_000))) }
+            status.append("cpu_ms_by_thread", .object(byThread))
             return .object(status)
         }
     }
