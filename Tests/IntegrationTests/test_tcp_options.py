@@ -44,7 +44,6 @@ class TestKernel:
     def test_type_of_service(self, tcp, way):
         """Of both ends that the server has: the one that it accepted and the one that it opened."""
         with StreamServer() as listener, socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP) as packets:
-            packets.settimeout(5)
             own = free_port(kind=socket.SOCK_STREAM)
             server = tcp(TCP_PORT=listener.port, GLOBAL="tos=0x68" if way == "core" else
                          "tos=0x10\nsocket=tcp:127.0.0.3:%d tos 0x68" % own,
@@ -52,16 +51,30 @@ class TestKernel:
             with Stream(server.tcp if way == "core" else ("127.0.0.3", own)) as stream:
                 stream.send(stream.request("MESSAGE", "sip:tcp@%s" % server.name))
                 with listener.accept() as callee:
-                    callee.reply(callee.expect("MESSAGE"), 200)
-                    stream.expect(200)
-                    wanted = {stream.port, listener.port}
-                    while wanted:
-                        packet = packets.recv(65536)
-                        head = (packet[0] & 15) * 4
-                        target = int.from_bytes(packet[head + 2:head + 4], "big")
-                        if target in wanted and len(packet) > head + (packet[head + 12] >> 4) * 4:  # it carries bytes
-                            assert packet[1] == 0x68
-                            wanted.remove(target)
+                    found = {}
+                    for _ in range(50):  # the socket sees all traffic of the machine, and may miss ours
+                        callee.reply(callee.expect("MESSAGE"), 200)
+                        stream.expect(200)
+                        found |= self.types_of_service(packets, {stream.port, listener.port})
+                        if len(found) == 2:
+                            break
+                        stream.send(stream.request("MESSAGE", "sip:tcp@%s" % server.name))
+                    assert found == {stream.port: 0x68, listener.port: 0x68}
+
+    @staticmethod
+    def types_of_service(packets, ports):
+        """{port: type} of what was sent to these ports and carries bytes, of the packets that wait."""
+        found = {}
+        for _ in range(5000):
+            try:
+                packet = packets.recv(65536, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                break
+            head = (packet[0] & 15) * 4
+            target = int.from_bytes(packet[head + 2:head + 4], "big")
+            if target in ports and len(packet) > head + (packet[head + 12] >> 4) * 4:
+                found[target] = packet[1]
+        return found
 
 
 class TestProcesses:
