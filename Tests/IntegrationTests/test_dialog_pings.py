@@ -102,3 +102,35 @@ def test_both_sides_are_pinged_each_in_its_way(start, peers):
     callee.reply(next_request(callee, "BYE"), 200, "OK")
     next_request(caller, "BYE")
     wait_for(lambda: "gone: ReINVITE Ping Timeout" in server.tail(), "the reason")
+
+
+def test_a_prack_inside_the_call_names_the_number_that_its_invite_left_with(start, peers):
+    """Pings went between: the re-INVITE has another number behind the server, and so has RAck."""
+    server = serve(start, peers, flags="options-ping-callee", extra=EACH_SECOND)
+    caller, callee = peers
+    call = Call(server, *peers)
+    call.answer()
+    callee.reply(callee.expect("OPTIONS"), 200, "OK")
+    call.within("INVITE", 2)
+    invite = callee.expect("INVITE")
+    number = int(invite.get("cseq").split()[0])
+    assert number > 2
+    callee.reply(invite, 183, "Progress", headers=["Require: 100rel", "RSeq: 9"])
+    assert caller.expect(183).get("cseq") == "2 INVITE"
+    call.within("PRACK", 3, headers=["RAck: 9 2 INVITE"])
+    prack = next_request(callee, "PRACK")
+    assert prack.get("rack") == "9 %d INVITE" % number and int(prack.get("cseq").split()[0]) > number
+    callee.reply(prack, 200, "OK")
+    assert caller.expect(200).get("cseq") == "3 PRACK"
+    call.within("UPDATE", 4)
+    update = next_request(callee, "UPDATE")
+    assert int(update.get("cseq").split()[0]) > int(prack.get("cseq").split()[0])
+    callee.reply(update, 200, "OK")
+    assert caller.expect(200).get("cseq") == "4 UPDATE"
+    callee.reply(invite, 200, "OK", headers=["Contact: <%s>" % callee.uri("bob")])
+    assert caller.expect(200).get("cseq") == "2 INVITE"
+    call.within("ACK", 2)
+    assert next_request(callee, "ACK").get("cseq") == "%d ACK" % number
+    call.within("BYE", 5)
+    callee.reply(next_request(callee, "BYE"), 200, "OK")
+    assert caller.expect(200).get("cseq") == "5 BYE"

@@ -43,7 +43,7 @@ def test_byes_of_both_sides_cross(start, peers):
     assert server.log_path.read_text().count("gone: ") == 1 and stat(server, "active_dialogs") == 0
 
 
-@pytest.mark.parametrize("flags, ends", [("end-on-race-condition", True), ("E", True), ("", False)])
+@pytest.mark.parametrize("flags, ends", [("end-on-race-condition", True), ("", False)])
 @pytest.mark.parametrize("order", ["200 while cancelling", "CANCEL after 200"])
 def test_a_cancel_and_a_200_cross(start, peers, flags, ends, order):
     server = serve(start, peers, flags=flags, call='dlg_on_hangup("gone");', routes=GONE,
@@ -66,7 +66,7 @@ def test_a_cancel_and_a_200_cross(start, peers, flags, ends, order):
     call.ack()
     if not ends:
         for agent in peers:
-            agent.nothing(0.6)
+            agent.nothing(0.3)
         call.bye()
         return
     answer_bye(*peers)
@@ -120,6 +120,9 @@ def test_a_bye_ends_the_dialog_whatever_it_is_answered_with(start, peers, status
     if status:
         callee.reply(bye, status, "Gone")
         caller.expect(status)
+    else:
+        # Nobody answers: the caller is not told so, its own timer has run out by then (RFC 4320 §4).
+        caller.nothing(1.5)
     wait_for(lambda: stat(server, "stored_dialogs") == 0, "nothing", timeout=10)
 
 

@@ -295,7 +295,7 @@ def test_a_delay_of_one_dialog(start, peers):
     assert error["code"] == 404, "it is over"
 
 
-LEVEL = {"create_dialog": 1, "DLGCB_CREATED": 0, "DLGCB_RESPONSE_FWDED": 0, "DLGCB_EARLY": 0, "DLGCB_CONFIRMED": 0,
+LEVEL = {"create_dialog": 1, "DLGCB_CREATED": 0, "DLGCB_RESPONSE_FWDED": 200, "DLGCB_EARLY": 0, "DLGCB_CONFIRMED": 0,
          "DLGCB_REQ_WITHIN": 0, "validate_dialog": 1, "DLGCB_TERMINATED": 0, "DLGCB_RESPONSE_WITHIN": 200,
          "dlg_send_sequential": 1}
 

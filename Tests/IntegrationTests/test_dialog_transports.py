@@ -56,6 +56,22 @@ def test_requests_of_our_own_go_by_the_transport_of_each_side(start, kinds):
         assert dialogs(server) == []
 
 
+@pytest.mark.parametrize("flag", ["options-ping-callee", "reinvite-ping-callee"])
+def test_a_tcp_side_that_is_gone_ends_the_call(start, flag):
+    """Nobody listens any more where the callee was: the ping can't be sent, the caller is told."""
+    port = free_port()
+    with Agent(None) as caller, StreamAgent(None) as callee:
+        server = serve(start, (caller, callee), flags=flag, port=port,
+                       extra=over_tcp(port) + PINGS + 'modparam("dialog", "reinvite_ping_interval", 1)\n')
+        call = Call(server, caller, callee)
+        call.answer()
+        assert states(server) == [4]
+        callee.close()
+        bye = caller.expect("BYE", timeout=10)
+        caller.reply(bye, 200, "OK")
+        assert dialogs(server) == []
+
+
 def test_two_listeners_and_two_routes(start, peers):
     """The caller's side is one address, the callee's another: both record themselves, and each side's requests leave by its own."""
     caller, callee = peers

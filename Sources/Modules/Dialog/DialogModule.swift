@@ -170,10 +170,12 @@ package final class DialogModule: Sendable {
     }
 
     /// Records a callback of the dialog by the peer's name.
-    func callback(_ site: Site, _ worker: StackWorker, _ body: () -> Void = {}) {
+    ///
+    /// - Parameter status: of the reply that it is about.
+    func callback(_ site: Site, _ worker: StackWorker, status: Int = 0, _ body: () -> Void = {}) {
         worker.probe.enter(site)
         body()
-        worker.probe.exit(site)
+        worker.probe.exit(site, status: Int32(status))
     }
 
     private func raise(_ dialog: Dialog, from old: DialogState, to new: DialogState) {

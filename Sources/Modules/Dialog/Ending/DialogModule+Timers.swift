@@ -87,8 +87,9 @@ extension DialogModule {
                 request.body = leg.bodyReceived
                 request.contentType = leg.contentType
             }
-            send(request, to: side, of: dialog, worker) { [self] _, status, _, worker in
-                guard status == 408 || status == 481 || status == 477 || status == 478 else { return }
+            send(request, to: side, of: dialog, worker) { [self] reply, status, _, worker in
+                // No reply: in time, or the side can't be reached. 503 stands for this server's having too much to do.
+                guard reply == nil ? status != 503 : status == 408 || status == 481 else { return }
                 step(dialog, .end(isInvite ? .reinvitePing : .optionsPing), in: .init(worker: worker))
             }
         }

@@ -42,6 +42,12 @@ struct DialogAddresses {
 }
 
 extension DialogUse {
+    /// Brings both addresses of a request into the form that the other side knows, where the dialog is to do so. One lock section.
+    func restoreAutomatically(_ context: MessageContext) {
+        guard dialog.read({ !$0.changes.isEmpty }) else { return }
+        for side in UACModule.Side.allCases { _ = restore(side, of: context) { $0 == .automatic } }
+    }
+
     /// Brings one address of a request into the form that the other side knows. False when there is nothing to change.
     func restore(
         _ side: UACModule.Side, of context: MessageContext, where isWanted: (DialogAddresses.Restoring) -> Bool

@@ -88,7 +88,7 @@ extension DialogModule {
             match.dialog, sender: match.sender, isInitial: false, callee: match.callee, isMainLeg: match.isMainLeg,
             endsWhenRelayed: !isValid)
         context.makeTMState().attach(use)
-        for address in UACModule.Side.allCases { _ = use.restore(address, of: context) { $0 == .automatic } }
+        use.restoreAutomatically(context)
         switch message.method {
         case .ack where match.isMainLeg:
             step(match.dialog, .acknowledged, in: .init(worker: worker))

@@ -28,7 +28,7 @@ final class InviteFollower: TransactionObserver {
         guard message.statusCode < 300 else { return }
         let isSuccess = message.statusCode >= 200
         var callee: Int?
-        module.callback(DialogSites.responseForwarded, worker) {
+        module.callback(DialogSites.responseForwarded, worker, status: message.statusCode) {
             callee = learn(message, reply, isSuccess: isSuccess)
             module.step(dialog, isSuccess ? .answered : .provisional, in: .init(worker: worker))
         }

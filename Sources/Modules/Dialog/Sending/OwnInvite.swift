@@ -3,6 +3,7 @@ import SIPDialog
 import SIPMessage
 import SIPStack
 import SIPTransport
+import Synchronization
 
 /// A re-INVITE of this server's own: sees that each 2xx gets its ACK, also when it comes again (RFC 3261 §13.2.2.4).
 final class OwnInvite: TransactionAgent {
@@ -18,7 +19,7 @@ final class OwnInvite: TransactionAgent {
     private let dialog: Dialog
     private let plan: OwnRequestPlan
     private let completion: DialogModule.OwnCompletion?
-    private let progress = Guarded(Progress())
+    private let progress = Mutex(Progress())
 
     init(
         _ module: DialogModule, _ request: OwnRequest, _ side: DialogSide, _ dialog: Dialog, _ plan: OwnRequestPlan,
@@ -37,14 +38,14 @@ final class OwnInvite: TransactionAgent {
     func receive(_ response: AgentResponse, _ worker: StackWorker) {
         guard response.status >= 200 else { return }
         guard response.status < 300, let reply = response.message else {
-            let isFirst = progress.update { progress in
+            let isFirst = progress.withLock { progress in
                 defer { progress.isOver = true }
                 return !progress.isOver
             }
             if isFirst { completion?(response.message, response.status, self, worker) }
             return
         }
-        let (isFirst, ack) = progress.update { progress in
+        let (isFirst, ack) = progress.withLock { progress in
             defer {
                 progress.isOver = true
                 progress.answer = progress.answer ?? reply
@@ -63,32 +64,15 @@ final class OwnInvite: TransactionAgent {
 
     /// Sends the ACK of the 2xx, with the answer to its offer if the INVITE had none.
     func acknowledge(_ worker: StackWorker, body: ByteString = .empty, contentType: ByteString = .empty) {
-        guard let reply = progress.update({ $0.answer }), let target = dialog.read({ $0.leg(side)?.target }) else {
+        guard let reply = progress.withLock({ $0.answer }), let target = dialog.read({ $0.leg(side)?.target }) else {
             return
         }
         var local = plan.acknowledging(reply, at: target).makeRequest("ACK", module.host)
         local.body = body
         local.contentType = body.isEmpty ? .empty : contentType
         if !body.isEmpty { dialog.update { $0.updateLeg(side) { $0.noteBodyReceived(body) } } }
-        worker.acknowledge(local) { [progress] bytes, destination in
-            progress.update { $0.ack = (bytes, destination) }
+        worker.acknowledge(local) { [self] bytes, destination in
+            progress.withLock { $0.ack = (bytes, destination) }
         }
-    }
-}
-
-/// A value under a short lock.
-final class Guarded<Value>: @unchecked Sendable {
-    // @unchecked: `value` is read and written with `lock` held.
-    private let lock = StackLock()
-    private var value: Value
-
-    init(_ value: Value) {
-        self.value = value
-    }
-
-    func update<Result>(_ body: (inout Value) -> Result) -> Result {
-        lock.lock()
-        defer { lock.unlock() }
-        return body(&value)
     }
 }
