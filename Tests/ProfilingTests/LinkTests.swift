@@ -203,6 +203,20 @@ import Testing
         bench.probe.endScript(bench.route)
         bench.probe.end()
         #expect(bench.lines() == ["start relay 1", "end relay 1"])
+        // A pass that is seen when it begins, and goes on while it is switched twice and more.
+        bench.profiler.attach(bench.consumer, wants: [.process, .script])
+        bench.probe.begin(bench.process)
+        bench.probe.enter(bench.job)
+        bench.profiler.collect()
+        for number in 0..<5 {
+            bench.profiler.attach(bench.consumer, wants: number % 2 == 0 ? [] : [.process, .script])
+        }
+        bench.probe.startScript(bench.route)
+        bench.probe.endScript(bench.route)
+        bench.probe.exit(bench.job)
+        bench.probe.end()
+        #expect(bench.lines().count == 6)
+        bench.profiler.attach(bench.consumer, wants: [])
         // Recorded for somebody else, and later: not for this one.
         guard !isWantedAgain else { return }
         bench.tick(ConsumerQueue.graceNanoseconds / 1000 + 1)

@@ -17,10 +17,8 @@ struct ConsumerQueue {
 
     private var records: [ProfilingRecord] = []
     private var generation: UInt64 = 0
-    /// What it wanted before, and since when: still holds for sessions that began then.
-    private var earlier: (interest: Interest, generation: UInt64) = ([], 0)
-    /// Until then a session may come that began when that was wanted and is seen only now; monotonic nanoseconds.
-    private var earlierUntil: UInt64 = 0
+    /// What it wanted before, oldest first: still holds for sessions that began then.
+    private var earlier: [Wish] = []
     private var now: UInt64 = 0
     /// Sessions whose `start` was delivered and whose `end` was not.
     private var open: [UInt64: Open] = [:]
@@ -37,6 +35,16 @@ struct ConsumerQueue {
     /// machine does not let run, and a round of the collector.
     static let graceNanoseconds: UInt64 = 250_000_000
 
+    /// How many changes of what it wants are remembered: more than fall into one pass of a process.
+    static let wishesMax = 64
+
+    /// What it wanted, since which generation, and how long a session that began then may take to show (monotonic nanoseconds).
+    private struct Wish {
+        var interest: Interest
+        var generation: UInt64
+        var until: UInt64
+    }
+
     init(recordsMax: Int) { self.recordsMax = recordsMax }
 
     var isEmpty: Bool { records.isEmpty }
@@ -44,8 +52,14 @@ struct ConsumerQueue {
 
     /// Sets what is wanted, for sessions first seen in that generation or later.
     mutating func open(interest: Interest, generation: UInt64, now: UInt64 = 0) {
-        earlier = isClosed ? ([], generation) : (self.interest, self.generation)
-        earlierUntil = now + ConsumerQueue.graceNanoseconds
+        if isClosed {
+            earlier = []
+        } else {
+            if earlier.count == ConsumerQueue.wishesMax { earlier.removeFirst() }
+            earlier.append(
+                Wish(
+                    interest: self.interest, generation: self.generation, until: now + ConsumerQueue.graceNanoseconds))
+        }
         self.interest = interest
         self.generation = generation
         isClosed = false
@@ -122,8 +136,10 @@ struct ConsumerQueue {
         if delivery.generation >= generation {
             if !interest.isDisjoint(with: wanted) { return true }
             // Nobody else may want it, so that it was recorded for this consumer: whole, like all others.
-            return now <= earlierUntil && !earlier.interest.isDisjoint(with: wanted)
+            return earlier.last.map { now <= $0.until && !$0.interest.isDisjoint(with: wanted) } ?? false
         }
-        return delivery.generation >= earlier.generation && !earlier.interest.isDisjoint(with: wanted)
+        // Inside a session that was first seen in an earlier generation, and began in that or in the one before.
+        guard let index = earlier.lastIndex(where: { $0.generation <= delivery.generation }) else { return false }
+        return earlier[max(0, index - 1)...index].contains { !$0.interest.isDisjoint(with: wanted) }
     }
 }
