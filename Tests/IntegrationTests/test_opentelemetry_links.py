@@ -125,7 +125,7 @@ def test_both_legs_of_a_back_to_back_call_are_in_one_trace(b2b, agents, collecto
         assert sender(call.ack, spans).name == "ACK local"
         root = next(s for s in spans if s.trace == other and s.parent == "00f067aa0ba902b7")
         assert root["sipray.process.id"] is not None and root.flags & 0x300 == 0x300
-        taken = next(s for s in spans if s.trace == other and s["sip.request.method"] == "INFO" and s.kind == "internal")
+        taken = next(s for s in spans if s.trace == other and s["sip.message.type"] == "request" and s.kind == "internal")
         assert taken["network.peer.port"] == call.caller.port
 
 
