@@ -46,7 +46,14 @@ import Testing
         (.users, "<SIPS:bob@a.org>, \"B\" <sip:a.org>", "<SIPS:***@a.org>, \"B\" <sip:a.org>"),
         (.numbers, "sip:+49151123456@a.org", "sip:***56@a.org"), (.numbers, "sip:bob@a.org", "sip:bob@a.org"),
         (.numbers, "tel:+49-151-12;phone-context=x", "tel:***12"), (.users, "xsip:bob@a.org", "xsip:bob@a.org"),
-        (.numbers, "sip:100@a.org", "sip:***@a.org"),
+        (.numbers, "sip:100@a.org", "sip:***@a.org"), (.users, "sip:alice,b@a.org", "sip:***@a.org"),
+        (.users, "sip:4915?x@a.org;y=1", "sip:***@a.org;y=1"),
+        (.users, "sip:a.org,sip:b@c.org", "sip:a.org,sip:***@c.org"),
+        (.users, "sip:" + String(repeating: "u", count: 300), "sip:***"), (.users, "sip:a.org?to=x", "sip:a.org?to=x"),
+        (.digest, "Authorization : Digest a=\"b\"\r\nB: 2", "Authorization : ***\r\nB: 2"),
+        (.digest, "got Proxy-Authorization\t:Digest a=\"b\"", "got Proxy-Authorization\t: ***"),
+        (.digest, "its credentials are digest username = \"bob\", uri=\"x\"", "its credentials are digest ***"),
+        (.digest, "Subject: Reader's Digest of today", "Subject: Reader's Digest of today"),
         (
             .digest, "A: 1\r\nAuthorization: Digest a=\"b\",\r\n c=d\r\nB: 2\r\n",
             "A: 1\r\nAuthorization: ***\r\nB: 2\r\n"

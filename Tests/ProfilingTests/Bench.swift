@@ -17,9 +17,10 @@ struct Bench {
 
     init(
         level: Level = .stack, wants: Interest = [.process, .script], ringRecords: Int = 1024,
-        queueRecordsMax: Int = 1000
+        queueRecordsMax: Int = 1000, annotationBytes: Int = Profiler.annotationBytesDefault
     ) {
-        profiler = Profiler(sites: .shared, ringRecords: ringRecords, clock: clock)
+        profiler = Profiler(
+            sites: .shared, ringRecords: ringRecords, annotationBytes: annotationBytes, clock: clock)
         probe = profiler.addProcess(id: 3, description: "worker", type: 1)
         consumer = Consumer(name: "test", queueRecordsMax: queueRecordsMax)
         profiler.attach(consumer, wants: wants)

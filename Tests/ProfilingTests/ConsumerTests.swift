@@ -203,6 +203,23 @@ import Testing
         #expect(bench.profiler.processes[0].written == 4)
     }
 
+    /// A reader that comes too late for the notes, not for the records: the session says that something is missing.
+    @Test func aSessionThatLostNotesSaysSo() {
+        let bench = Bench(wants: [.process, .annotations], annotationBytes: 8192)
+        for _ in 0..<12 {
+            bench.probe.begin(bench.process)
+            bench.probe.enter(bench.job)
+            note(bench, 2, String(repeating: "x", count: 1000))
+            bench.probe.exit(bench.job)
+            bench.probe.end()
+        }
+        let records = bench.records()
+        let ends = records.filter { $0.verb == .end }
+        #expect(ends.count == 12)
+        #expect(ends.map(\.isTruncated) == [Bool](repeating: true, count: 4) + [Bool](repeating: false, count: 8))
+        #expect(records.count { !$0.annotations.isEmpty } == 8)
+    }
+
     @Test func overwrittenAnnotationsAreNotRead() {
         let ring = AnnotationRing(bytes: 8192)
         var positions: [UInt64] = []

@@ -7,7 +7,8 @@ package struct Redaction: OptionSet, Sendable, Hashable {
     package static let users = Redaction(rawValue: 1)
     /// Telephone numbers: user parts that are digits, and `tel` URIs. All but the last two digits.
     package static let numbers = Redaction(rawValue: 2)
-    /// Values of `Authorization`, `Proxy-Authorization` and their challenges, in `sip.raw` and logs.
+    /// Values of `Authorization`, `Proxy-Authorization` and their challenges, and what follows `Digest` as a scheme, in
+    /// `sip.raw` and logs.
     package static let digest = Redaction(rawValue: 4)
 
     /// The words of the parameter.
@@ -29,7 +30,7 @@ package struct Redaction: OptionSet, Sendable, Hashable {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// Masks what stands between `sip:`, `sips:` or `tel:` and the host.
+    /// Masks what stands between `sip:`, `sips:` or `tel:` and the host; rather too much than too little.
     private func masked(_ bytes: [UInt8]) -> [UInt8] {
         var out: [UInt8] = []
         out.reserveCapacity(bytes.count)
@@ -44,14 +45,29 @@ package struct Redaction: OptionSet, Sendable, Hashable {
             }
             let start = index + scheme.name.count
             out += bytes[index..<start]
-            var end = start
-            while end < bytes.count, !Redaction.stops.contains(bytes[end]) { end += 1 }
-            let isUser = scheme.isTelephone || (end < bytes.count && bytes[end] == UInt8(ascii: "@"))
+            let end = Redaction.userEnd(bytes, from: start)
+            // What is longer than any host name is a user part that was cut off before its `@`.
+            let isUser =
+                scheme.isTelephone || (end < bytes.count && bytes[end] == UInt8(ascii: "@"))
+                || (end == bytes.count && end - start > Redaction.hostBytesMax)
             out +=
                 isUser ? masked(user: bytes[start..<end], isTelephone: scheme.isTelephone) : Array(bytes[start..<end])
             index = end
         }
         return out
+    }
+
+    /// Where a user part ends that begins at `start`: it may hold `,` and `?` (RFC 3261 §25.1, user-unreserved), which also
+    /// stand behind a URI that has none.
+    private static func userEnd(_ bytes: [UInt8], from start: Int) -> Int {
+        var end = start
+        while end < bytes.count, !stops.contains(bytes[end]) {
+            if bytes[end] == UInt8(ascii: ","), schemes.contains(where: { starts(bytes, at: end + 1, with: $0.name) }) {
+                break
+            }
+            end += 1
+        }
+        return end
     }
 
     private func masked(user: ArraySlice<UInt8>, isTelephone: Bool) -> [UInt8] {
@@ -64,18 +80,18 @@ package struct Redaction: OptionSet, Sendable, Hashable {
         return Redaction.mask + (digits > 4 ? Array(number.suffix(2)) : [])
     }
 
-    /// Each header line that carries credentials or a challenge loses its value, with its folded lines.
+    /// Each line loses its credentials or challenge to its end, with folded lines.
     private func withoutCredentials(_ bytes: [UInt8]) -> [UInt8] {
         var out: [UInt8] = []
         out.reserveCapacity(bytes.count)
         var index = 0
         while index < bytes.count {
             var end = Redaction.lineEnd(bytes, from: index)
-            if let name = Redaction.secrets.first(where: { Redaction.starts(bytes, at: index, with: $0) }) {
+            if let secret = Redaction.secret(bytes[index..<end]) {
                 while end < bytes.count, bytes[end] == 32 || bytes[end] == 9 {
                     end = Redaction.lineEnd(bytes, from: end)
                 }
-                out += name + [32] + Redaction.mask
+                out += bytes[index..<secret] + [32] + Redaction.mask
                 out += bytes[index..<end].suffix(while: { $0 == 13 || $0 == 10 })
             } else {
                 out += bytes[index..<end]
@@ -83,6 +99,34 @@ package struct Redaction: OptionSet, Sendable, Hashable {
             index = end
         }
         return out
+    }
+
+    /// Where a secret begins in a line: behind `Authorization:` and its like, with blanks before the colon or none
+    /// (RFC 3261 §7.3.1), or behind `Digest` before a parameter.
+    private static func secret(_ line: ArraySlice<UInt8>) -> Int? {
+        var wordStart = line.startIndex
+        while wordStart < line.endIndex {
+            guard isName(line[wordStart]) else {
+                wordStart += 1
+                continue
+            }
+            let word = line[wordStart...].prefix(while: isName)
+            let rest = line[word.endIndex...].drop { $0 == 32 || $0 == 9 }
+            if rest.first == UInt8(ascii: ":"), secrets.contains(where: { equal($0, word) }) {
+                return rest.startIndex + 1
+            }
+            if equal(scheme, word), rest.startIndex > word.endIndex {
+                let parameter = rest.prefix(while: isName)
+                let next = rest[parameter.endIndex...].drop { $0 == 32 || $0 == 9 }
+                if !parameter.isEmpty, next.first == UInt8(ascii: "=") { return word.endIndex }
+            }
+            wordStart = word.endIndex
+        }
+        return nil
+    }
+
+    private static func equal(_ name: [UInt8], _ word: ArraySlice<UInt8>) -> Bool {
+        name.count == word.count && starts(Array(word), at: 0, with: name)
     }
 
     private static func lineEnd(_ bytes: [UInt8], from start: Int) -> Int {
@@ -103,16 +147,20 @@ package struct Redaction: OptionSet, Sendable, Hashable {
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool { byte &- 48 < 10 }
+    private static func isName(_ byte: UInt8) -> Bool { isWord(byte) || byte == UInt8(ascii: "-") }
     private static func isWord(_ byte: UInt8) -> Bool { isDigit(byte) || (byte | 0x20) &- 97 < 26 }
 
     private static let schemes: [(name: [UInt8], isTelephone: Bool)] = [
         (Array("sips:".utf8), false), (Array("sip:".utf8), false), (Array("tel:".utf8), true),
     ]
     private static let secrets = [
-        "Authorization:", "Proxy-Authorization:", "WWW-Authenticate:", "Proxy-Authenticate:", "Authentication-Info:",
+        "Authorization", "Proxy-Authorization", "WWW-Authenticate", "Proxy-Authenticate", "Authentication-Info",
     ].map { Array($0.utf8) }
+    private static let scheme = Array("Digest".utf8)
+    /// RFC 1035 §2.3.4
+    private static let hostBytesMax = 255
     private static let separators = Array("+-.()".utf8)
-    private static let stops = Set("@<>\" \t\r\n,?".utf8)
+    private static let stops = Set("@<>\" \t\r\n".utf8)
 }
 
 extension ArraySlice<UInt8> {

@@ -19,6 +19,8 @@ struct SessionDecoder {
         var generation: UInt64
         var subject: [UInt8]?
         var annotations: [(depth: Int, annotation: Annotation)] = []
+        /// Something that was noted was overwritten before it was read.
+        var hasLostNotes = false
     }
 
     private var stack: [Open] = []
@@ -144,7 +146,7 @@ struct SessionDecoder {
         var record = make(.end, open, name: description(open.site).name, ticks: ticks)
         record.depth = 1
         record.status = status
-        record.isTruncated = isTruncated
+        record.isTruncated = isTruncated || open.hasLostNotes
         record.annotations = takeAnnotations(stack.count - 1, above: 0)
         out.append(Delivery(record: record, generation: open.generation))
         stack.removeLast()
@@ -152,7 +154,10 @@ struct SessionDecoder {
 
     private mutating func annotate(_ raw: RawRecord, _ bytes: AnnotationRing) {
         guard let last = stack.indices.last else { return }
-        guard let read = bytes.read(position: raw.annotationPosition, count: raw.annotationCount) else { return }
+        guard let read = bytes.read(position: raw.annotationPosition, count: raw.annotationCount) else {
+            stack[last].hasLostNotes = true
+            return
+        }
         let noted = stack[last].calibration.wallNanoseconds(at: raw.ticks)
         stack[last].annotations.append(
             (stack[last].depth, Annotation(key: raw.annotationKey, bytes: read, nanoseconds: noted)))
