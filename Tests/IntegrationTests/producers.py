@@ -78,7 +78,7 @@ timers   | 3 | SIP receiver 1   | tm-timer timer_routine:1                      
 timers   | 3 | SIP receiver 1   | sleep ScriptSleep:0                           |
 """
 
-# Points that another test has, or that none can bring about from outside.
+# Points that no test brings about yet, and what would.
 ELSEWHERE = {
     "dns-lookup": "a name server that is silent for seconds", "udp send queue": "a socket that the kernel finds full",
     "mi_fifo check": "every 30 s", "mi_fifo reply": "a client that opens its reply FIFO late",

@@ -1,12 +1,13 @@
 """async() and launch(): transactions, cancellation, timeouts, limits, records; sleeps that hold up nobody."""
+import socket
 import statistics
 import time
 
 import pytest
 
-from conftest import Events, sessions, wait_for
+from conftest import Events, free_port, sessions, wait_for
 from http_service import Service
-from sip import Agent
+from sip import Agent, StreamAgent
 
 
 @pytest.fixture
@@ -101,9 +102,15 @@ def test_a_timeout_ends_the_wait(start, agent, service):
     wait_for(lambda: service.gone == 1, "the HTTP request to be given up")
 
 
-def test_a_resumed_script_relays_with_its_changes(start, agent):
-    with Agent(("127.0.0.1", 1)) as callee:
-        server = start("waiting.cfg", WORKERS=4, ROUTE="""
+@pytest.mark.parametrize("kind", [Agent, StreamAgent])
+def test_a_resumed_script_relays_with_its_changes(start, kind):
+    with Agent(("127.0.0.1", 1)) as callee, kind(("127.0.0.1", 1)) as one:
+        port = free_port(kind=socket.SOCK_STREAM)
+        server = start("waiting.cfg", WORKERS=4, EXTRA="""
+            tcp_workers=4
+            socket=tcp:127.0.0.1:%d
+            loadmodule "proto_tcp.so"
+            """ % port, ROUTE="""
             route { setflag("F"); append_hf("X-Before: yes\\r\\n"); $avp(a) = "one"; $avp(a) = "two"; $avp(process) = $pp;
                     $ru = "sip:b@127.0.0.1:%d";
                     async(usleep(20000), resume); }
@@ -111,13 +118,30 @@ def test_a_resumed_script_relays_with_its_changes(start, agent):
                             if ($pp == $avp(process)) append_hf("X-Process: same\\r\\n"); t_relay(); }
             """ % callee.port)
         callee.server = (server.address, server.port)
-        one = agent(server)
+        one.server = (server.address, port if kind is StreamAgent else server.port)
         one.request("MESSAGE", "sip:x@127.0.0.1", body="the body")
         message = callee.expect("MESSAGE")
         assert message.get("x-before") == "yes" and message.get("x-after") == "two one" and message.body == "the body"
         assert message.get("x-process") == "same"
         callee.reply(message, 200, "OK", tag="t")
         one.expect(200)
+
+
+@pytest.mark.parametrize("call, text", [
+    ('rest_get("@URL@/echo", $var(body))', "report 1 GET|"), ('exec("echo said", , $var(body))', "report 1 said"),
+    ('rest_put("@URL@/echo", "text", "text/plain", $var(body))', "report 1 PUT|content-type: text/plain|text"),
+    ("sleep(1)", "report 1 <null>"), ("usleep(1000)", "report 1 <null>"),
+])
+def test_launch_reports_what_each_function_did(start, agent, service, call, text):
+    server = start("waiting.cfg", ROUTE="""
+        route { launch(%s, report); xlog("L_NOTICE", "went on\\n"); send_reply(200, "OK"); }
+        route[report] { xlog("L_NOTICE", "report $rc $var(body)\\n"); }
+        """ % call.replace("@URL@", service.url))
+    one = agent(server)
+    one.request("OPTIONS", "sip:x@127.0.0.1")
+    one.expect(200)
+    wait_for(lambda: text in server.tail(), "the report: " + server.tail())
+    assert server.tail().index("went on") < server.tail().index("report ")
 
 
 def test_sleeping_scripts_hold_up_nobody(start, agent):

@@ -49,7 +49,7 @@ def arrive(serve, rotel, behind, protocol, compression):
 
 
 def test_the_configurations_in_the_docs_can_be_read():
-    """YAML that parses, whose pipelines name what is configured, and whose keys are those of the collectors' documentation."""
+    """YAML that parses, whose pipelines name what is configured, and whose keys are those that were looked up in the collectors' documentation."""
     text = (DOCS / "opentelemetry.md").read_text()
     documents = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.S)]
     assert documents

@@ -38,6 +38,38 @@ def test_trees_are_kept_by_rules(spine, collector):
     assert server.mi("opentelemetry:status")["sampling"]["trees_not_kept"] == 5
 
 
+def test_failed_and_slow_trees_are_kept(start, collector):
+    """A route that returns less than 0 is an error; 5 ms are slow."""
+    rules = module(collector, "enable=1", "keep_every=0", "keep_failed=1", "slow_us=5000")
+    server = start("waiting.cfg", EXTRA=rules, ROUTE="""
+        route {
+            if ($rU == "fails") route(bad);
+            if ($rU == "lasts") route(long);
+            send_reply(200, "OK");
+        }
+        route[bad] { return(-1); }
+        route[long] {
+            $var(i) = 0;
+            while ($var(i) < 30) {
+                $var(j) = 0;
+                while ($var(j) < 9000) { $var(j) = $var(j) + 1; }
+                $var(i) = $var(i) + 1;
+            }
+        }
+        """)
+    for user in ("fine", "fails", "lasts", "fine"):
+        options(server, 1, user)
+    seen = ("opentelemetry:trees_kept", "opentelemetry:trees_not_kept")
+    wait_for(lambda: sum(server.statistic(name) for name in seen) == 4, "all trees to be judged")
+    spans = sent(server, collector)
+    roots = [s for s in spans if s["sipray.session.id"]]
+    slow = {s["sip.request.uri"].partition("@")[0] for s in roots if s.end - s.start >= 5_000_000}
+    # A machine that is held up may make any of them slow.
+    assert {s["sip.request.uri"].partition("@")[0] for s in roots} == {"sip:fails"} | slow and "sip:lasts" in slow
+    assert [s["error.type"] for s in spans if s.status == 2 and s.name == "bad"] == ["-1"]
+    assert all(s.status != 2 for s in spans if s.name == "long")
+
+
 def test_the_environment_samples_and_names(spine, collector, monkeypatch):
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_always_off")
     monkeypatch.setenv("OTEL_SERVICE_NAME", "from-environment")
@@ -54,6 +86,16 @@ def test_the_environment_samples_and_names(spine, collector, monkeypatch):
     assert spans[0].resource["deployment.environment.name"] == "test bed"
     log = other.log_path.read_text()
     assert "OTEL_TRACES_SAMPLER is 'nonsense'" in log and "OTEL_SDK_DISABLED is 'maybe'" in log
+
+
+def test_without_batches_spans_leave_at_once(spine, collector, monkeypatch):
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "60000")
+    batching, single = (spine(EXTRA=module(collector, "enable=1", "use_batch=%d" % value)) for value in (1, 0))
+    options(batching, 1)
+    wait_for(lambda: batching.mi("opentelemetry:status")["submitted"] > 0, "a span to wait")
+    options(single, 1)
+    wait_for(lambda: single.mi("opentelemetry:status")["exported"] > 0, "a span to leave")
+    assert batching.mi("opentelemetry:status")["exported"] == 0
 
 
 def test_a_disabled_sdk_cannot_be_switched_on(spine, collector, monkeypatch):

@@ -68,11 +68,15 @@ def test_plain_calls_give_what_the_service_says(start, service, agent, statement
     assert result(agent(server)) == expected, server.tail()
 
 
-@pytest.mark.parametrize("call", [
-    'rest_get("@URL@/echo", $var(body), $var(type), $var(code))',
-    'rest_get("@URL@/echo", $avp(body), $avp(type), $avp(code))',
+@pytest.mark.parametrize("call, echo", [
+    ('rest_get("@URL@/echo", $var(body), $var(type), $var(code))', "GET|"),
+    ('rest_get("@URL@/echo", $avp(body), $avp(type), $avp(code))', "GET|"),
+    ('rest_post("@URL@/echo", "text", "text/plain", $var(body), $var(type), $var(code))',
+     "POST|content-type: text/plain|text"),
+    ('rest_put("@URL@/echo", "text", "text/plain", $avp(body), $avp(type), $avp(code))',
+     "PUT|content-type: text/plain|text"),
 ])
-def test_async_outputs_reach_the_resume_route(start, service, agent, call):
+def test_async_outputs_reach_the_resume_route(start, service, agent, call, echo):
     http = service()
     kind = "avp" if "$avp" in call else "var"
     server = start("waiting.cfg", ROUTE="""
@@ -80,7 +84,7 @@ def test_async_outputs_reach_the_resume_route(start, service, agent, call):
         route[resume] { append_to_reply("X-Result: $rc/$%s(code)/$%s(type)/$%s(body)/$avp(kept)/$ru/$var(lost)\\r\\n");
             t_reply(200, "OK"); }
         """ % (call.replace("@URL@", http.url), kind, kind, kind))
-    assert result(agent(server)) == "1/200/application/x-echo/GET|/kept/sip:changed@host/<null>", server.tail()
+    assert result(agent(server)) == "1/200/application/x-echo/%s/kept/sip:changed@host/<null>" % echo, server.tail()
 
 
 def test_launch_goes_on_at_once(start, service, agent):

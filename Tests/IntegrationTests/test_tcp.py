@@ -99,11 +99,15 @@ class TestLimits:
         for stream in open_ones:
             stream.close()
 
-    def test_idle_life(self, tcp):
+    def test_idle_life(self, tcp, events):
         server = tcp(GLOBAL="tcp_connection_lifetime=1")
+        server.subscribe(events, "E_CORE_TCP_DISCONNECT")
         with Stream(server.tcp) as stream:
             assert stream.closed(4)
         wait_for(lambda: server.statistic("tcp:idle_closed") == 1, "the count")
+        with Stream(server.tcp) as other:
+            other.send("\r\n\r\n")
+        wait_for(lambda: [e["src_port"] for e in events.all()] == [stream.port, other.port], "both to be told")
 
     def test_slow_reader_is_cut(self, tcp):
         server = tcp(EXTRA='modparam("proto_tcp", "tcp_send_timeout", 500)')
