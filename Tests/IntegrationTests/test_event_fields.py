@@ -90,8 +90,12 @@ def test_the_call_is_named(start, listeners, way):
     # INVITE (request, branch), 180 and 486 (onreply), failure, ACK.
     assert kinds >= {1, 2, 4, 8}
     assert all(r.get("call") == identity for g in script for r in g), "script sessions from their start"
-    process = [g for g in sessions(one.all(EVENTS[0])).values()]
-    for group in process:
+
+    def whole():
+        """The process records as they are when no session is open."""
+        records = one.all(EVENTS[0])
+        return records if len({r["session"] for r in records}) == len([r for r in records if r["verb"] == "end"]) else None
+    for group in sessions(wait_for(whole, "every session to end")).values():
         named = [r.get("call") for r in group]
         if group[0]["name"].startswith("SIP receiver") and group[1]["name"] == "udp proto reading":
             at = next(n for n, r in enumerate(group) if r["name"] == "receive_msg")
