@@ -99,8 +99,18 @@ def contact_of(agent):
     return "Contact: " + agent.contact
 
 
+def b2b_sessions(server):
+    """The sessions of `b2b_logic`, as management shows them."""
+    return server.mi("b2b_list")["Tuples"]
+
+
+def entities(session):
+    """All entities of a session, in the order in which scripts count them."""
+    return sorted(session["SERVERS"] + session["CLIENTS"], key=lambda entity: entity["no"])
+
+
 def no_state(server):
-    wait_for(lambda: server.mi("b2b_list") == [], "every session to end")
+    wait_for(lambda: b2b_sessions(server) == [], "every session to end")
     assert server.mi("b2be_list") == []
 
 
@@ -143,7 +153,6 @@ class Call:
         bye = second.agent.expect("BYE")
         second.agent.reply(bye, 200, "OK")
         first.agent.expect(200)
-        wait_for(lambda: self.server.mi("b2b_list") == [], "the session to end")
         no_state(self.server)
 
 

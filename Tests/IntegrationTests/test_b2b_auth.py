@@ -1,7 +1,7 @@
 """Challenges in back-to-back calls: answered with the server's credentials, or passed."""
 import pytest
 
-from b2bcalls import ANSWER, OFFER, SDP, Call, agents, b2b, contact_of, no_state
+from b2bcalls import ANSWER, OFFER, SDP, Call, agents, b2b, b2b_sessions, contact_of, no_state
 from sip import token
 from uacscripts import check
 
@@ -110,7 +110,7 @@ def test_later_requests_are_challenged_too(b2b, agents, method):
 def test_a_bye_of_the_servers_own_is_challenged(b2b, agents):
     server = b2b(EXTRA=UAC_AUTH)
     call = Call(server, agents).pick_up().confirm()
-    assert server.mi("b2b_terminate_call", key=server.mi("b2b_list")[0]["key"]) == "OK"
+    assert server.mi("b2b_terminate_call", key=b2b_sessions(server)[0]["key"]) == "OK"
     call.caller.reply(call.caller.expect("BYE"), 200, "OK")
     call.callee.reply(call.callee.expect("BYE"), 401, "Who", headers=[CHALLENGE % ("n", "")])
     again = call.callee.expect("BYE")

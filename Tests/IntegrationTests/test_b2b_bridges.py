@@ -1,8 +1,8 @@
 """Bridges that commands and callers ask for, and calls that the server makes."""
 import pytest
 
-from b2bcalls import (ANSWER, INIT, OFFER, SDP, Call, Leg, agents, b2b, complete_bridge, contact_of, new_party,
-                      no_state, scripted, uri_of)
+from b2bcalls import (ANSWER, INIT, OFFER, SDP, Call, Leg, agents, b2b, b2b_sessions, complete_bridge, contact_of,
+                      new_party, no_state, scripted, uri_of)
 from conftest import free_port
 
 PICKUP = """
@@ -24,7 +24,7 @@ def test_the_server_connects_two_parties(b2b, agents):
     other.reply(second, 200, "OK", tag="2", headers=[contact_of(other), SDP], body=ANSWER)
     other.expect("ACK")
     assert one.expect("ACK").body == ANSWER
-    session, = server.mi("b2b_list")
+    session, = b2b_sessions(server)
     assert session["context"] == {"k": "v"}
     leg = Leg(one, first.get("call-id"), uri_of(first.get("to")), "1", uri_of(first.get("from")), first.tag("from"),
               uri_of(first.get("contact")))
@@ -36,7 +36,7 @@ def test_the_server_connects_two_parties(b2b, agents):
 
 def joins(server, agents, call, offer=OFFER.replace("s=-", "s=third")):
     """A third party calls to take the caller's place; gives it, what it sent, and the INVITE that the callee gets."""
-    session, = server.mi("b2b_list")
+    session, = b2b_sessions(server)
     third = agents(server)
     sent = third.request("INVITE", "sip:pickup@%s:%d" % (server.address, server.port), body=offer,
                          headers=[SDP, "X-Key: " + session["key"]])
@@ -111,7 +111,7 @@ def test_nobody_joins_what_is_not_there(scripted, agents):
 		if (!b2b_bridge_request("$hdr(X-Key)", $(hdr(X-Number){s.int})))
 			send_reply(404, "No Such Session");"""))
     call = Call(server, agents).pick_up().confirm()
-    key = server.mi("b2b_list")[0]["key"]
+    key = b2b_sessions(server)[0]["key"]
     third = agents(server)
     for headers in (["X-Key: 1.2", "X-Number: 0"], ["X-Key: " + key, "X-Number: 2"], ["X-Key: a;b;c", "X-Number: 0"]):
         sent = third.request("INVITE", "sip:pickup@%s:%d" % (server.address, server.port), headers=headers)
@@ -152,7 +152,7 @@ def test_reinvites_of_a_bridge_that_meet_are_tried_again(b2b, agents):
     server = b2b()
     call = Call(server, agents).pick_up().confirm()
     party, uri = new_party(server, agents)
-    key = server.mi("b2b_list")[0]["key"]
+    key = b2b_sessions(server)[0]["key"]
     assert server.mi("b2b_bridge", dialog_id=key, new_uri=uri.strip('"')) == "OK"
     call.callee.reply(call.callee.expect("BYE"), 200, "OK")
     invite = party.expect("INVITE")
@@ -176,7 +176,7 @@ def test_a_command_bridges_the_callee_with_music(b2b, agents):
     player = agents(server, media)
     call = Call(server, agents).pick_up().confirm()
     party, uri = new_party(server, agents)
-    key = server.mi("b2b_list")[0]["key"]
+    key = b2b_sessions(server)[0]["key"]
     assert server.mi("b2b_bridge", dialog_id=key, new_uri=uri.strip('"'), flag=1,
                      prov_media_uri="sip:music@127.0.0.1:%d" % media) == "OK"
     call.caller.reply(call.caller.expect("BYE"), 200, "OK")
@@ -204,7 +204,7 @@ def test_a_script_connects_two_parties_and_tells_who_asked(scripted, agents):
     call = Call(server, agents).pick_up().confirm()
     one, other = agents(server, one_port), agents(server, other_port)
     asker = agents(server)
-    key = server.mi("b2b_list")[0]["key"]
+    key = b2b_sessions(server)[0]["key"]
     asker.request("MESSAGE", "sip:x@%s:%d" % (server.address, server.port), headers=["X-Key: " + key])
     assert asker.expect(202).first.endswith(" refer")
     first = one.expect("INVITE")

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from b2bcalls import ANSWER, OFFER, SDP, agents, b2b, no_state, scripted
+from b2bcalls import ANSWER, OFFER, SDP, agents, b2b, b2b_sessions, no_state, scripted
 from conftest import wait_for
 from sip import Message, branch
 
@@ -100,10 +100,10 @@ def test_anything_may_come(scripted, agents, seed):
                              party.repeat])
         act()
         if chance.random() < 0.03:
-            for session in server.mi("b2b_list")[:1]:
+            for session in b2b_sessions(server)[:1]:
                 server.mi_call("b2b_bridge", {"dialog_id": session["key"], "new_uri": "sip:n@" + callee.agent.name})
         assert server.process.poll() is None, server.tail()
-    for session in server.mi("b2b_list"):
+    for session in b2b_sessions(server):
         server.mi_call("b2b_terminate_call", {"key": session["key"]})
     no_state(server)
     wait_for(lambda: server.statistic("tm:inuse_transactions") == 0, "every transaction to end")

@@ -1,8 +1,8 @@
 """Transfers: REFER with all that can come of it."""
 import pytest
 
-from b2bcalls import (ANSWER, INIT, OFFER, SDP, Call, Leg, agents, b2b, complete_bridge, contact_of, new_party,
-                      no_state, scripted, uri_of)
+from b2bcalls import (ANSWER, INIT, OFFER, SDP, Call, Leg, agents, b2b, b2b_sessions, complete_bridge, contact_of,
+                      entities, new_party, no_state, scripted, uri_of)
 from conftest import free_port
 
 REFER_UNATTENDED = """b2b_end_dlg_leg();
@@ -23,8 +23,8 @@ def test_refer_without_notify(scripted, agents):
     bye = call.caller.expect("BYE")
     call.caller.reply(bye, 200, "OK")
     leg = complete_bridge(call, call.b, party)
-    session, = server.mi("b2b_list")
-    assert [e["id"] for e in session["entities"]] == ["callee", "new"] and session["state"] == "established"
+    session, = b2b_sessions(server)
+    assert [e["scenario_id"] for e in entities(session)] == ["callee", "new"] and session["phase"] == "established"
     call.hang_up(call.b, leg)
 
 
@@ -194,8 +194,8 @@ def test_attended_transfer_that_succeeds(scripted, agents):
     consult.b.request("BYE")
     consult.caller.reply(consult.caller.expect("BYE"), 200, "OK")
     call.callee.expect(200)
-    session, = server.mi("b2b_list")
-    assert session["state"] == "established"
+    session, = b2b_sessions(server)
+    assert session["phase"] == "established"
     call.b.request("BYE")
     bye = call.callee.expect("BYE")
     assert bye.get("call-id") == leg.call_id

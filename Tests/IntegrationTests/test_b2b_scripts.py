@@ -1,16 +1,16 @@
 """Back-to-back calls that a script drives: its routes, functions, variables and parameters."""
 import pytest
 
-from b2bcalls import (ANSWER, INIT, NOTHING, OFFER, SDP, Call, agents, b2b, complete_bridge, contact_of, no_state,
-                      scripted, uri_of)
+from b2bcalls import (ANSWER, INIT, NOTHING, OFFER, SDP, Call, agents, b2b, b2b_sessions, complete_bridge, contact_of,
+                      entities, no_state, scripted, uri_of)
 from conftest import wait_for
 
 def test_a_script_decides(scripted, agents):
     server = scripted()
     call = Call(server, agents).pick_up().confirm()
-    session, = server.mi("b2b_list")
+    session, = b2b_sessions(server)
     assert session["scenario"] == "mine" and session["context"] == {"what": "early"}
-    assert [e["id"] for e in session["entities"]] == ["caller", "callee"]
+    assert [e["scenario_id"] for e in entities(session)] == ["caller", "callee"]
     call.hang_up()
     log = server.tail()
     assert "B2B ACK from caller of mine, early" in log and "B2B BYE from caller of mine, early" in log
@@ -30,7 +30,7 @@ def test_routes_of_the_parameters(scripted, agents, module):
         "\texit;",
         '\t$b2b_logic.ctx(late) = "after";\n\txlog("BEGUN $b2b_logic.key $b2b_logic.scenario\\n");\n\texit;'))
     call = Call(server, agents).pick_up().confirm()
-    session, = server.mi("b2b_list")
+    session, = b2b_sessions(server)
     assert session["context"] == {"what": "early", "late": "after"}
     call.hang_up()
     log = server.tail()
@@ -55,23 +55,23 @@ def test_variables_name_both_dialogs(scripted, agents):
 		$b2b_logic.ctx(what) = NULL;
 		$b2b_logic.ctx(other) = "late";""")
     call = Call(server, agents).pick_up().confirm()
-    session, = server.mi("b2b_list")
+    session, = b2b_sessions(server)
     call.a.request("REFER", headers=["Refer-To: <sip:x@127.0.0.1>"])
     call.caller.expect(202)
     log = server.tail()
-    caller, callee = session["entities"]
+    caller, callee = entities(session)
     assert "AT %s %s %s callee %s %s %s\n" % (caller["key"], caller["key"], callee["callid"], call.a.local_tag,
                                              call.b.local_tag, session["key"]) in log
     assert "OUTSIDE <null> <null>\n" in log
     assert "PEER %s;%s;%s OF mine\n" % (callee["callid"], callee["fromtag"], callee["totag"]) in log
-    assert server.mi("b2b_list")[0]["context"] == {"other": "late"}
+    assert b2b_sessions(server)[0]["context"] == {"other": "late"}
     call.hang_up()
 
 
 def test_a_local_route_knows_whose_requests_leave(scripted, agents):
     server = scripted(LOCAL='xlog("LOCAL $rm $b2b_logic.key $b2b_logic.entity(id)\\n");')
     call = Call(server, agents).pick_up().confirm()
-    key = server.mi("b2b_list")[0]["key"]
+    key = b2b_sessions(server)[0]["key"]
     call.hang_up(call.b, call.a)
     log = server.tail()
     for line in ("ACK %s callee", "BYE %s caller"):
@@ -226,8 +226,8 @@ def test_a_script_deletes_who_hangs_up_and_calls_the_other_elsewhere(scripted, a
     call.b.request("BYE")
     call.callee.expect(200)
     leg = complete_bridge(call, call.a, party)
-    session, = server.mi("b2b_list")
-    assert [e["id"] for e in session["entities"]] == ["caller", "next"]
+    session, = b2b_sessions(server)
+    assert [e["scenario_id"] for e in entities(session)] == ["caller", "next"]
     call.hang_up(call.a, leg)
 
 

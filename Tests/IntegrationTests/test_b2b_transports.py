@@ -3,7 +3,7 @@ import socket
 
 import pytest
 
-from b2bcalls import ANSWER, OFFER, SDP, Call, Leg, agents, b2b, contact_of, no_state, uri_of
+from b2bcalls import ANSWER, OFFER, SDP, Call, Leg, agents, b2b, b2b_sessions, contact_of, no_state, uri_of
 from conftest import free_port
 from uasessions import SERVE, ended
 
@@ -59,7 +59,7 @@ def test_a_bridge_changes_the_transport(b2b, agents, new_is_tcp):
     port = free_port(kind=socket.SOCK_STREAM)
     party = agents(server, port, tcp=new_is_tcp)
     target = "sip:new@%s%s" % (party.name, ";transport=tcp" if new_is_tcp else "")
-    key = server.mi("b2b_list")[0]["key"]
+    key = b2b_sessions(server)[0]["key"]
     assert server.mi("b2b_bridge", dialog_id=key, new_uri=target) == "OK"
     call.callee.reply(call.callee.expect("BYE"), 200, "OK")
     invite = party.expect("INVITE")

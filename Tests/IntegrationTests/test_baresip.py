@@ -3,6 +3,7 @@ import socket
 
 import pytest
 
+from b2bcalls import b2b_sessions, entities
 from baresip import Baresip
 from conftest import free_port, wait_for
 
@@ -133,10 +134,10 @@ def test_a_transfer_back_to_back(service, telephone, transport):
     alice, bob, carol = (telephone(server, name, transport) for name in ("alice", "bob", "carol"))
     wait_for(lambda: registered(server) == {"alice", "bob", "carol"}, "the telephones to register")
     call(server, alice, bob, "b2b-bob")
-    session, = server.mi("b2b_list")
-    assert session["state"] == "established" and len(session["entities"]) == 2
+    session, = b2b_sessions(server)
+    assert session["phase"] == "established" and len(entities(session)) == 2
     # Neither telephone sees the Call-ID of the other's call.
-    assert len({e["callid"] for e in session["entities"]}) == 2
+    assert len({e["callid"] for e in entities(session)}) == 2
     alice.tell("transfer", "sip:carol@127.0.0.1")
     carol.wait("CALL_INCOMING")
     carol.tell("accept")
@@ -145,12 +146,12 @@ def test_a_transfer_back_to_back(service, telephone, transport):
     alice.wait("CALL_CLOSED")
 
     def talk():
-        sessions = server.mi("b2b_list")
-        return len(sessions) == 1 and sessions[0]["state"] == "established" and sessions[0]
+        sessions = b2b_sessions(server)
+        return len(sessions) == 1 and sessions[0]["phase"] == "established" and sessions[0]
 
     session = wait_for(talk, "bob and carol to talk")
-    assert all(carol.sip != e["contact"] for e in session["entities"])
+    assert all(carol.sip != e["contact"] for e in entities(session))
     carol.tell("hangup")
     bob.wait("CALL_CLOSED")
-    wait_for(lambda: server.mi("b2b_list") == [], "the session to end")
+    wait_for(lambda: b2b_sessions(server) == [], "the session to end")
     assert server.mi("b2be_list") == []

@@ -3,6 +3,7 @@ import re
 
 import pytest
 
+from b2bcalls import b2b_sessions
 from collector import collector, sent  # noqa: F401 (fixture)
 from conftest import HERE, wait_for
 from http_service import Service
@@ -91,9 +92,9 @@ def test_back_to_back(start, agents):
     server = start(HEAD + 'loadmodule "b2b_entities.so"\nloadmodule "b2b_logic.so"\n' + script)
     invite, hang_up = ring(server, caller, callee, uri="sip:bob@127.0.0.1")
     assert invite.get("call-id").startswith("B2B.") and caller.name not in str(invite)
-    assert [s["state"] for s in server.mi("b2b_list")] == ["established"]
+    assert [s["phase"] for s in b2b_sessions(server)] == ["established"]
     hang_up()
-    wait_for(lambda: server.mi("b2b_list") == [], "the session to end")
+    wait_for(lambda: b2b_sessions(server) == [], "the session to end")
 
 
 def test_waiting(start, agents):

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from b2bcalls import b2b_sessions
 from conftest import SIPRAY, wait_for
 from http_service import Service
 from sip import Agent
@@ -85,7 +86,7 @@ def test_calls_that_are_up(server, agents):
     assert re.fullmatch(r"  talking  dialog +\d s  caller@127.0.0.1 +bob@127.0.0.1 +%s +%s" % (
         re.escape(dialog["callid"]), re.escape(dialog["ID"])), rows["talking dialog"])
     assert re.search(r" -  x{31}…  carol@127.0.0.1 +" + re.escape(ringing["call_id"]), rows["ringing dialog"])
-    session, = server.mi("b2b_list")
+    session, = b2b_sessions(server)
     assert re.search(r" \d s  hidden@127.0.0.1 +dave@127.0.0.1 .* %s$" % re.escape(session["key"]), rows["ringing back-to-back"])
     # One of them, the old ones, and too many.
     assert len(sipray(server, "calls", "--match", "dave")) == 4

@@ -9,20 +9,32 @@ import SIPTransport
 ///
 /// Any thread may call. What changes something is done on a SIP process.
 package struct B2BManagement: Sendable {
+    /// A state as people read it, and as the peer's tools do: its number in the order of a life, from 0.
+    package struct State: Sendable {
+        package let word: String
+        package let number: Int
+    }
+
     /// An entity as management shows it.
     package struct Entity: Sendable {
-        package let key, id, kind, state, callID, fromTag, toTag, from, to, target: String
+        package let key, id, callID, fromTag, toTag, fromURI, toURI, target: String
+        /// Values of From and To, without tags.
+        package let from, to: String
+        package let isServer: Bool
+        package let state: State
         package let sequence: Int
         package let peer: String?
     }
 
     /// A session as management shows it.
     package struct Session: Sendable {
-        package let key, scenario, state: String
+        package let id: Int
+        package let key, scenario: String
+        package let phase: State
         /// Seconds since its first INVITE.
         package let age: Int
-        /// Seconds that are left; nil without a limit.
-        package let lifetime: Int?
+        /// Seconds that are left; 0 without a limit.
+        package let lifetime: Int
         package let entities: [Entity]
         package let values: [(name: String, value: String)]
     }
@@ -47,21 +59,23 @@ package struct B2BManagement: Sendable {
         guard let logic else { return [] }
         return logic.all.map { session in
             Session(
-                key: session.key.string, scenario: session.scenario.string, state: session.publishedPhase.rawValue,
-                age: max(0, logic.now() - session.begunAt),
-                lifetime: session.endsAt == .max ? nil : max(0, session.endsAt - logic.now()),
+                id: Int(session.tableKey.number), key: session.key.string, scenario: session.scenario.string,
+                phase: State(session.publishedPhase), age: max(0, logic.now() - session.begunAt),
+                lifetime: session.endsAt == .max ? 0 : max(1, session.endsAt - logic.now()),
                 entities: session.entityViews.map(Self.show),
                 values: session.allValues.map { ($0.name.string, $0.value.text?.string ?? "") })
         }
     }
 
     static func show(_ view: EntityView) -> Entity {
-        Entity(
-            key: view.key.string, id: view.id.string, kind: view.isServer ? "server" : "client",
-            state: view.state.rawValue, callID: view.callID.string, fromTag: view.fromTag.string,
-            toTag: view.toTag.string, from: (view.isServer ? view.remoteAddress : view.localAddress).string,
-            to: (view.isServer ? view.localAddress : view.remoteAddress).string, target: view.target.string,
-            sequence: view.sequence, peer: view.peer?.string)
+        let from = view.isServer ? view.remoteAddress : view.localAddress
+        let to = view.isServer ? view.localAddress : view.remoteAddress
+        return Entity(
+            key: view.key.string, id: view.id.string, callID: view.callID.string, fromTag: view.fromTag.string,
+            toTag: view.toTag.string, fromURI: from.uriOfAddress.string, toURI: to.uriOfAddress.string,
+            target: view.target.string, from: from.string, to: to.string, isServer: view.isServer,
+            state: State(view.state), sequence: view.sequence,
+            peer: view.peer?.string)
     }
 
     /// Ends a session. False when there is none of that name.
@@ -121,5 +135,12 @@ package struct B2BManagement: Sendable {
         }
         let sent = plan
         guard logic.onProcess({ worker in _ = logic.trigger(sent, worker) }) else { throw .tooMany }
+    }
+}
+
+extension B2BManagement.State {
+    fileprivate init<Known: RawRepresentable<String> & CaseIterable & Equatable>(_ state: Known)
+    where Known.AllCases == [Known] {
+        self.init(word: state.rawValue, number: Known.allCases.firstIndex(of: state) ?? 0)
     }
 }

@@ -7,12 +7,12 @@ enum B2BCommands {
     static func register(in registry: inout CommandRegistry, _ b2b: B2BManagement) {
         registry.add("b2b_entities:list", aliases: ["b2be_list"], "Lists the dialogs that the server has itself.") {
             _ in
-            .array(b2b.allEntities.map(show))
+            .array(b2b.allEntities.enumerated().map { show($0.element, index: $0.offset) })
         }
         UASessionCommands.register(in: &registry, b2b.userAgents)
         guard b2b.hasLogic else { return }
         registry.add("b2b_logic:list", aliases: ["b2b_list"], "Lists the back-to-back sessions.") { _ in
-            .array(b2b.sessions.map(show))
+            ["Tuples": .array(b2b.sessions.map(show))]
         }
         registry.add(
             "b2b_logic:terminate_call", aliases: ["b2b_terminate_call"],
@@ -80,23 +80,41 @@ enum B2BCommands {
         }
     }
 
+    // MARK: shapes
+
+    /// As the peer shows a tuple; what it does not have comes last.
     private static func show(_ session: B2BManagement.Session) -> JSONValue {
-        [
-            "key": .string(session.key), "scenario": .string(session.scenario), "state": .string(session.state),
-            "age": .integer(session.age), "lifetime": session.lifetime.map { .integer($0) } ?? .null,
-            "entities": .array(session.entities.map(show)),
+        let entities = session.entities.enumerated().map { (number: $0.offset, entity: $0.element) }
+        func list(_ chosen: [(number: Int, entity: B2BManagement.Entity)]) -> JSONValue {
+            .array(chosen.enumerated().map { show($0.element.entity, index: $0.offset, number: $0.element.number) })
+        }
+        return [
+            "id": .integer(session.id), "key": .string(session.key), "state": .integer(session.phase.number),
+            "lifetime": .integer(session.lifetime), "db_flag": 0, "scenario": .string(session.scenario),
+            "SERVERS": list(entities.filter { $0.entity.isServer }),
+            "CLIENTS": list(entities.filter { !$0.entity.isServer }),
+            "BRIDGE_ENTITIES": list(Array(entities.prefix(2))),
+            "phase": .string(session.phase.word), "age": .integer(session.age),
             "context": .object(
                 JSONObject(session.values.map { JSONObject.Member(key: $0.name, value: .string($0.value)) })),
         ]
     }
 
-    private static func show(_ entity: B2BManagement.Entity) -> JSONValue {
-        [
-            "key": .string(entity.key), "id": .string(entity.id), "type": .string(entity.kind),
-            "state": .string(entity.state), "callid": .string(entity.callID), "fromtag": .string(entity.fromTag),
-            "totag": .string(entity.toTag), "from": .string(entity.from), "to": .string(entity.to),
-            "contact": .string(entity.target), "cseq": .integer(entity.sequence),
-            "peer": entity.peer.map { .string($0) } ?? .null,
+    /// The peer's members, then ours. `number` is the place in the session, where it is shown as part of one.
+    private static func show(_ entity: B2BManagement.Entity, index: Int, number: Int? = nil) -> JSONValue {
+        var members: JSONObject = [
+            "index": .integer(index), "scenario_id": .string(entity.id), "key": .string(entity.key),
+            "disconnected": entity.peer == nil ? 1 : 0, "state": .integer(entity.state.number),
         ]
+        if let number { members["no"] = .integer(number) }
+        members["type"] = entity.isServer ? 0 : 1
+        let texts = [
+            ("peer", entity.peer ?? ""), ("to_uri", entity.toURI), ("from_uri", entity.fromURI),
+            ("dialog", entity.state.word), ("callid", entity.callID), ("fromtag", entity.fromTag),
+            ("totag", entity.toTag), ("contact", entity.target),
+        ]
+        for (name, text) in texts { members[name] = .string(text) }
+        members["cseq"] = .integer(entity.sequence)
+        return .object(members)
     }
 }

@@ -163,8 +163,8 @@ enum UASessionCommands {
     private static func show(_ session: UASessionManagement.Shown) -> JSONValue {
         let entity = session.entity
         return [
-            "key": .string(entity.key), "type": .string(entity.kind == "server" ? "UAS" : "UAC"),
-            "state": .string(entity.state), "callid": .string(entity.callID), "fromtag": .string(entity.fromTag),
+            "key": .string(entity.key), "type": .string(entity.isServer ? "UAS" : "UAC"),
+            "state": .string(entity.state.word), "callid": .string(entity.callID), "fromtag": .string(entity.fromTag),
             "totag": .string(entity.toTag), "from": .string(entity.from), "to": .string(entity.to),
             "contact": .string(entity.target), "lifetime": .integer(session.lifetime),
         ]

@@ -18,7 +18,7 @@ struct CallList {
         let figures = try client.call("statistics:get", .named(["statistics": ["dialog:active_dialogs"]]))
         let window: JSONObject = ["index": 0, "counter": .integer(limit)]
         let listed = try CallList.ask(client, "dialog:list", .named(window))?["Dialogs"]?.arrayValue
-        let bridged = try CallList.ask(client, "b2b_logic:list", .none)?.arrayValue
+        let bridged = try CallList.ask(client, "b2b_logic:list", .none)?["Tuples"]?.arrayValue
         let now = time(nil)
         let all =
             (listed ?? []).compactMap { LiveCall(dialog: $0, now: now) }

@@ -34,20 +34,22 @@ struct LiveCall {
         isBackToBack = false
     }
 
-    /// Of an element of `b2b_logic:list`.
+    /// Of an element of the `Tuples` of `b2b_logic:list`.
     init?(session value: JSONValue) {
-        guard let key = value["key"]?.stringValue, let entities = value["entities"]?.arrayValue else { return nil }
+        guard let key = value["key"]?.stringValue, let entities = value["BRIDGE_ENTITIES"]?.arrayValue else {
+            return nil
+        }
         id = key
         state =
-            switch value["state"]?.stringValue {
+            switch value["phase"]?.stringValue {
             case "established", "bridging": .talking
             case "ended": .ended
-            default: entities.contains { $0["state"]?.stringValue == "early" } ? .ringing : .calling
+            default: entities.contains { $0["dialog"]?.stringValue == "early" } ? .ringing : .calling
             }
         ageSeconds = value["age"]?.integerValue
         let first = entities.first
-        caller = LiveCall.text(first?["from"])
-        callee = LiveCall.text(first?["to"])
+        caller = LiveCall.text(first?["from_uri"])
+        callee = LiveCall.text(first?["to_uri"])
         callID = LiveCall.text(first?["callid"])
         isBackToBack = true
     }

@@ -11,7 +11,8 @@ import SIPTransport
 final class B2BEntity: @unchecked Sendable {
     // @unchecked: `ownerStored` and `viewStored` are guarded by `lock`; constants need none; the rest belongs to the owner's turn.
 
-    enum State: String, Sendable {
+    /// In the order of its life: management counts by it.
+    enum State: String, CaseIterable, Sendable {
         case new, early, confirmed, terminated
     }
 

@@ -10,7 +10,8 @@ import SIPStack
 final class B2BSession: EntityOwner, @unchecked Sendable {
     // @unchecked: `views`, `values` and `endsAtStored` are guarded by `lock`; constants need none; the rest belongs to the turn.
 
-    enum Phase: String, Sendable {
+    /// In the order of its life: management counts by it.
+    enum Phase: String, CaseIterable, Sendable {
         /// The first two are being put in contact.
         case setup
         case established
