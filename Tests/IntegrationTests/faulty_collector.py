@@ -216,6 +216,14 @@ async def too_long(collector, reader, writer, headers, body):
     writer.write(response("200 OK", b"\n" * (5 << 20), "Content-Type: application/x-protobuf"))
 
 
+async def endless(collector, reader, writer, headers, body):
+    """Mebibyte after mebibyte, as fast as they are taken."""
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nTransfer-Encoding: chunked\r\n\r\n")
+    while True:
+        writer.write(b"100000\r\n" + b"\n" * (1 << 20) + b"\r\n")
+        await writer.drain()
+
+
 @functools.cache
 def packed_zeros(mebibytes=256):
     """256 MiB in 256 KiB."""

@@ -151,8 +151,8 @@ def test_a_full_queue_is_counted_and_memory_is_bounded(serve, close):
     collector = close(c.HTTPCollector(c.never))
     server, traffic = serve(collector.url, OTEL_BSP_MAX_QUEUE_SIZE="50", OTEL_BSP_MAX_EXPORT_BATCH_SIZE="10",
                             OTEL_EXPORTER_OTLP_TIMEOUT="60000", OTEL_BSP_EXPORT_TIMEOUT="60000")
-    traffic.send(100)
     memory = Bounded(server)
+    traffic.send(100)
     traffic.send(1500)
     now = status(server)
     assert now["queue"]["spans"] <= 50 and now["lost"]["queue_full"] > 500 and set(lost(now)) == {"queue_full"}
@@ -180,8 +180,8 @@ def test_a_loss_has_a_line_when_it_begins_and_one_when_it_ends(serve, close, pro
     """Down at the start, up, down in mid-run, up: no restart, and two lines for each time."""
     port = free_tcp_port()
     server, traffic = serve(url_of(protocol, port), OTEL_EXPORTER_OTLP_PROTOCOL=protocol)
-    traffic.call()
     memory = Bounded(server)
+    traffic.call()
     traffic.call(6)
     assert lost(settled(server, traffic)) == {"unreachable": status(server)["submitted"]}
     first = collector_of(protocol)(port=port)
