@@ -14,8 +14,8 @@ package final class ModuleEnvironment {
     package let statistics: Statistics
     package let replies = Replies()
     package let inDialog = InDialogObservers()
-    /// The stack's side of the script, for modules that send and follow messages; nil where a script is only checked.
-    package var host: ScriptHost?
+    /// The stack's side of the script, for modules that send and follow messages.
+    package let host: ScriptHost
     /// `dialog`, when the script loads it: for its management commands and for topology hiding.
     package internal(set) var dialogs: DialogModule?
     /// Seconds since 1970.
@@ -34,15 +34,18 @@ package final class ModuleEnvironment {
     /// Work that a module wants done again and again, by the timer process.
     package private(set) var periodicJobs: [PeriodicJob] = []
 
+    /// - Parameter host: nil where nothing is sent: a script that is only checked.
     package init(
         parameters: ModuleParameters, addresses: LocalAddresses, flags: FlagNames, location: LocationStore,
-        statistics: Statistics, events: EventOutlet = .none, now: @escaping @Sendable () -> Int,
+        statistics: Statistics, host: ScriptHost? = nil, events: EventOutlet = .none,
+        now: @escaping @Sendable () -> Int,
         log: @escaping @Sendable (ScriptLogLevel, String) -> Void,
         print: (@Sendable (ScriptLogLevel, String) -> Void)? = nil
     ) {
         self.parameters = parameters
         self.addresses = addresses
         self.flags = flags
+        self.host = host ?? ScriptHost(scriptSockets: [], flags: flags)
         self.location = location
         self.statistics = statistics
         self.events = events

@@ -16,7 +16,7 @@ package enum ModuleLibrary {
     /// Core and all modules, also those of the peer that are missing: what a script is checked against.
     package static var catalogue: Catalogue { .withCore(modules: declarations + PeerModules.declarations) }
 
-    /// Binds the modules in `names`, in this order, but for the core and `tm`.
+    /// Binds the modules in `names`, in this order, but for the core and those of B2B.
     /// - Throws: the first parameter that a module cannot work with.
     package static func bind(
         _ names: [String], _ environment: ModuleEnvironment
@@ -32,6 +32,7 @@ package enum ModuleLibrary {
         _ name: String, _ environment: ModuleEnvironment
     ) throws(ModuleError) -> ModuleBinding? {
         switch name {
+        case "tm": return TMModule.bind(environment)
         case "signaling": return SignalingModule.bind(environment)
         case "sl": return SLModule.bind(environment)
         case "rr": return RRModule.bind(environment)

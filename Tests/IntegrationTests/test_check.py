@@ -11,7 +11,9 @@ from conftest import SIPRAY, free_port
 
 HEAD = """stderror_enabled=yes
 socket=udp:127.0.0.1:@PORT@
+socket=tcp:127.0.0.1:@PORT@
 loadmodule "proto_udp.so"
+loadmodule "proto_tcp.so"
 loadmodule "sl.so"
 loadmodule "signaling.so"
 loadmodule "tm.so"
@@ -20,6 +22,20 @@ loadmodule "cfgutils.so"
 loadmodule "usrloc.so"
 loadmodule "registrar.so"
 loadmodule "acc.so"
+loadmodule "rr.so"
+loadmodule "dialog.so"
+loadmodule "topology_hiding.so"
+loadmodule "b2b_entities.so"
+loadmodule "b2b_logic.so"
+loadmodule "uac_auth.so"
+loadmodule "uac.so"
+loadmodule "rest_client.so"
+loadmodule "opentelemetry.so"
+loadmodule "event_datagram.so"
+loadmodule "event_stream.so"
+loadmodule "httpd.so"
+modparam("httpd", "port", @PORT@)
+loadmodule "mi_http.so"
 loadmodule "mi_fifo.so"
 modparam("mi_fifo", "fifo_name", "@FIFO@")
 loadmodule "mi_datagram.so"
@@ -83,6 +99,21 @@ REFUSED = [
     ('modparam("mi_datagram", "socket_name", "udp:nowhere")', ["socket_name", "nowhere"]),
     ('modparam("mi_datagram", "socket_name", "/nowhere/socket")', ["/nowhere", "no directory"]),
     ('modparam("mi_datagram", "children_count", 0)', ["children_count"]),
+    ('modparam("dialog", "hash_size", 33)', ["hash_size", "33", "power of 2"]),
+    ('modparam("dialog", "db_mode", 1)', ["db_mode", "use 0"]),
+    ('modparam("dialog", "profiles_no_value", "one; one")', ["two profiles", "one"]),
+    ('modparam("topology_hiding", "th_contact_encode_scheme", "base63")', ["base63"]),
+    ('modparam("b2b_entities", "db_mode", 1)', ["db_mode", "use 0"]),
+    ('modparam("b2b_logic", "db_mode", 1)', ["db_mode", "use 0"]),
+    ('modparam("uac", "restore_mode", "maybe")', ["maybe", "auto, manual, none"]),
+    ('modparam("rest_client", "curl_http_version", 9)', ["curl_http_version", "0 to 5"]),
+    ('modparam("opentelemetry", "redact", "noses")', ["noses", "users, numbers and digest"]),
+    ('modparam("opentelemetry", "log_level", 77)', ["log_level", "-3 to 4"]),
+    ('modparam("event_datagram", "profiling_fields", "shoe")', ["profiling_fields", "shoe"]),
+    ('modparam("event_stream", "timeout", 0)', ["timeout", "1 to 60000"]),
+    ('modparam("httpd", "ip", "nowhere")', ["nowhere", "127.0.0.1"]),
+    ("tcp_workers=0", ["tcp_workers is 0", "1 to 128"]),
+    ("tcp_socket_backlog=0", ["tcp_socket_backlog is 0"]),
 ]
 
 
@@ -101,13 +132,19 @@ def test_check_and_serve_refuse_a_value_at_its_place(tmp_path, top, words):
 
 
 def test_all_of_them_are_told_in_one_run(tmp_path):
-    together = ["udp_workers=0", "syslog_facility=LOG_NOWHERE", "tos=300", 'modparam("tm", "fr_timeout", -5)',
-                'modparam("acc", "extra_fields", "paper: a -> b")', 'modparam("cfgutils", "shvset", "nonsense")',
-                'modparam("registrar", "received_avp", "received")', "socket=udp:127.0.0.1:0"]
+    together = [top for top, _ in REFUSED if top != "udp_workers=0"]  # The last of a global parameter counts.
     found = json.loads(check(write(tmp_path, *together), "--json").stdout)
     assert not found["accepted"] and found["errors"] == len(together)
     assert [d["line"] for d in found["diagnostics"]] == list(range(LINE, LINE + len(together)))
     assert all(d["column"] >= 1 and d["severity"] == "error" for d in found["diagnostics"])
+
+
+def test_a_credential_that_is_wrong_is_told_without_its_secret(tmp_path):
+    path = write(tmp_path, 'modparam("uac_auth", "credential", "alice:realm:right")',
+                 'modparam("uac_auth", "credential", "hunter2")', 'modparam("uac", "restore_mode", "maybe")')
+    found = check(path)
+    assert "credential number 2 is not user:realm:password" in found.stdout and "hunter2" not in found.stdout
+    assert "(2 errors)" in found.stdout + found.stderr
 
 
 def test_a_good_script_is_good_and_nothing_is_touched(tmp_path):

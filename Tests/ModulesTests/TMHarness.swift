@@ -50,10 +50,10 @@ final class TMHarness: @unchecked Sendable {
         let scriptSockets = [ScriptSocket(socket)]
         let parameters = ModuleParameters(analysis.script.moduleParameters)
         let logBox = LogBox()
+        host = ScriptHost(scriptSockets: scriptSockets, flags: flags)
         environment = ModuleEnvironment(
             parameters: parameters, addresses: LocalAddresses(sockets: scriptSockets), flags: flags,
-            location: LocationStore(), statistics: statistics, now: { 0 }, log: { _, _ in })
-        host = ScriptHost(scriptSockets: scriptSockets, flags: flags)
+            location: LocationStore(), statistics: statistics, host: host, now: { 0 }, log: { _, _ in })
         host.sockets = [socket]
         host.bindReplies(environment.replies)
         var core = CoreHost()
@@ -63,8 +63,7 @@ final class TMHarness: @unchecked Sendable {
         let addresses = environment.addresses
         core.isMyself = { addresses.contains(host: $0, port: $1, transport: $2) }
         let bindings =
-            [CoreModule.binding(core, flags: flags), TMModule.bind(environment, host: host)]
-            + (try ModuleLibrary.bind(names.filter { $0 != "tm" }, environment))
+            [CoreModule.binding(core, flags: flags)] + (try ModuleLibrary.bind(names, environment))
         let engine = try ScriptEngine(
             script: analysis.script, catalogue: catalogue, bindings: bindings, flags: flags,
             configuration: ScriptConfiguration { _, text in logBox.harness?.logs.append(text) })

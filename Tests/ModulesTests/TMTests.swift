@@ -256,7 +256,7 @@ import Testing
 
     @Test func everyDeclaredFunctionIsBoundOrSaidToBeMissing() throws {
         let harness = try TMHarness("route { exit; }")
-        let binding = TMModule.bind(harness.environment, host: harness.host)
+        let binding = TMModule.bind(harness.environment)
         for function in ModuleLibrary.catalogue.module("tm")?.functions ?? [] {
             let isBound = binding.functions[function.name] != nil
             #expect(isBound == (function.availability == .available), "\(function.name)")

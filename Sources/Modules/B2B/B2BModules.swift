@@ -12,11 +12,11 @@ package enum B2BModules {
 
     /// Binds what the script loads of them; nil when it loads neither.
     package static func bind(
-        _ names: [String], _ environment: ModuleEnvironment, host: ScriptHost
+        _ names: [String], _ environment: ModuleEnvironment
     ) throws(ModuleError) -> Bound? {
         guard names.contains("b2b_entities") else { return nil }
-        let entities = try B2BEntities(environment, host: host)
-        let tm = TMModule(host: host)
+        let entities = try B2BEntities(environment)
+        let tm = TMModule(host: environment.host)
         let sessions = UASessions(environment, entities: entities)
         let module = UASessionModule(sessions: sessions, tm: tm)
         var bindings = [ModuleBinding("b2b_entities", functions: module.functions)]

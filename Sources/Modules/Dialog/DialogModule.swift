@@ -28,13 +28,14 @@ package final class DialogModule: Sendable {
     let log: @Sendable (ScriptLogLevel, String) -> Void
 
     /// - Throws: the first parameter that it cannot work with.
-    init(_ environment: ModuleEnvironment, host: ScriptHost) throws(ModuleError) {
+    init(_ environment: ModuleEnvironment) throws(ModuleError) {
         let parameters = environment.parameters
         settings = try DialogSettings(parameters)
         table = DialogTable(chainsCount: settings.chainsCount, dialogsMax: settings.dialogsMax)
         profiles = try DialogProfiles(
             withValue: parameters.texts("dialog", "profiles_with_value"),
             withoutValue: parameters.texts("dialog", "profiles_no_value"))
+        let host = environment.host
         self.host = host
         addresses = environment.addresses
         events = environment.events

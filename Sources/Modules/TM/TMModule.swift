@@ -11,7 +11,8 @@ package struct TMModule: Sendable {
     let host: ScriptHost
 
     /// Binds the module and gives `environment.replies` its ways to answer.
-    package static func bind(_ environment: ModuleEnvironment, host: ScriptHost) -> ModuleBinding {
+    package static func bind(_ environment: ModuleEnvironment) -> ModuleBinding {
+        let host = environment.host
         host.parameters = TMParameters(environment.parameters, flags: environment.flags)
         let module = TMModule(host: host)
         environment.replies.stateful = { reply, context, process in

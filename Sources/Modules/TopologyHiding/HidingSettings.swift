@@ -57,8 +57,8 @@ struct HidingSettings: Sendable {
         }
         guard parameters.count <= Self.passwordsMax else {
             throw ModuleError(
-                "modparam(\"topology_hiding\", \"th_contact_encode_param_password\"): there are \(parameters.count), 2 are possible"
-            )
+                "topology_hiding", "th_contact_encode_param_password", nil,
+                "there are \(parameters.count), 2 are possible")
         }
         self.parameters = parameters
         if let name = values.text(module, "th_use_param") {

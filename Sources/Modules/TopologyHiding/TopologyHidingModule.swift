@@ -19,20 +19,18 @@ final class TopologyHidingModule: Sendable {
     static let hideSite = Site("topology_hiding", file: "topo_hiding_logic", line: 1)
     static let matchSite = Site("topology_hiding_match", file: "topo_hiding_logic", line: 2)
 
-    private init(_ environment: ModuleEnvironment, _ host: ScriptHost) throws(ModuleError) {
+    private init(_ environment: ModuleEnvironment) throws(ModuleError) {
         settings = try HidingSettings(environment.parameters)
-        self.host = host
+        host = environment.host
         dialogs = environment.dialogs
         addresses = environment.addresses
         guard dialogs != nil || !settings.forcesDialog else {
-            throw ModuleError(
-                "modparam(\"topology_hiding\", \"force_dialog\", 1): load dialog.so before topology_hiding.so")
+            throw ModuleError("topology_hiding", "force_dialog", "1", "load dialog.so before topology_hiding.so")
         }
     }
 
-    static func bind(_ environment: ModuleEnvironment) throws(ModuleError) -> ModuleBinding? {
-        guard let host = environment.host else { return nil }
-        let module = try TopologyHidingModule(environment, host)
+    static func bind(_ environment: ModuleEnvironment) throws(ModuleError) -> ModuleBinding {
+        let module = try TopologyHidingModule(environment)
         return ModuleBinding(
             "topology_hiding",
             functions: [

@@ -40,11 +40,11 @@ struct UACModule: Sendable {
             to: parameters.text("uac", "rr_to_store_param") ?? "vst"
         )
         guard names.from.isToken, names.to.isToken, names.from != names.to else {
-            throw ModuleError("uac: rr_from_store_param and rr_to_store_param must be two different names")
+            throw ModuleError("uac", "rr_from_store_param and rr_to_store_param must be two different names")
         }
         let forcesDialog = parameters.isOn("uac", "force_dialog")
-        guard !forcesDialog || environment.dialogs != nil || environment.host == nil else {
-            throw ModuleError("modparam(\"uac\", \"force_dialog\", 1): load dialog.so before uac.so")
+        guard !forcesDialog || environment.dialogs != nil else {
+            throw ModuleError("uac", "force_dialog", "1", "load dialog.so before uac.so")
         }
         let module = UACModule(
             mode: mode, password: parameters.text("uac", "restore_passwd"), names: names,

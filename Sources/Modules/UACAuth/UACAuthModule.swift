@@ -12,15 +12,15 @@ package struct UACAuthModule: Sendable {
     init(_ environment: ModuleEnvironment) throws(ModuleError) {
         let parameters = environment.parameters
         var credentials: [ByteString: UACCredential] = [:]
-        for text in parameters.texts("uac_auth", "credential") {
+        for (index, text) in parameters.texts("uac_auth", "credential").enumerated() {
             guard let credential = UACCredential(text) else {
-                // The value holds a secret: it is not repeated.
-                throw ModuleError("modparam(\"uac_auth\", \"credential\"): a value is not user:realm:password")
+                // The value holds a secret: neither it nor its line is shown.
+                throw ModuleError("uac_auth", "credential number \(index + 1) is not user:realm:password")
             }
             if credentials[credential.realm] == nil { credentials[credential.realm] = credential }
         }
         guard credentials.count <= Self.credentialsMax else {
-            throw ModuleError("uac_auth: \(credentials.count) credentials; at most \(Self.credentialsMax)")
+            throw ModuleError("uac_auth", "\(credentials.count) credentials; at most \(Self.credentialsMax)")
         }
         self.credentials = credentials
         let realm = try parameters.avpName("uac_auth", "auth_realm_avp")
@@ -31,7 +31,7 @@ package struct UACAuthModule: Sendable {
         } else if realm == nil, user == nil, password == nil {
             names = nil
         } else {
-            throw ModuleError("uac_auth: auth_realm_avp, auth_username_avp and auth_password_avp go together")
+            throw ModuleError("uac_auth", "auth_realm_avp, auth_username_avp and auth_password_avp go together")
         }
     }
 

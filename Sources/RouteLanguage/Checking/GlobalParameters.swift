@@ -11,6 +11,17 @@ package struct GlobalParameters: Sendable {
         values[assignment.name, default: []].append(assignment)
     }
 
+    /// Takes out the assignment whose value stands at `location`; false when there is none.
+    mutating func remove(at location: SourceLocation) -> Bool {
+        for (name, assignments) in values {
+            let kept = assignments.filter { $0.valueLocation != location }
+            guard kept.count < assignments.count else { continue }
+            values[name] = kept.isEmpty ? nil : kept
+            return true
+        }
+        return false
+    }
+
     /// The last assignment of that name, nil when the script does not set it.
     package func assignment(_ name: String) -> GlobalAssignment? { values[name]?.last }
 

@@ -27,6 +27,19 @@ package struct Script: Sendable {
         modules.contains { $0.name == module }
     }
 
+    /// Takes out the `modparam`, global parameter or `loadmodule` (with its `modparam`s) whose value stands at `location`;
+    /// false when none does.
+    package mutating func removeSetting(at location: SourceLocation) -> Bool {
+        if let module = modules.firstIndex(where: { $0.location == location }) {
+            let name = modules.remove(at: module).name
+            moduleParameters.removeAll { $0.module == name }
+            return true
+        }
+        let before = moduleParameters.count
+        moduleParameters.removeAll { $0.location == location }
+        return moduleParameters.count < before || parameters.remove(at: location)
+    }
+
     /// The name of the file that a location lies in, as the writer knows it.
     package func fileName(of location: SourceLocation) -> String {
         files.name(Int(location.file))

@@ -13,11 +13,9 @@ struct ConnectionPlan {
     /// The processes that take messages from connections.
     let workers: Int
 
-    /// Nil when no listener has connections.
-    init?(
-        _ script: Script, _ settings: GlobalSettings, _ module: ModuleParameters, _ plan: ListenerPlan
+    init(
+        _ script: Script, _ settings: GlobalSettings, _ module: ModuleParameters
     ) throws(ConfigurationError) {
-        guard plan.transports.contains(.tcp) else { return nil }
         let core = Numbers(script: script)
         workers = try core.number("tcp_workers", 1...GlobalSettings.workersMax) ?? 8
         var options = ConnectionOptions()

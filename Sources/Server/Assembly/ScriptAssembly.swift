@@ -28,18 +28,7 @@ enum ScriptAssembly {
         levels: LogLevels, logHandler: ServerLogHandler, tracing: TracingSettings?
     ) throws(ConfigurationError) -> Parts {
         let catalogue = ModuleLibrary.catalogue
-        let names = script.modules.map(\.name)
-        var bindings: [ModuleBinding] = []
-        var b2b: B2BModules.Bound?
-        do throws(ModuleError) {
-            bindings = try ModuleLibrary.bind(names, environment)
-            if names.contains("rest_client") { bindings.append(try RESTClientModule.bind(environment)) }
-            if names.contains("tm") { bindings.append(TMModule.bind(environment, host: host)) }
-            b2b = try B2BModules.bind(names, environment, host: host)
-        } catch {
-            throw ConfigurationError(error, in: script)
-        }
-        bindings += b2b?.bindings ?? []
+        var (bindings, b2b) = try bindModules(script, environment)
         environment.b2b = b2b?.management
         bindings.append(
             CoreModule.binding(
@@ -69,6 +58,22 @@ enum ScriptAssembly {
         let stack = Stack(configuration: stackConfiguration, hooks: hooks, statistics: statistics)
         let resolver = Resolver(options: try resolverOptions(script, plan, options), statistics: statistics)
         return Parts(engine: engine, stack: stack, resolver: resolver)
+    }
+
+    /// Binds what the script loads. Opens nothing, and begins nothing before `environment.start()`.
+    /// - Throws: the first value that a module cannot work with, at its place.
+    static func bindModules(
+        _ script: Script, _ environment: ModuleEnvironment
+    ) throws(ConfigurationError) -> (bindings: [ModuleBinding], b2b: B2BModules.Bound?) {
+        let names = script.modules.map(\.name)
+        do throws(ModuleError) {
+            var bindings = try ModuleLibrary.bind(names, environment)
+            if names.contains("rest_client") { bindings.append(try RESTClientModule.bind(environment)) }
+            let b2b = try B2BModules.bind(names, environment)
+            return (bindings + (b2b?.bindings ?? []), b2b)
+        } catch {
+            throw ConfigurationError(error, in: script)
+        }
     }
 
     /// The mask of the flag that a parameter names, 0 when it is not set.

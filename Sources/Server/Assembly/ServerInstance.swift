@@ -87,7 +87,7 @@ package final class ServerInstance {
         if script.isLoaded("b2b_entities") { for name in EventNames.backToBack { events.publish(name) } }
         if settings.outputs.contains(.event) { relay.connect(events) }
         managementPlan = try ManagementPlan(script, parameters)
-        connectionPlan = try ConnectionPlan(script, settings, parameters, plan)
+        connectionPlan = plan.transports.contains(.tcp) ? try ConnectionPlan(script, settings, parameters) : nil
         let outlet = EventOutlet.to(
             events, frequent: script.isLoaded("usrloc") ? LocationEvent.Kind.allCases.map(\.name) : [])
         location = LocationStore(observer: .raising(outlet))
@@ -96,7 +96,7 @@ package final class ServerInstance {
         environment = ModuleEnvironment(
             parameters: parameters,
             addresses: LocalAddresses(sockets: host.scriptSockets, aliases: script.aliases), flags: flags,
-            location: location, statistics: statistics, events: outlet, now: { time(nil) },
+            location: location, statistics: statistics, host: host, events: outlet, now: { time(nil) },
             log: { [logger] level, text in logger.log(level: level.loggerLevel, "\(text)") },
             print: { logHandler.printIfWanted($0, $1) })
         openTelemetry = try OpenTelemetryPlan(script, parameters).map { [profiler, processes, logger] plan in
@@ -104,7 +104,6 @@ package final class ServerInstance {
         }
         host.propagation = openTelemetry?.propagation
         host.namesProcesses = openTelemetry?.tracing.settings.profilesProcesses ?? true
-        environment.host = host
         let parts = try ScriptAssembly.make(
             script: script, settings: settings, options: options, plan: plan, host: host, environment: environment,
             events: events, logger: logger, statistics: statistics, levels: levels,

@@ -1,10 +1,10 @@
 import Bytes
 import Location
 import Modules
-import RESTClient
 import Reactor
 package import RouteLanguage
 import RouteRuntime
+import SIPTransport
 
 /// What stands against the start of a script that is well-formed: values that only the server can judge, and modules that
 /// refuse to be bound. Opens nothing, writes nothing, starts nothing.
@@ -19,14 +19,30 @@ package enum StartCheck {
     ) -> [ConfigurationError] {
         var problems: [ConfigurationError] = []
         let settings = GlobalSettings(script: script, options: options, problems: &problems)
-        checkListeners(script, settings, options, looksUpNames, &problems)
+        let listeners = checkListeners(script, settings, options, looksUpNames, &problems)
         collect(&problems) { () throws(ConfigurationError) in _ = try options.checkedNameServers() }
-        let parameters = ModuleParameters(script.moduleParameters)
-        collect(&problems) { () throws(ConfigurationError) in _ = try ManagementPlan(script, parameters) }
-        collect(&problems) { () throws(ConfigurationError) in
+        if listeners.contains(where: { Transport(name: ByteString($0.transport)) == .tcp }) {
+            problems += refusals(of: script) { script, parameters throws(ConfigurationError) in
+                _ = try ConnectionPlan(script, settings, parameters)
+            }
+        }
+        problems += refusals(of: script) { script, parameters throws(ConfigurationError) in
+            _ = try ManagementPlan(script, parameters)
+        }
+        problems += refusals(of: script) { script, parameters throws(ConfigurationError) in
+            _ = try EventPlan.options(script, parameters)
+        }
+        problems += refusals(of: script) { script, parameters throws(ConfigurationError) in
             _ = try OpenTelemetryPlan(script, parameters, environment: [:])
         }
-        checkModules(script, parameters, &problems)
+        problems += refusals(of: script) { script, parameters throws(ConfigurationError) in
+            _ = try ScriptAssembly.bindModules(
+                script,
+                ModuleEnvironment(
+                    parameters: parameters, addresses: LocalAddresses(sockets: [], aliases: script.aliases),
+                    flags: FlagNames(), location: LocationStore(observer: .none), statistics: Statistics(),
+                    now: { 0 }, log: { _, _ in }))
+        }
         return problems
     }
 
@@ -47,10 +63,33 @@ package enum StartCheck {
         do throws(ConfigurationError) { try body() } catch { problems.append(error) }
     }
 
+    /// Refusals that one part of the server tells at most; a script with more has one that a program wrote.
+    private static let refusalsMax = 100
+
+    /// All that a part of the server refuses, though it stops at the first: what it refused is taken out of the script, and it
+    /// is asked again.
+    private static func refusals(
+        of script: Script, by part: (Script, ModuleParameters) throws(ConfigurationError) -> Void
+    ) -> [ConfigurationError] {
+        var script = script
+        var found: [ConfigurationError] = []
+        while found.count < refusalsMax {
+            do throws(ConfigurationError) {
+                try part(script, ModuleParameters(script.moduleParameters))
+                return found
+            } catch {
+                found.append(error)
+                guard let location = error.location, script.removeSetting(at: location) else { return found }
+            }
+        }
+        return found
+    }
+
+    /// The listeners that the start would open.
     private static func checkListeners(
         _ script: Script, _ settings: GlobalSettings, _ options: StartOptions, _ looksUpNames: Bool,
         _ problems: inout [ConfigurationError]
-    ) {
+    ) -> [ListenerConfiguration] {
         let before = problems.count
         var listeners: [ListenerConfiguration] = []
         for text in options.sockets {
@@ -58,34 +97,18 @@ package enum StartCheck {
         }
         if options.sockets.isEmpty { listeners = ListenerConfiguration.listeners(of: script) }
         guard !listeners.isEmpty else {
-            guard problems.count == before else { return }
-            return collect(&problems) { () throws(ConfigurationError) in
+            guard problems.count == before else { return [] }
+            collect(&problems) { () throws(ConfigurationError) in
                 _ = try ListenerPlan([], settings: settings, script: script)
             }
+            return []
         }
         for listener in listeners {
             collect(&problems) { () throws(ConfigurationError) in
                 _ = try ListenerPlan([listener], settings: settings, script: script, looksUpNames: looksUpNames)
             }
         }
-    }
-
-    /// Binds each module by itself, to nothing that lasts.
-    private static func checkModules(
-        _ script: Script, _ parameters: ModuleParameters, _ problems: inout [ConfigurationError]
-    ) {
-        let environment = ModuleEnvironment(
-            parameters: parameters, addresses: LocalAddresses(sockets: [], aliases: script.aliases),
-            flags: FlagNames(), location: LocationStore(observer: .none), statistics: Statistics(), now: { 0 },
-            log: { _, _ in })
-        for module in script.modules {
-            do throws(ModuleError) {
-                _ = try ModuleLibrary.bind([module.name], environment)
-                if module.name == "rest_client" { _ = try RESTClientModule.bind(environment) }
-            } catch {
-                problems.append(ConfigurationError(error, of: module.name, in: script))
-            }
-        }
+        return listeners
     }
 }
 
@@ -100,12 +123,10 @@ extension ConstantValue {
 
 extension ConfigurationError {
     /// A module's refusal, at the `modparam` that it is about, else at the module's `loadmodule`.
-    ///
-    /// - Parameter module: the module that refused, when the error does not name it.
-    init(_ error: ModuleError, of module: String? = nil, in script: Script) {
+    init(_ error: ModuleError, in script: Script) {
         let set = script.moduleParameters.filter { $0.module == error.module && $0.name == error.parameter }
         let place = set.last { error.value != nil && $0.value.text == error.value } ?? set.last
-        let loaded = script.modules.first { $0.name == error.module ?? module }
+        let loaded = script.modules.first { $0.name == error.module }
         if let location = place?.location ?? loaded?.location {
             self.init(error.description, at: location, in: script)
         } else {

@@ -17,12 +17,11 @@ package final class B2BEntities: Sendable {
     private let servers: KeyedTable<B2BEntity>
     private let clients: KeyedTable<B2BEntity>
 
-    init(_ environment: ModuleEnvironment, host: ScriptHost) throws(ModuleError) {
-        self.host = host
+    init(_ environment: ModuleEnvironment) throws(ModuleError) {
+        host = environment.host
         let parameters = environment.parameters
         guard (parameters.integer("b2b_entities", "db_mode") ?? 0) == 0 else {
-            throw ModuleError(
-                "modparam(\"b2b_entities\", \"db_mode\"): there is no database; entities live in memory: use 0")
+            throw ModuleError("b2b_entities", "db_mode", nil, "there is no database; entities live in memory: use 0")
         }
         keys = EntityKeys(
             prefix: parameters.text("b2b_entities", "b2b_key_prefix") ?? "B2B", startedAt: environment.now())

@@ -25,8 +25,7 @@ struct B2BSettings: Sendable {
         func number(_ name: String, _ usual: Int) -> Int { parameters.integer("b2b_logic", name) ?? usual }
         func text(_ name: String) -> ByteString? { parameters.text("b2b_logic", name) }
         guard number("db_mode", 0) == 0 else {
-            throw ModuleError(
-                "modparam(\"b2b_logic\", \"db_mode\"): there is no database; sessions live in memory: use 0")
+            throw ModuleError("b2b_logic", "db_mode", nil, "there is no database; sessions live in memory: use 0")
         }
         hashBits = number("hash_size", 9)
         sessionsMax = max(1, number("sessions_max", 100_000))

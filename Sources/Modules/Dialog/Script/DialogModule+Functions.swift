@@ -8,9 +8,8 @@ import SIPStack
 
 /// What scripts call.
 extension DialogModule {
-    package static func bind(_ environment: ModuleEnvironment) throws(ModuleError) -> ModuleBinding? {
-        guard let host = environment.host else { return nil }
-        let module = try DialogModule(environment, host: host)
+    package static func bind(_ environment: ModuleEnvironment) throws(ModuleError) -> ModuleBinding {
+        let module = try DialogModule(environment)
         module.statistics.registerGauges { module.table.count }
         environment.dialogs = module
         return ModuleBinding(

@@ -20,11 +20,11 @@ final class DialogProfiles: Sendable {
             for name in list.flatMap({ $0.split(at: ASCII.semicolon) }).map({ $0.trimmed() }) where !name.isEmpty {
                 if name.contains(UInt8(ascii: "/")) {
                     throw ModuleError(
-                        "modparam(\"dialog\", \"\(parameter)\"): \(name) is shared between servers, which SIPRay's profiles are not; "
-                            + "leave out the suffix")
+                        "dialog", parameter, nil,
+                        "\(name) is shared between servers, which SIPRay's profiles are not; leave out the suffix")
                 }
                 guard !profiles.contains(where: { $0.name == name }) else {
-                    throw ModuleError("modparam(\"dialog\", \"\(parameter)\"): there are two profiles \"\(name)\"")
+                    throw ModuleError("dialog", parameter, nil, "there are two profiles \"\(name)\"")
                 }
                 profiles.append(Profile(name: name, hasValues: hasValues))
             }

@@ -38,7 +38,7 @@ struct DialogSettings: Sendable {
         }
         chainsCount = try positive("hash_size", 4096)
         guard chainsCount & (chainsCount - 1) == 0, chainsCount <= 1 << 20 else {
-            throw ModuleError("modparam(\"dialog\", \"hash_size\"): \(chainsCount) is no power of 2 up to 1048576")
+            throw ModuleError("dialog", "hash_size", nil, "\(chainsCount) is no power of 2 up to 1048576")
         }
         dialogsMax = try positive("dialogs_max", 250_000)
         routeParameter = parameters.text("dialog", "rr_param") ?? "did"
@@ -58,7 +58,7 @@ struct DialogSettings: Sendable {
         hangsUpOnPrackFailure = parameters.isOn("dialog", "auto_prack_hangup_on_failure")
         prackMilliseconds = 1000 * UInt32(min(try positive("auto_prack_fr_timeout", 3), 1_000_000))
         guard (parameters.integer("dialog", "db_mode") ?? 0) == 0 else {
-            throw ModuleError("modparam(\"dialog\", \"db_mode\"): there is no database; dialogs live in memory: use 0")
+            throw ModuleError("dialog", "db_mode", nil, "there is no database; dialogs live in memory: use 0")
         }
     }
 }
