@@ -12,7 +12,7 @@ struct ServeCommand: ParsableCommand {
             (status 1). SIGTERM and SIGINT end it in bounded time with status 0.
 
             The start options of the peer are understood: -f, -F, -l, -c, -C, -P, -w, -o, -D, -d, -E; -m, -M, -n and -N are \
-            taken with a note. Limits that no script parameter names are listed in docs/operating.md.
+            taken with a note.
 
             EXAMPLES
               sipray serve opensips.cfg
@@ -25,6 +25,10 @@ struct ServeCommand: ParsableCommand {
 
               SIP destinations by a name server of their own:
               sipray serve opensips.cfg --dns-server 10.0.0.53
+
+            LIMITS
+              that no script parameter names are set with --limit; what holds otherwise stands in brackets:
+            \(ServerLimits.help)
             """)
 
     @Argument(help: "The route script; - reads standard input.")
@@ -52,6 +56,11 @@ struct ServeCommand: ParsableCommand {
         help: ArgumentHelp(
             "Ask this name server instead of those of /etc/resolv.conf; may be repeated.", valueName: "address[:port]"))
     var nameServers: [String] = []
+
+    @Option(
+        name: .customLong("limit"),
+        help: ArgumentHelp("Set a limit, see below; may be repeated.", valueName: "name=value"))
+    var limits: [String] = []
 
     @Option(name: [.customShort("P"), .customLong("pid-file")], help: "Write the process id to this file.")
     var pidFile: String?
@@ -93,6 +102,10 @@ struct ServeCommand: ParsableCommand {
         for argument in scriptArguments where !argument.contains("=") {
             throw ValidationError("-o \(argument): write it as name=value.")
         }
+        var read = ServerLimits()
+        for limit in limits {
+            if let problem = read.set(limit) { throw ValidationError("--limit \(limit): \(problem).") }
+        }
     }
 
     func run() throws {
@@ -100,6 +113,7 @@ struct ServeCommand: ParsableCommand {
         var options = StartOptions(scriptPath: path)
         options.sockets = listen
         options.nameServers = nameServers
+        for limit in limits { _ = options.limits.set(limit) }
         options.pidFile = pidFile
         options.workingDirectory = workingDirectory
         for argument in scriptArguments {

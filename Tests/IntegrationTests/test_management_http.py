@@ -255,10 +255,13 @@ def test_records_have_name_and_status(web, events):
     http = server.http()
     http.call("ps")
     http.call("no:such")
+    http.call("no:such", identifier=None)
+    http.ask(b"{")
     http.call("pwd", identifier=None)
     http.ask(b"x", path="/nowhere")
-    http.ask(b'[{"jsonrpc":"2.0","method":"pwd","id":1},{"jsonrpc":"2.0","method":"arg","id":2}]')
-    wait_for(lambda: len([r for r in events.all() if r["verb"] == "end"]) >= 4, "the records")
+    http.ask(b'[{"jsonrpc":"2.0","method":"pwd","id":1},{"jsonrpc":"2.0","method":"arg","id":2},'
+             b'{"jsonrpc":"2.0","method":"no:such","id":3}]')
+    wait_for(lambda: len([r for r in events.all() if r["verb"] == "end"]) >= 7, "the records")
     events.settle()
     name = "HTTPD 127.0.0.1:%d" % server.http_port
     seen = []
@@ -269,10 +272,31 @@ def test_records_have_name_and_status(web, events):
         seen.append([(r["verb"], r["name"], r.get("status")) for r in group[1:-1]])
     assert seen == [
         [("enter", "HTTPD_CB ps", None), ("exit", "HTTPD_CB ps", 200)],
+        [("enter", "HTTPD_CB", None), ("exit", "HTTPD_CB", 200)],
+        [("enter", "HTTPD_CB", None), ("exit", "HTTPD_CB", 204)],
+        [("enter", "HTTPD_CB", None), ("exit", "HTTPD_CB", 200)],
         [("enter", "HTTPD_CB pwd", None), ("exit", "HTTPD_CB pwd", 204)],
         [("enter", "HTTPD_CB", None), ("exit", "HTTPD_CB", 400)],
-        [("enter", "HTTPD_CB pwd", None), ("exit", "HTTPD_CB pwd", 200), ("enter", "HTTPD_CB arg", None),
-         ("exit", "HTTPD_CB arg", 200)]]
+        [("enter", "HTTPD_CB", None), ("enter", "HTTPD_CB pwd", None), ("exit", "HTTPD_CB pwd", 200),
+         ("enter", "HTTPD_CB arg", None), ("exit", "HTTPD_CB arg", 200), ("exit", "HTTPD_CB", 200)]]
+
+
+def test_a_command_that_answers_later_has_the_status_in_its_second_job(web, events):
+    server = web()
+    server.subscribe(events, "E_PROFILING_PROC")
+    server.mi("core:profiling_proc", id=server.processes("HTTPD")[0]["ID"], level=2)
+    # Nobody is there: the transaction's answer is a 408 of the server's own, or a port that is closed.
+    http = server.http()
+    status, _, _ = http.call("t_uac_dlg", dict(method="OPTIONS", ruri="sip:x@127.0.0.1:%d" % free_port(),
+                                               headers="From: <sip:a@x>;tag=1\r\nTo: <sip:b@x>\r\n"))
+    name = "HTTPD_CB t_uac_dlg"
+    wait_for(lambda: len([r for r in events.all() if r["verb"] == "end"]) >= 2, "the records")
+    seen = [[(r["verb"], r["name"], r.get("status")) for r in group[1:-1]]
+            for group in sessions(events.all()).values()]
+    assert seen == [
+        [("enter", name, None), ("exit", name, 0)],
+        [("enter", "ipc_job", None), ("enter", "MI late reply", None), ("enter", name, None), ("exit", name, status),
+         ("exit", "MI late reply", 0), ("exit", "ipc_job", 0)]]
 
 
 def test_the_end_is_answered(web):

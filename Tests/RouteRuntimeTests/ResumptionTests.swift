@@ -140,7 +140,7 @@ import Testing
         ) { $0.waitingRunsMax = 2 }
         for _ in 0..<3 { try harness.run() }
         #expect(harness.notes == ["abandoned 2", "-1"])
-        #expect(harness.recorder.logs.contains { $0.contains("waitingRunsMax") })
+        #expect(harness.recorder.logs.contains { $0.contains("limit waiting_scripts") })
         let launching = try ScriptHarness(
             """
             route { launch(hold(), report); }

@@ -28,7 +28,8 @@ final class HTTPExchanges: Sendable {
         runner = RequestRunner(
             dispatcher: dispatcher, process: process, site: HTTPSites.command,
             // An error is an answer, too: 200. What is not answered yet has no status.
-            status: { call, code in call.id == nil ? 204 : code == nil ? 0 : 200 })
+            status: { call, code in call.id == nil ? 204 : code == nil ? 0 : 200 },
+            rest: RequestRunner.Rest(site: HTTPSites.request) { isSilent in isSilent ? 204 : 200 })
     }
 
     /// Waits for the answer. Always gives one, at the latest when the process ends.

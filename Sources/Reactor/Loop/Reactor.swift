@@ -28,6 +28,8 @@ package final class Reactor: @unchecked Sendable {
     package static let timersPerPassMax = 1024
     /// A timer that fires later than this counts as late.
     package static let timerLateMillisecondsLimit = 20
+    /// A timer that fires later than this is told of (`onLateTimer`).
+    package static let timerOverdueMillisecondsLimit = 200
     static let pooledTimersMax = 8192
 
     package let probe: Probe
@@ -50,6 +52,11 @@ package final class Reactor: @unchecked Sendable {
     private var generation: UInt32 = 0
     private var wheel: TimerWheel
     private var pooledTimers: [Timer] = []
+    /// Periodic timers that were made before the reactor ran: their first period begins when it does.
+    private var timersBeforeRun: [(timer: Timer, period: Int)]? = []
+    /// Told of each timer that is more than `timerOverdueMillisecondsLimit` late, before it fires, with that many milliseconds. Set before
+    /// the reactor runs.
+    package var onLateTimer: ((Site, Int) -> Void)?
     /// Jobs taken from `jobs` and not begun yet.
     var pendingJobs: Unmanaged<Job>?
     private var passEndTargets: [any PassEndTarget] = []
@@ -103,7 +110,7 @@ extension Reactor {
     /// Runs passes on the calling thread until `stop`. Then every stop hook runs once, and queued jobs are dropped.
     package func run() {
         figures.since.store(Int(cplatform_monotonic_nanoseconds()), ordering: .relaxed)
-        updateNow()
+        begin()
         probe.whileOnThisThread {
             endPass()
             while !isStopping.load(ordering: .acquiring) { pass(waiting: true) }
@@ -119,7 +126,7 @@ extension Reactor {
     /// Runs passes on the calling thread until `condition` holds, asked after each, or `stop`. May be called before `run`: for what
     /// must be done before others start.
     package func run(until condition: () -> Bool) {
-        updateNow()
+        begin()
         probe.whileOnThisThread {
             while !condition(), !isStopping.load(ordering: .acquiring) { pass(waiting: true) }
         }
@@ -130,7 +137,16 @@ extension Reactor {
         if figures.since.load(ordering: .relaxed) == 0 {
             figures.since.store(Int(cplatform_monotonic_nanoseconds()), ordering: .relaxed)
         }
+        if timersBeforeRun != nil { begin() }
         probe.whileOnThisThread { pass(waiting: false) }
+    }
+
+    /// The clock starts: what happened between the making of the reactor and now makes no timer late.
+    private func begin() {
+        updateNow()
+        let waiting = timersBeforeRun ?? []
+        timersBeforeRun = nil
+        for (timer, period) in waiting where !timer.isSpent { arm(timer, afterMilliseconds: period) }
     }
 
     /// Makes `run` return after the pass it is in. Any thread; a second call does nothing more.
@@ -297,7 +313,8 @@ extension Reactor {
         arm(timer, afterMilliseconds: delay)
     }
 
-    /// Calls `body` every `period` milliseconds, the first time after one period. Turns that were missed are left out.
+    /// Calls `body` every `period` milliseconds, the first time one period after the reactor began to run or after now. Turns
+    /// that were missed are left out.
     package func every(milliseconds period: Int, label: Site, _ body: @escaping () -> Void) -> Timer {
         precondition(period > 0, "Reactor.every: a period of \(period) ms")
         let box = PeriodicBox()
@@ -308,7 +325,11 @@ extension Reactor {
             body()
         }
         box.timer = timer
-        arm(timer, afterMilliseconds: period)
+        if timersBeforeRun == nil {
+            arm(timer, afterMilliseconds: period)
+        } else {
+            timersBeforeRun?.append((timer, period))
+        }
         return timer
     }
 
@@ -333,8 +354,8 @@ extension Reactor {
         var fired = 0
         while fired < Reactor.timersPerPassMax, let timer = wheel.popDue() {
             fired += 1
-            note(lateness: nowMilliseconds - Int(timer.due))
             let label = timer.label
+            note(lateness: nowMilliseconds - Int(timer.due), of: label)
             probe.enter(label)
             timer.fire()
             probe.exit(label)
@@ -345,12 +366,13 @@ extension Reactor {
         figures.timersArmed.store(wheel.armedCount, ordering: .relaxed)
     }
 
-    private func note(lateness: Int) {
+    private func note(lateness: Int, of label: Site) {
         guard lateness > Reactor.timerLateMillisecondsLimit else { return }
         figures.timersLate.addBySingleWriter(1)
         if lateness > figures.timerLatenessMax.load(ordering: .relaxed) {
             figures.timerLatenessMax.store(lateness, ordering: .relaxed)
         }
+        if lateness > Reactor.timerOverdueMillisecondsLimit { onLateTimer?(label, lateness) }
     }
 }
 

@@ -17,7 +17,7 @@ package final class Timer {
     private var body: (() -> Void)?
     private let keepsBody: Bool
     /// True once a one-shot timer has fired, or any was invalidated.
-    private var isSpent = false
+    private(set) var isSpent = false
     unowned let reactor: Reactor
 
     // The wheel's fields.

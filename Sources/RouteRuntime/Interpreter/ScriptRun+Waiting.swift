@@ -9,7 +9,7 @@ extension ScriptRun {
         guard process.waitingCount < configuration.waitingRunsMax else {
             log(
                 .error,
-                "\(pendingCall?.name ?? "a function") cannot wait: \(process.waitingCount) scripts wait (waitingRunsMax)"
+                "\(pendingCall?.name ?? "a function") cannot wait: \(process.waitingCount) scripts wait (limit waiting_scripts)"
             )
             abandonWork()
             return false

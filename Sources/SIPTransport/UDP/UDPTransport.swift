@@ -99,7 +99,8 @@ package final class UDPTransport {
         writableRegistrations = writableRegistrations.map { _ in nil }
     }
 
-    private func waitForRoom(_ place: Int, _ descriptor: Int32) {
+    /// A socket takes no more: what waits in its queue is sent when it does again.
+    func waitForRoom(_ place: Int, _ descriptor: Int32) {
         if let own = receiverIndexBySender[place] {
             receivers[own].registration?.modify([.readable, .writable])
         } else if writableRegistrations[place] == nil {
@@ -110,7 +111,16 @@ package final class UDPTransport {
     }
 
     private func hasRoom(_ place: Int) {
-        if let own = receiverIndexBySender[place] {
+        let probe = process.probe
+        let own = receiverIndexBySender[place]
+        // The descriptor of a receiver opens its sessions itself, one for each datagram.
+        if own != nil { probe.begin(process.reactor.processSite) }
+        probe.enter(UDPSites.unblocked)
+        defer {
+            probe.exit(UDPSites.unblocked)
+            if own != nil { probe.end() }
+        }
+        if let own {
             receivers[own].registration?.modify(.readable)
         } else {
             // Not kept with an empty interest: epoll would go on to report the errors that the reading process handles.

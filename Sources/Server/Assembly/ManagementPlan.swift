@@ -17,8 +17,8 @@ struct ManagementPlan {
     /// Processes that one management socket may have.
     static let processesMax = 32
 
-    init(_ script: Script, _ parameters: ModuleParameters) throws(ConfigurationError) {
-        fifo = script.isLoaded("mi_fifo") ? try Self.fifo(script, parameters) : nil
+    init(_ script: Script, _ parameters: ModuleParameters, _ limits: ServerLimits) throws(ConfigurationError) {
+        fifo = script.isLoaded("mi_fifo") ? try Self.fifo(script, parameters, limits) : nil
         datagram = script.isLoaded("mi_datagram") ? try Self.datagram(script, parameters) : nil
         http = try Self.http(script, parameters)
         datagramProcesses = parameters.integer("mi_datagram", "children_count") ?? 1
@@ -30,13 +30,15 @@ struct ManagementPlan {
     }
 
     private static func fifo(
-        _ script: Script, _ parameters: ModuleParameters
+        _ script: Script, _ parameters: ModuleParameters, _ limits: ServerLimits
     ) throws(ConfigurationError) -> FIFOConfiguration {
         let path = parameters.text("mi_fifo", "fifo_name")?.string ?? "/tmp/opensips_fifo"
         try checkPlace(path, .fifo, script, "mi_fifo", "fifo_name")
-        return FIFOConfiguration(
+        var configuration = FIFOConfiguration(
             path: path, access: try access(script, parameters, "mi_fifo", "fifo"),
             replyDirectory: parameters.text("mi_fifo", "reply_dir")?.string ?? "/tmp/")
+        configuration.checkMilliseconds = limits[.fifoCheckSeconds] * 1000
+        return configuration
     }
 
     private static func datagram(

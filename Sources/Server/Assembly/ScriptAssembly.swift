@@ -51,6 +51,7 @@ enum ScriptAssembly {
             branchMask: flag("tcp_no_new_conn_bflag", of: .branch, script, environment.flags),
             replyMask: flag("tcp_no_new_conn_rplflag", of: .message, script, environment.flags))
         var stackConfiguration = Self.stackConfiguration(script, environment.parameters)
+        stackConfiguration.transactionsMax = options.limits[.transactions]
         stackConfiguration.notesTraceParents = tracing?.propagates ?? false
         var hooks = host.makeHooks(
             hasReplyRoute: engine.route(.onreply) != nil, hasLocalRoute: engine.route(.local) != nil)
@@ -97,6 +98,8 @@ enum ScriptAssembly {
         configuration.assertsEnabled = parameters.boolean("enable_asserts")
         configuration.execThresholdMicroseconds = parameters.integer("exec_msg_threshold") ?? 0
         if script.isLoaded("tm") { configuration.beforeAsync = host.beforeAsync }
+        configuration.stepsMax = options.limits[.scriptSteps]
+        configuration.waitingRunsMax = options.limits[.waitingScripts]
         configuration.arguments = options.scriptArguments
         configuration.startSeconds = environmentSeconds()
         let slowMessages = CoreStatistics.slowMessages(statistics)
@@ -156,6 +159,7 @@ enum ScriptAssembly {
         let parameters = script.parameters
         var options = ResolverOptions()
         options.servers = try start.checkedNameServers()
+        options.lookupMillisecondsMax = start.limits[.lookupSeconds] * 1000
         options.usesNAPTR = parameters.boolean("dns_try_naptr")
         options.usesSearchList = parameters.boolean("dns_use_search_list")
         options.transports = plan.transports

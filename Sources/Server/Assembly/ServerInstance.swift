@@ -86,7 +86,7 @@ package final class ServerInstance {
         if script.isLoaded("dialog") { for name in EventNames.dialog { events.publish(name) } }
         if script.isLoaded("b2b_entities") { for name in EventNames.backToBack { events.publish(name) } }
         if settings.outputs.contains(.event) { relay.connect(events) }
-        managementPlan = try ManagementPlan(script, parameters)
+        managementPlan = try ManagementPlan(script, parameters, options.limits)
         connectionPlan = plan.transports.contains(.tcp) ? try ConnectionPlan(script, settings, parameters) : nil
         let outlet = EventOutlet.to(
             events, frequent: script.isLoaded("usrloc") ? LocationEvent.Kind.allCases.map(\.name) : [])
@@ -142,11 +142,13 @@ package final class ServerInstance {
             }
             UDPStatistics.registerGauges(statistics, listeners: listeners)
             management = try ManagementServers(self, managementPlan)
-            let timers = try makeTimerProcesses()
+            let watch = TimerWatch(statistics, logger, events)
+            let timers = try makeTimerProcesses(watch)
             try makeReceivers()
             try makeConnectionReceivers()
             CoreStatistics.register(on: statistics, startedAt: startedAt, engine: engine)
             sampleLoad(on: timers[0])
+            watch.follow(processes.all)
             profiler.start()
             events.start()
             openTelemetry?.start(on: self)
@@ -198,10 +200,9 @@ package final class ServerInstance {
     }
 
     /// The processes of timer routes and of the modules' periodic work.
-    private func makeTimerProcesses() throws(ConfigurationError) -> [SIPProcess] {
+    private func makeTimerProcesses(_ watch: TimerWatch) throws(ConfigurationError) -> [SIPProcess] {
         var made: [SIPProcess] = []
         let counters = UDPStatistics(statistics)
-        let watch = TimerWatch(statistics, logger, events)
         for _ in 0..<settings.timerWorkers {
             made.append(try makeSIPProcess("Timer handler", .timer, reading: [], counters))
         }
@@ -253,10 +254,7 @@ package final class ServerInstance {
         EventBridges.raiseDisconnects(of: connections, on: events)
     }
 
-    /// How long a `startup_route` may wait for what it asked for before traffic starts without it.
-    private static let startupMillisecondsMax = 60_000
-
-    /// Runs `startup_route` on the attendant, to its end, before traffic.
+    /// Runs `startup_route` on the attendant before traffic, to its end or until it has waited too long.
     private func runStartupRoute() throws(ConfigurationError) {
         guard let route = engine.route(.startup) else { return }
         let reactor = attendant.reactor
@@ -267,13 +265,14 @@ package final class ServerInstance {
         attendantScript.run(TopRoute(route, as: .startup, on: host.emptyContext())) { _ in hasEnded = true }
         attendant.probe.end()
         guard !hasEnded else { return }
+        let secondsMax = options.limits[.startupSeconds]
         let timer = reactor.schedule(
-            afterMilliseconds: Self.startupMillisecondsMax, label: ReactorSites.timer("startup_route")
+            afterMilliseconds: secondsMax * 1000, label: ReactorSites.timer("startup_route")
         ) { isTimeUp = true }
         reactor.run(until: { hasEnded || isTimeUp })
         timer.cancel()
         if !hasEnded {
-            logger.warning("startup_route still waits after \(Self.startupMillisecondsMax / 1000) s: traffic starts")
+            logger.warning("startup_route still waits after \(secondsMax) s: traffic starts")
         }
     }
 

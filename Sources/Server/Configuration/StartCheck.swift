@@ -27,7 +27,7 @@ package enum StartCheck {
             }
         }
         problems += refusals(of: script) { script, parameters throws(ConfigurationError) in
-            _ = try ManagementPlan(script, parameters)
+            _ = try ManagementPlan(script, parameters, options.limits)
         }
         problems += refusals(of: script) { script, parameters throws(ConfigurationError) in
             _ = try EventPlan.options(script, parameters)

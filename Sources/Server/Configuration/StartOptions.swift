@@ -14,6 +14,8 @@ package struct StartOptions: Sendable, Equatable {
     package var workingDirectory: String?
     /// `-o name=value`: `$argv(name)`.
     package var scriptArguments: [String: String] = [:]
+    /// `--limit`: limits that the script has no parameter for.
+    package var limits = ServerLimits()
     /// The command line, for the management command `arg`.
     package var commandLine: [String] = []
     /// Log everything (`-D`, `-d`), as `debug_mode` does.
