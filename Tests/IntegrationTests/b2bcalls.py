@@ -110,7 +110,8 @@ def entities(session):
 
 
 def no_state(server):
-    wait_for(lambda: b2b_sessions(server) == [], "every session to end")
+    wait_for(lambda: server.statistic("b2b_logic:sessions") == 0, "every session to end")
+    assert b2b_sessions(server) == []
     assert server.mi("b2be_list") == []
 
 

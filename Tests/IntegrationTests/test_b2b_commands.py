@@ -35,6 +35,10 @@ def shared(tmp_path_factory):
 
 @pytest.mark.parametrize("command, parameters, code, words", [
     ("b2b_list", {"x": 1}, BAD, "Too few or too many"),
+    ("b2b_list", {"index": 0}, BAD, "Too few or too many"),
+    ("b2b_list", {"index": -1, "counter": 1}, BAD, "'index'"),
+    ("b2b_list", {"index": 0, "counter": -1}, BAD, "'counter'"),
+    ("b2b_list", {"index": 0, "counter": "x"}, BAD, "'counter'"),
     ("b2be_list", ["x"], BAD, "Too few or too many"),
     ("b2b_terminate_call", None, BAD, "Too few or too many"),
     ("b2b_terminate_call", {"key": ["a"]}, BAD, "'key'"),
@@ -132,6 +136,20 @@ def test_lists_have_the_shape_that_tools_of_the_peer_read(scripted, agents):
         [1, "", "confirmed"], [1, "", "new"]]
     leg = complete_bridge(call, call.a, party)
     call.hang_up(leg, call.a)
+
+
+def test_a_part_of_the_list(b2b, agents):
+    server = b2b()
+    calls = [Call(server, agents, caller=agents(server)).pick_up().confirm() for _ in range(3)]
+    keys = [session["key"] for session in b2b_sessions(server)]
+    for index, counter in ((0, 2), (1, 1), (2, 5), (3, 1), (0, 0)):
+        part = server.mi("b2b_list", index=index, counter=counter)["Tuples"]
+        assert [session["key"] for session in part] == keys[index:index + counter]
+    for call in calls[:2]:
+        call.a.request("BYE")
+        call.callee.reply(call.callee.expect("BYE"), 200, "OK")
+        call.caller.expect(200)
+    calls[2].hang_up()
 
 
 def test_a_list_tells_how_long_a_call_may_last(b2b, agents):

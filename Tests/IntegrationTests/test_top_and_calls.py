@@ -99,6 +99,22 @@ def test_calls_that_are_up(server, agents):
     callee.expect("CANCEL")
 
 
+def test_more_sessions_than_a_datagram_holds(server, agents):
+    caller, callee = agents
+    caller.server = (server.address, server.port)
+    for _ in range(50):
+        caller.request("INVITE", "sip:dave@127.0.0.1", caller="sip:hidden@127.0.0.1")
+        callee.reply(callee.expect("INVITE"), 180, "Ringing", tag="h")
+        caller.expect(180)
+    assert "use the FIFO" in server.mi_call("b2b_list")["error"]["data"]
+    lines = sipray(server, "calls", "--limit", "100")
+    assert lines[0] == "0 dialogs, 50 back-to-back (50 ringing)" and len(set(lines)) == 52
+    lines = sipray(server, "calls", "--limit", "20")
+    assert lines[0].startswith("0 dialogs, 50 back-to-back") and len(lines) == 23 and lines[-1] == "  … and 30 more"
+    for session in server.mi("b2b_list", index=0, counter=25)["Tuples"]:
+        server.mi("b2b_terminate_call", key=session["key"])
+
+
 def test_a_server_that_follows_no_calls(start):
     server = start(HEAD + "route { exit; }\n")
     assert sipray(server, "calls") == ["the server follows no calls: it has neither dialog nor b2b_logic"]

@@ -55,9 +55,9 @@ package struct B2BManagement: Sendable {
         (entities.serverEntities + entities.clientEntities).map { Self.show($0.view) }
     }
 
-    package var sessions: [Session] {
+    package func sessions(from index: Int, most: Int) -> [Session] {
         guard let logic else { return [] }
-        return logic.all.map { session in
+        return logic.all.dropFirst(index).prefix(most).map { session in
             Session(
                 id: Int(session.tableKey.number), key: session.key.string, scenario: session.scenario.string,
                 phase: State(session.publishedPhase), age: max(0, logic.now() - session.begunAt),
@@ -92,12 +92,16 @@ package struct B2BManagement: Sendable {
         guard media.map({ SIPURI(ByteString($0)) != nil }) ?? true else { throw .badMediaURI }
         guard let logic, let session = logic.session(named: ByteString(name)) else { throw .noSession }
         let views = session.entityViews
-        guard views.count > (callee ? 1 : 0), session.publishedPhase == .established else { throw .busy }
+        let isReady =
+            session.publishedPhase == .established
+            || (session.publishedPhase == .setup && logic.settings.bridgesEarly)
+        guard views.count > 1, isReady, views[callee ? 1 : 0].isBridgeable else { throw .busy }
         let draft = ClientDraft(id: "bridged", target: ByteString(uri))
         let isTaken = logic.onProcess { worker in
             session.act(worker) { session, worker in
-                guard session.bridge == nil, session.phase == .established, session.entities.count > 1 else { return }
+                guard session.bridge == nil, session.entities.count > 1 else { return }
                 let old = session.entities[callee ? 1 : 0]
+                guard session.phase == .established || session.phase == .setup, session.mayBridge(old) else { return }
                 guard let new = session.makeClient(draft, like: old, worker) else { return }
                 let bridge = B2BBridge(old: old, new: new, options: BridgeOptions())
                 bridge.lines = session.bridgeLines(old)

@@ -83,8 +83,13 @@ package struct AgentDialog: Sendable {
                 routes = []
             }
         }
-        if let contact = response.contacts.first { remoteTarget = contact.uriText.compacted() }
+        refresh(by: response)
         if (200..<300).contains(response.statusCode) { isConfirmed = true }
+    }
+
+    /// A response to an UPDATE refreshes the target (RFC 3311 §5.1), and leaves an early dialog early.
+    package mutating func refresh(by response: Message) {
+        if let contact = response.contacts.first { remoteTarget = contact.uriText.compacted() }
     }
 
     /// The answer that was sent makes the dialog whole.

@@ -11,8 +11,15 @@ enum B2BCommands {
         }
         UASessionCommands.register(in: &registry, b2b.userAgents)
         guard b2b.hasLogic else { return }
-        registry.add("b2b_logic:list", aliases: ["b2b_list"], "Lists the back-to-back sessions.") { _ in
-            ["Tuples": .array(b2b.sessions.map(show))]
+        registry.add(
+            "b2b_logic:list", aliases: ["b2b_list"], "Lists the back-to-back sessions: all, or some of them.",
+            [[], ["index", "counter"]]
+        ) { call throws(RPCError) in
+            let index = try call.optionalInteger("index", allowed: "0 or more") ?? 0
+            let counter = try call.optionalInteger("counter", allowed: "0 or more") ?? .max
+            guard index >= 0 else { throw CommandCall.badType("index", allowed: "0 or more") }
+            guard counter >= 0 else { throw CommandCall.badType("counter", allowed: "0 or more") }
+            return ["Tuples": .array(b2b.sessions(from: index, most: counter).map(show))]
         }
         registry.add(
             "b2b_logic:terminate_call", aliases: ["b2b_terminate_call"],

@@ -42,7 +42,7 @@ struct LiveCall {
         id = key
         state =
             switch value["phase"]?.stringValue {
-            case "established", "bridging": .talking
+            case "established", "bridging", nil: .talking  // the peer does not tell
             case "ended": .ended
             default: entities.contains { $0["dialog"]?.stringValue == "early" } ? .ringing : .calling
             }

@@ -62,7 +62,8 @@ extension B2BEntity {
         } else {
             guard !request.isAnswered else { return false }
             request.isAnswered = true
-            if request.method == .update, response.status < 300 { dialog.receive(message) }
+            if request.method == .update, response.status < 300 { dialog.refresh(by: message) }
+            if request.method == .prack, response.status < 300 { noteAgreement(message.toTag) }
         }
         if response.status < 300, !message.bodyRange.isEmpty, request.method == .invite || request.method == .update {
             media = B2BMedia(message)
@@ -114,8 +115,27 @@ extension B2BEntity {
         }
         guard !reliable.contains(where: { $0.rseq == rseq && $0.remoteTag == tag }) else { return false }
         if reliable.count < 64 { reliable.append((rseq, tag.compacted())) }
+        if !message.bodyRange.isEmpty, inviteSent?.body.isEmpty == false { answeredTag = tag.compacted() }
         return true
     }
+
+    /// A reliable answer is through in the dialog of this tag.
+    func noteAgreement(_ tag: ByteString?) {
+        guard let tag, tag == answeredTag else { return }
+        agreedTag = answeredTag
+        // Requests to who called go by the dialog that the answer was in.
+        if isServer, state != .confirmed { dialog.localTag = tag.compacted() }
+    }
+
+    // MARK: early dialogs
+
+    /// It rings, and both sides have agreed on a session: an UPDATE may carry another offer (RFC 3311 §5.1).
+    var isUpdatable: Bool {
+        state == .early && agreedTag != nil && (isServer ? dialog.localTag : dialog.remoteTag) == agreedTag
+    }
+
+    /// It may get another peer: answered, or early and updatable, or a caller with whom nothing is agreed yet.
+    var isBridgeable: Bool { state == .confirmed || isUpdatable || (isServer && state == .early && invite != nil) }
 
     /// PRACK of the server's own (`passthru_prack` is 0), RFC 3262 §7.2.
     func acknowledgeReliably(_ message: Message, _ request: OutgoingRequest, _ worker: StackWorker) {

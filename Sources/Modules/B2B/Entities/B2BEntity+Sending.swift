@@ -130,6 +130,7 @@ extension B2BEntity {
             transaction, status: status, reason: reason, headers: writer.finishText(), body: body,
             contentType: contentType, toTag: tag(leg: leg))
         worker.probe.exit(B2BSites.reply, status: isSent ? 1 : -1)
+        if isSent, transaction.isInvite, (101..<300).contains(status) { legsShown = max(legsShown, leg + 1) }
         guard isSent, transaction.isInvite, status >= 200 else { return isSent }
         if invite === transaction { invite = nil }
         repeater?.stop()

@@ -54,6 +54,15 @@ final class B2BEntity: @unchecked Sendable {
     var contactParameters = ByteString.empty
     /// Tags by which the caller knows the callee's forks (`pass-legs-upstream`).
     var passesLegs = false
+    /// Of a client entity: the fork as which the caller knows its first dialog. Above 0 when somebody else was called before.
+    var legBase = 0
+    /// Of a server entity: forks that its far end has seen.
+    var legsShown = 0
+    /// The early dialog in which an answer to the first offer went through, by the tag of who answers; it counts when the
+    /// PRACK is through too.
+    var answeredTag: ByteString?
+    /// The same, once that is so (RFC 3262 §5).
+    var agreedTag: ByteString?
     /// RSeq of reliable responses by fork, for PRACK.
     var reliable: [(rseq: UInt32, remoteTag: ByteString)] = []
 
@@ -95,7 +104,7 @@ final class B2BEntity: @unchecked Sendable {
             key: key, id: id, callID: callID, isServer: isServer, localTag: dialog.localTag,
             remoteTag: dialog.remoteTag ?? .empty, state: state, peer: peer?.key, peerTriple: peer?.triple,
             localAddress: dialog.localAddress, remoteAddress: dialog.remoteAddress, target: dialog.remoteTarget,
-            sequence: Int(dialog.localSequence))
+            sequence: Int(dialog.localSequence), isBridgeable: isBridgeable)
         lock.withLock { viewStored = fresh }
     }
 
@@ -213,6 +222,7 @@ struct EntityView: Sendable {
     var remoteAddress = ByteString.empty
     var target = ByteString.empty
     var sequence = 0
+    var isBridgeable = false
 
     /// Of the request that made the dialog.
     var fromTag: ByteString { isServer ? remoteTag : localTag }

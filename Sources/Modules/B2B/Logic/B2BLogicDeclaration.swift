@@ -100,8 +100,7 @@ extension ModuleDeclaration {
         .integer("db_mode", 0),
         ModuleParameterDeclaration("db_table", .string, availability: noDatabase),
         .integer("b2bl_th_init_timeout", 60),
-        ModuleParameterDeclaration(
-            "b2bl_early_update", .integer, availability: .missing("bridge when the call is answered")),
+        .integer("b2bl_early_update", 0),
         .integer("old_entity_term_delay", 0),
         .integer("sessions_max", 100_000),
     ]

@@ -22,7 +22,7 @@ extension B2BLogicModule {
         let draft: ClientDraft
         switch (first, second) {
         case (.entity(let entity), .draft(let new)), (.draft(let new), .entity(let entity)):
-            guard entity.state == .confirmed else {
+            guard session.mayBridge(entity) else {
                 call.log(.error, "b2b_bridge: the call of \"\(entity.id)\" is not answered yet")
                 return .no
             }

@@ -113,7 +113,7 @@ extension ClientDraft {
 extension B2BSession {
     func join(_ plan: JoinPlan, _ worker: StackWorker) {
         guard phase != .ended, bridge == nil, entities.indices.contains(plan.number),
-            entities[plan.number].state == .confirmed
+            mayJoin(entities[plan.number], hasOffer: !plan.message.bodyRange.isEmpty)
         else {
             worker.reply(plan.transaction, status: 481, reason: "Call/Transaction Does Not Exist")
             return

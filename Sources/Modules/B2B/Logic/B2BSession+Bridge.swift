@@ -8,19 +8,26 @@ import SIPStack
 extension B2BSession {
     /// Begins a bridge. The old entity leaves its peer; `former` says what becomes of that one.
     func start(_ bridge: B2BBridge, _ worker: StackWorker) {
-        self.bridge = bridge
+        let isEarly = bridge.old.state == .early
+        if !isEarly || bridge.old.isUpdatable { self.bridge = bridge }
         if phase != .setup { phase = .bridging }
         let former = bridge.old.peer
+        let asked = former?.inviteSent
         if former !== bridge.new {
             bridge.old.peer = nil
             if former?.peer === bridge.old { former?.peer = nil }
-            if let former { place(former, in: bridge, worker) }
+            if let former, isEarly {
+                part(bridge.old, from: former, worker)
+            } else if let former {
+                place(former, in: bridge, worker)
+            }
         }
         entities.removeAll { $0 === bridge.old || $0 === bridge.new }
         entities.insert(contentsOf: [bridge.old, bridge.new], at: 0)
         if let seconds = bridge.options.durationMaxSeconds { limitLife(seconds: seconds) }
+        if isEarly, !bridge.old.isUpdatable { return callInstead(bridge, like: asked, worker) }
         tell(bridge, status: 100, worker)
-        if bridge.options.holds, bridge.old.state == .confirmed, !bridge.old.media.isEmpty {
+        if bridge.options.holds, bridge.old.state != .new, !bridge.old.media.isEmpty {
             ask(bridge.old, .hold, (former?.media ?? bridge.old.media).onHold, worker)
         } else {
             proceed(bridge, worker)
@@ -49,19 +56,21 @@ extension B2BSession {
             // Somebody joins with an offer of their own, or waits for one.
             bridge.giver = bridge.new
             ask(bridge.old, .join, bridge.new.media, worker)
-        } else if bridge.options.avoidsLateOffer, !bridge.old.media.isEmpty {
+        } else if bridge.options.avoidsLateOffer, bridge.old.state == .confirmed, !bridge.old.media.isEmpty {
             ask(bridge.new, .contact, bridge.old.media, worker)
         } else {
-            bridge.giver = bridge.old.state == .confirmed ? bridge.new : bridge.old
+            bridge.giver = bridge.old.state == .confirmed || bridge.old.isUpdatable ? bridge.new : bridge.old
             ask(bridge.giver, .offer, B2BMedia(), worker)
         }
     }
 
     private func ask(_ entity: B2BEntity, _ step: BridgeStep, _ media: B2BMedia, _ worker: StackWorker) {
         if entity === bridge?.old, entity.state == .confirmed { bridge?.hasTouchedOld = true }
-        let isFirst = entity.state != .confirmed
+        let isUpdate = entity.isUpdatable
+        let isFirst = entity.state != .confirmed && !isUpdate
         entity.send(
-            "INVITE", lines: isFirst ? bridge?.lines ?? .empty : .empty, body: media.body, contentType: media.type,
+            isUpdate ? "UPDATE" : "INVITE", lines: isFirst ? bridge?.lines ?? .empty : .empty, body: media.body,
+            contentType: media.type,
             purpose: .bridge(step), avps: avps,
             site: isFirst ? B2BSites.initialRequest : B2BSites.dialogRequest, worker)
     }
@@ -87,7 +96,7 @@ extension B2BSession {
             return
         }
         guard response.status < 300 else {
-            entity.inviteSent = nil
+            if request.method == .invite { entity.inviteSent = nil }
             if response.status == 491, retryLater(step, request, entity, bridge, worker) { return }
             if entity.retry(response, request, worker) { return }
             return refused(step, response.status, entity, bridge, worker)
@@ -98,19 +107,22 @@ extension B2BSession {
     private func succeeded(
         _ step: BridgeStep, _ request: OutgoingRequest, _ entity: B2BEntity, _ bridge: B2BBridge, _ worker: StackWorker
     ) {
+        func acknowledge(_ request: OutgoingRequest) {
+            if request.method == .invite { entity.acknowledge(request, worker) }
+        }
         switch step {
         case .hold:
-            entity.acknowledge(request, worker)
+            acknowledge(request)
             proceed(bridge, worker)
         case .media:
-            entity.acknowledge(request, worker)
+            acknowledge(request)
             ask(bridge.old, .mediaOffer, entity.media, worker)
         case .mediaOffer:
-            entity.acknowledge(request, worker)
+            acknowledge(request)
             bridge.isMediaPending = false
             if bridge.hasOfferWaiting { offer(bridge, worker) }
         case .contact:
-            entity.acknowledge(request, worker)
+            acknowledge(request)
             bridge.giver = bridge.old
             ask(bridge.old, .offer, B2BMedia(), worker)
         case .offer:
@@ -118,13 +130,13 @@ extension B2BSession {
             bridge.hasOfferWaiting = true
             if !bridge.isMediaPending { offer(bridge, worker) }
         case .answer:
-            entity.acknowledge(request, worker)
+            acknowledge(request)
             if let given = bridge.given {
                 bridge.giver.acknowledge(given, body: entity.media.body, contentType: entity.media.type, worker)
             }
             complete(bridge, worker)
         case .join: joined(request, entity, bridge, worker)
-        case .restore: entity.acknowledge(request, worker)
+        case .restore: acknowledge(request)
         }
     }
 
@@ -139,7 +151,7 @@ extension B2BSession {
         _ request: OutgoingRequest, _ entity: B2BEntity, _ bridge: B2BBridge, _ worker: StackWorker
     ) {
         guard let waiting = bridge.new.invite else { return fail(bridge, status: 487, worker) }
-        request.answers = waiting
+        if request.method == .invite { request.answers = waiting }
         bridge.old.peer = bridge.new
         bridge.new.peer = bridge.old
         bridge.new.reply(
@@ -168,13 +180,15 @@ extension B2BSession {
     private func retryLater(
         _ step: BridgeStep, _ request: OutgoingRequest, _ entity: B2BEntity, _ bridge: B2BBridge, _ worker: StackWorker
     ) -> Bool {
-        guard entity.state == .confirmed, bridge.collisions < 5 else { return false }
+        guard entity.state == .confirmed || entity.isUpdatable, bridge.collisions < 5 else { return false }
         bridge.collisions += 1
         let wait = entity.isServer ? Int.random(in: 0...200) * 10 : Int.random(in: 210...400) * 10
         let media = B2BMedia(body: request.body, type: request.contentType)
         worker.schedule(
             SessionTask(self) { session, worker in
-                guard session.bridge != nil, entity.state == .confirmed, entity.inviteSent == nil else { return }
+                guard session.bridge != nil,
+                    entity.isUpdatable || (entity.state == .confirmed && entity.inviteSent == nil)
+                else { return }
                 session.ask(entity, step, media, worker)
             }, afterMilliseconds: wait)
         return true
@@ -187,6 +201,7 @@ extension B2BSession {
         self.bridge = nil
         bridge.old.peer = bridge.new
         bridge.new.peer = bridge.old
+        bridge.old.answerEarly(worker)
         if phase == .setup {
             limitLife(seconds: bridge.options.durationMaxSeconds ?? settings.durationMaxSeconds)
         }
@@ -218,7 +233,10 @@ extension B2BSession {
         bridge.old.settleInvite(worker)
         guard bridge.options.rollsBack || bridge.options.endsOldLate, let former = bridge.former,
             former.state == .confirmed, bridge.old.state == .confirmed
-        else { return end(worker) }
+        else {
+            guard bridge.old.state == .early, status >= 400 else { return end(worker) }
+            return end(worker, status: status, reason: ByteString(StatusCode.reason(status)))
+        }
         bridge.old.peer = former
         former.peer = bridge.old
         entities.removeAll { $0 === former || $0 === bridge.old }
@@ -235,6 +253,9 @@ extension B2BSession {
     /// Somebody hung up while a bridge is under way.
     func bridgeLost(_ entity: B2BEntity, _ transaction: Transaction?, _ worker: StackWorker) {
         if let transaction { entity.reply(transaction, 200, "OK", site: B2BSites.ownReply, worker) }
+        if let invite = entity.invite {
+            entity.reply(invite, 487, "Request Terminated", site: B2BSites.ownReply, worker)
+        }
         entity.settleInvite(worker)
         guard let bridge else { return entity.delete() }
         let wasOld = entity === bridge.old

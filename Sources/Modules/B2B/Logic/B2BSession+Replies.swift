@@ -47,7 +47,9 @@ extension B2BSession {
         _ response: AgentResponse, _ request: OutgoingRequest, _ entity: B2BEntity, passes3xxContact: Bool,
         _ worker: StackWorker
     ) {
-        guard let waiting = request.answers, let asker = waiting.owner as? B2BEntity ?? entity.peer else { return }
+        guard let waiting = request.answers, let asker = waiting.owner as? B2BEntity ?? entity.peer else {
+            return settleAlone(response, request, entity, worker)
+        }
         if request.method == .bye {
             if entity.retry(response, request, worker) { return }
             return passByeAnswer(response, waiting, asker, entity, worker)
@@ -136,7 +138,9 @@ extension B2BSession {
         if isRedirection, passes3xxContact {
             for field in message.all(.contact) { lines = lines + message.text(field.line) }
         }
-        let leg = entity.passesLegs ? entity.legs.firstIndex { $0.remoteTag == message.toTag } ?? 0 : 0
+        let fork = entity.passesLegs ? entity.legs.firstIndex { $0.remoteTag == message.toTag } ?? 0 : 0
+        let leg = entity.legBase + fork
+        if response.status < 200, waiting.isInvite { asker.noteAnswer(message, leg: leg) }
         return asker.reply(
             waiting, response.status, message.reasonPhrase, lines: lines, body: message.body,
             contentType: message.value(.contentType) ?? .empty, hasContact: !(isRedirection && passes3xxContact),

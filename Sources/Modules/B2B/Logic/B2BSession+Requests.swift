@@ -130,6 +130,7 @@ extension B2BSession {
     ) {
         entity.repeater?.stop()
         entity.repeater = nil
+        entity.noteAgreement(message.toTag)
         guard let rack = message.rack else {
             entity.reply(transaction, 400, "Bad RAck", site: B2BSites.ownReply, worker)
             return
@@ -153,8 +154,14 @@ extension B2BSession {
             if bridge != nil { return bridgeLost(entity, transaction, worker) }
             entity.reply(transaction, 200, "OK", site: B2BSites.ownReply, worker)
             entity.delete()
-        case .invite:
+        case .invite, .update:
+            // Nobody is there who could answer an offer.
             entity.reply(transaction, 491, "Request Pending", site: B2BSites.ownReply, worker)
+        case .prack:
+            entity.repeater?.stop()
+            entity.repeater = nil
+            entity.noteAgreement(message.toTag)
+            entity.reply(transaction, 200, "OK", site: B2BSites.ownReply, worker)
         default:
             entity.reply(transaction, 200, "OK", site: B2BSites.ownReply, worker)
         }

@@ -17,6 +17,8 @@ struct B2BSettings: Sendable {
     var fromVariable: ByteString?
     var callIDHeader: ByteString?
     var oldEntityDelaySeconds = 0
+    /// Calls may be bridged before they are answered (`b2bl_early_update`).
+    var bridgesEarly = false
     var contactParameters: [ByteString] = []
     private var customHeaders: [ByteString] = []
     private var customPattern: RegularExpression?
@@ -37,6 +39,7 @@ struct B2BSettings: Sendable {
         fromVariable = text("b2bl_from_spec_param")
         callIDHeader = text("init_callid_hdr")
         oldEntityDelaySeconds = max(0, number("old_entity_term_delay", 0))
+        bridgesEarly = number("b2bl_early_update", 0) != 0
         contactParameters = Self.list(text("custom_contact_header_params"))
         customHeaders = Self.list(text("custom_headers"))
         if let pattern = text("custom_headers_regexp") {
