@@ -62,6 +62,13 @@ struct ServeCommand: ParsableCommand {
         help: ArgumentHelp("Set a limit, see below; may be repeated.", valueName: "name=value"))
     var limits: [String] = []
 
+    @Option(
+        name: .customLong("profiling-level"),
+        help: ArgumentHelp(
+            "The profiling level of all processes from the start: 0 off, 1 SIP stack, 2 extra processes, 3 timer jobs.",
+            valueName: "level"))
+    var profilingLevel = 0
+
     @Option(name: [.customShort("P"), .customLong("pid-file")], help: "Write the process id to this file.")
     var pidFile: String?
 
@@ -99,6 +106,9 @@ struct ServeCommand: ParsableCommand {
                     ? "Which script? Try: sipray serve opensips.cfg"
                     : "The script is given twice: as argument and with -f.")
         }
+        guard (0...3).contains(profilingLevel) else {
+            throw ValidationError("--profiling-level \(profilingLevel): levels are 0 to 3.")
+        }
         for argument in scriptArguments where !argument.contains("=") {
             throw ValidationError("-o \(argument): write it as name=value.")
         }
@@ -114,6 +124,7 @@ struct ServeCommand: ParsableCommand {
         options.sockets = listen
         options.nameServers = nameServers
         for limit in limits { _ = options.limits.set(limit) }
+        options.profilingLevel = profilingLevel
         options.pidFile = pidFile
         options.workingDirectory = workingDirectory
         for argument in scriptArguments {

@@ -180,6 +180,15 @@ class Agent:
             assert found == what, "expected %s, got:\n%s" % (what, message)
             return message
 
+    def drain(self):
+        """Throws away what has come in."""
+        self.socket.setblocking(False)
+        try:
+            while True:
+                self.socket.recv(65536)
+        except BlockingIOError:
+            pass
+
     def nothing(self, seconds=0.2):
         """Nothing comes within that time."""
         self.socket.settimeout(seconds)

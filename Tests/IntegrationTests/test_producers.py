@@ -1,73 +1,27 @@
-"""Every point at which the process producer speaks, by name, place, type and level, against one table.
+"""Points at which the process producer speaks of SIP, by name, place, type and level, against one table (producers.py).
 
 `Tests/Fixtures/captures` has the peer's records; where it has a point, name, file and line here are the peer's. Of TCP there
 is no capture: its points are named as those of UDP. A point in the sources that no table has fails the last test."""
+import itertools
 import json
 import pathlib
 import re
 import threading
 
 from b2bcalls import b2b  # noqa: F401 (fixture)
-from conftest import free_port, sessions, wait_for
+from conftest import free_port, wait_for
 from dns_server import NameServer
-from management import FIFO
-from producers import ELSEWHERE, table
+from producers import ELSEWHERE, check, table
 from sip import Agent
 from stream import Stream, StreamServer
 from tcp_server import options, tcp  # noqa: F401 (fixture)
 from test_dialogs import Call
-from test_management_http import web  # noqa: F401 (fixture)
 from test_topology_hiding import Hidden, contact_uri
 
 SOURCES = pathlib.Path(__file__).parent / "../../Sources"
 
 
-def seen(groups):
-    """{(process, type, name, file, line): {(name, line) of the exit}} of all jobs, paired as brackets."""
-    found = {}
-    for group in groups:
-        inside = []
-        for record in group[1:-1]:
-            if record["verb"] == "enter":
-                inside.append(record)
-            else:
-                enter = inside.pop()
-                assert enter["file"] == record["file"] and "status" in record
-                key = group[0]["name"], record["type"], enter["name"], enter["file"], enter.get("line")
-                found.setdefault(key, set()).add((record["name"], record.get("line")))
-    return found
-
-
-def check(server, events, scenario, traffic):
-    """Runs traffic at each level that the table has for the scenario."""
-    rows = [row for row in table() if row[0] == scenario]
-    server.subscribe(events, "E_PROFILING_PROC")
-    server.mi("core:profiling_proc", level=max(row[1] for row in rows))
-    traffic()
-
-    def missing():
-        found = seen(group for group in groups() if group[-1]["verb"] == "end")
-        return [row for row in rows if not any(
-            key[0].startswith(row[2]) and key[1:] == row[3:7] and exits <= row[7] for key, exits in found.items())]
-
-    def groups():
-        out = {}
-        for record in events.all("E_PROFILING_PROC"):
-            out.setdefault(record["session"], []).append(record)
-        return out.values()
-
-    try:
-        wait_for(lambda: not missing(), "all points", timeout=8)
-    except BaseException:
-        for row in missing():
-            print("missing:", row, [k for k in seen(g for g in groups() if g[-1]["verb"] == "end") if k[2] == row[4]])
-        raise
-    server.mi("core:profiling_proc", level=0)
-    events.settle()
-    sessions(events.all("E_PROFILING_PROC"))
-
-
-def test_datagrams(start, events):
+def test_datagrams(start):
     port = free_port()
     server = start("spine.cfg", UAS_PORT=port, BUSY_PORT=9, DEAD_PORT=free_port())
     with Agent(("127.0.0.1", server.port)) as caller, Agent(None, port=port) as callee:
@@ -78,45 +32,58 @@ def test_datagrams(start, events):
             caller.request("MESSAGE", "sip:dead@127.0.0.1")
             assert caller.receive().status >= 400
 
-        check(server, events, "udp", traffic)
+        check(server, "udp", traffic)
 
 
-def test_connections(tcp, events):  # noqa: F811
-    with StreamServer() as listener:
-        server = tcp(TCP_PORT=listener.port, UDP_PORT=9)
-        with Stream(server.tcp) as caller:
-            def traffic():
-                caller.send(options(caller, server))
-                caller.expect(200)
-                caller.send(caller.request("MESSAGE", "sip:tcp@%s" % server.name))
-                with listener.accept() as callee:
-                    callee.reply(callee.expect("MESSAGE"), 200)
-                caller.expect(200)
-                listener.close()
-                wait_for(lambda: len(server.mi("tcp:list")["Connections"]) == 1, "the callee's connection to end")
-                caller.send(caller.request("MESSAGE", "sip:tcp@%s" % server.name))
-                assert caller.receive().status in (477, 500)
+def test_connections(tcp):  # noqa: F811
+    with StreamServer() as one:
+        port = one.port
+    server = tcp(TCP_PORT=port, UDP_PORT=9)
 
-            check(server, events, "tcp", traffic)
-
-
-def test_names(start, events):
-    with Agent(None) as caller, Agent(None) as callee, NameServer({
-            ("_sip._udp.there.test", "SRV"): [(1, 1, callee.port, "host.test")], ("host.test", "A"): ["127.0.0.1"]},
-            silent=["_sip._udp.silent.test", "silent.test"]) as names:
-        server = start("waiting.cfg", arguments=["--dns-server", names.name], ROUTE="route { t_relay(); }")
-        caller.server = ("127.0.0.1", server.port)
-
-        def traffic():
-            caller.request("MESSAGE", "sip:x@there.test")
-            callee.reply(callee.expect("MESSAGE"), 200, "OK", tag="t")
+    def traffic():
+        with Stream(server.tcp) as caller, StreamServer(port=port) as listener:
+            caller.send(options(caller, server))
             caller.expect(200)
-            caller.request("MESSAGE", "sip:x@silent.test")
+            caller.send(caller.request("MESSAGE", "sip:tcp@%s" % server.name))
+            with listener.accept() as callee:
+                callee.reply(callee.expect("MESSAGE"), 200)
+            caller.expect(200)
+            listener.close()
+            wait_for(lambda: len(server.mi("tcp:list")["Connections"]) == 1, "the callee's connection to end")
+            caller.send(caller.request("MESSAGE", "sip:tcp@%s" % server.name))
+            assert caller.receive().status in (477, 500)
+        wait_for(lambda: not server.mi("tcp:list")["Connections"], "the caller's connection to end")
 
-        check(server, events, "dns", traffic)
+    check(server, "tcp", traffic)
 
 
-def test_back_to_back(b2b, events):  # noqa: F811
+def test_names(start):
+    """Each run asks for names of its own, since answers are kept; and has one that nobody answers until the time is over."""
+    runs = itertools.count()
+    records, silent = {}, []
+    with Agent(None) as caller, Agent(None) as callee:
+        for run in range(5):
+            records["_sip._udp.there%d.test" % run, "SRV"] = [(1, 1, callee.port, "host%d.test" % run)]
+            records["host%d.test" % run, "A"] = ["127.0.0.1"]
+            silent += ["_sip._udp.silent%d.test" % run, "silent%d.test" % run]
+        with NameServer(records, silent=silent) as names:
+            server = start("waiting.cfg", arguments=["--dns-server", names.name, "--limit", "lookup_seconds=2"],
+                           EXTRA="dns_retr_time=1\ndns_try_naptr=no",
+                           ROUTE="route { t_relay(); }")
+            caller.server = ("127.0.0.1", server.port)
+
+            def traffic():
+                run = next(runs)
+                caller.request("MESSAGE", "sip:x@silent%d.test" % run)
+                caller.request("MESSAGE", "sip:x@there%d.test" % run)
+                callee.reply(callee.expect("MESSAGE"), 200, "OK", tag="t")
+                caller.expect(200)
+                caller.expect(478)
+
+            check(server, "dns", traffic)
+
+
+def test_back_to_back(b2b):  # noqa: F811
     server = b2b()
     to = "127.0.0.1", server.port
     with Agent(to) as caller, Agent(to, port=server.uas_port) as callee:
@@ -148,10 +115,32 @@ def test_back_to_back(b2b, events):  # noqa: F811
             callee.expect(200)
             assert ack
 
-        check(server, events, "b2b", traffic)
+        check(server, "b2b", traffic)
 
 
-def test_dialogs(start, events):
+def test_ends_of_lives(b2b):  # noqa: F811
+    """Sessions that have lasted long enough are ended by a job that the timer process gives a receiver."""
+    server = b2b(EXTRA="""
+modparam("b2b_logic", "cleanup_period", 1)
+modparam("b2b_logic", "max_duration", 1)
+modparam("b2b_entities", "ua_default_timeout", 1)
+""", ROUTE="""if ($rU == "box") { ua_session_server_init($var(key), "arhb"); exit; }""")
+    to = "127.0.0.1", server.port
+    with Agent(to) as caller, Agent(to) as visitor, Agent(to, port=server.uas_port) as callee:
+        def traffic():
+            caller.request("INVITE", "sip:x@127.0.0.1:%d" % server.port)
+            visitor.request("INVITE", "sip:box@127.0.0.1:%d" % server.port)
+            callee.reply(callee.expect("INVITE"), 200, "OK", tag="t", headers=["Contact: " + callee.contact])
+            callee.expect("ACK")
+            callee.reply(callee.expect("BYE"), 200, "OK")
+            wait_for(lambda: server.mi("b2be_list") == [] and server.mi("ua_session_list") == [], "the ends")
+            for agent in (caller, visitor, callee):
+                agent.drain()
+
+        check(server, "lives", traffic)
+
+
+def test_dialogs(start):
     with Agent(None) as caller, Agent(None) as callee:
         server = start("dialog.cfg", CALLEE=callee.port, ROUTE="""
             route[call] {
@@ -192,10 +181,10 @@ def test_dialogs(start, events):
                 else:
                     call.bye()
 
-        check(server, events, "dialog", traffic)
+        check(server, "dialog", traffic)
 
 
-def test_hidden_calls(start, events):
+def test_hidden_calls(start):
     with Agent(None) as caller, Agent(None) as callee:
         server = start("hiding.cfg", CALLEE=callee.port, ROUTE="topology_hiding();", PARAMS="",
                        EXTRA='loadmodule "event_datagram.so"\n')
@@ -206,86 +195,7 @@ def test_hidden_calls(start, events):
             call.to_callee("ACK", 1, contact_uri(call.answer()))
             callee.expect("ACK")
 
-        check(server, events, "hiding", traffic)
-
-
-def test_waiting(start, events):
-    server = start("waiting.cfg", WORKERS=1, ROUTE="""
-        route {
-            if ($rU == "sleep") async(usleep(10000), resume);
-            if ($rU == "exec") async(exec("echo x", , $var(b)), resume);
-            if ($rU == "launch") { launch(usleep(10000), report); sl_send_reply(200, "OK"); exit; }
-            usleep(10000);
-            sl_send_reply(200, "OK");
-        }
-        route[resume] { t_reply(200, "OK"); }
-        route[report] { $var(x) = 1; }
-        """)
-    with Agent(("127.0.0.1", server.port)) as agent:
-        def traffic():
-            for user in ("sleep", "exec", "launch", "plain"):
-                agent.request("MESSAGE", "sip:%s@127.0.0.1" % user)
-                agent.expect(200)
-
-        check(server, events, "async", traffic)
-
-
-def test_jobs(start, events):
-    server = start("options.cfg", EXTRA="event_route[E_CORE_THRESHOLD] { $var(x) = 1; }")
-    check(server, events, "ipc", lambda: server.mi("evi:raise", event="E_CORE_THRESHOLD"))
-
-
-def test_fifo(start, events):
-    server = start("options.cfg")
-
-    def traffic():
-        client = FIFO(server.fifo, server.directory)
-        assert client.ask(b'{"jsonrpc":"2.0","id":1,"method":"ps"}')
-        client.send(b'{"jsonrpc":')  # given up after 2 s
-        assert client.receive()
-        client.close()
-
-    check(server, events, "fifo", traffic)
-
-
-def test_http_and_datagrams_of_management(web, events):  # noqa: F811
-    server = web()
-    with Agent(None) as answering:
-        def traffic():
-            server.mi("ps")
-            assert server.http().call("ps")[0] == 200 and server.http().ask(b"x", path="/nowhere")[0] == 400
-            thread = threading.Thread(target=lambda: server.http().call("t_uac_dlg", dict(
-                method="OPTIONS", ruri="sip:x@" + answering.name, headers="From: <sip:a@x>;tag=1\r\nTo: <sip:b@x>\r\n")))
-            thread.start()
-            answering.reply(answering.expect("OPTIONS"), 200, "OK", tag="t")
-            thread.join(5)
-
-        check(server, events, "http", traffic)
-
-
-def test_timers(start, events):
-    """Each by its label. A tick that does nothing leaves nothing: every session has a job in it."""
-    with Agent(None) as callee, Agent(None) as caller:
-        server = start("dialog.cfg", CALLEE=callee.port, EXTRA="""
-loadmodule "cfgutils.so"
-loadmodule "usrloc.so"
-modparam("usrloc", "working_mode_preset", "single-instance-no-db")
-modparam("usrloc", "timer_interval", 1)
-timer_route[tick, 1] { $var(x) = 1; }
-""", ROUTE="""
-            route[call] { usleep(5000); create_dialog(); record_route(); }
-            route[inside] { loose_route(); }""")
-        caller.server = ("127.0.0.1", server.port)
-
-        def traffic():
-            caller.request("INVITE", "sip:x@127.0.0.1")
-            callee.expect("INVITE")
-            callee.expect("INVITE", 3)  # sent again by a timer
-
-        check(server, events, "timers", traffic)
-        for group in sessions(events.all("E_PROFILING_PROC")).values():
-            if group[1]["name"] == "timer_job":
-                assert len(group) >= 6 and group[2]["verb"] == "enter", group
+        check(server, "hiding", traffic)
 
 
 # Completeness
@@ -315,6 +225,8 @@ def test_no_point_is_missing_in_the_table():
                if name and not any(one == name or name.endswith(" ") and one.startswith(name) for one in listed)}
     assert not missing
     assert not set(ELSEWHERE) & {row[4] for row in table()}
+    for name, test in ELSEWHERE.items():
+        assert name in (SOURCES / "../Tests" / test).read_text(), "the test that ELSEWHERE names does not look at it"
     text = "\n".join(path.read_text() for path in SOURCES.rglob("*.swift"))
     assert not [name for name in listed if '"' + name.split(" ")[0] not in text], "the sources have no such name"
 

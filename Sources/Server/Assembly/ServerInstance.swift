@@ -153,6 +153,7 @@ package final class ServerInstance {
             events.start()
             openTelemetry?.start(on: self)
             environment.start()
+            if let level = Level(rawValue: options.profilingLevel), level != .off { profiler.setLevel(level) }
             try runStartupRoute()
             try ready()
             try spawnAll(timers)

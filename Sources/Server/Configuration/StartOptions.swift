@@ -16,6 +16,8 @@ package struct StartOptions: Sendable, Equatable {
     package var scriptArguments: [String: String] = [:]
     /// `--limit`: limits that the script has no parameter for.
     package var limits = ServerLimits()
+    /// `--profiling-level`: the level of all processes from the start; beyond the ends the nearest.
+    package var profilingLevel = 0
     /// The command line, for the management command `arg`.
     package var commandLine: [String] = []
     /// Log everything (`-D`, `-d`), as `debug_mode` does.
