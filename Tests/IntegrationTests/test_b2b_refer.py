@@ -5,36 +5,45 @@ from b2bcalls import (ANSWER, INIT, OFFER, SDP, Call, Leg, agents, b2b, b2b_sess
                       entities, new_party, no_state, scripted, uri_of)
 from conftest import free_port
 
-REFER_UNATTENDED = """b2b_end_dlg_leg();
-		b2b_client_new("new", "$hdr(Refer-To)");
-		b2b_bridge("peer", "new"@FLAGS@);"""
-
 
 def refer(call, target):
     call.a.request("REFER", headers=["Refer-To: <%s>" % target.strip('"')])
-
-
-def test_refer_without_notify(scripted, agents):
-    server = scripted(REFER_UNATTENDED.replace("@FLAGS@", ""))
-    call = Call(server, agents).pick_up().confirm()
-    party, uri = new_party(server, agents)
-    refer(call, uri)
     call.caller.expect(202)
-    bye = call.caller.expect("BYE")
-    call.caller.reply(bye, 200, "OK")
+
+
+BRIDGE = """%s
+		b2b_client_new("new", "$hdr(Refer-To)");
+		b2b_bridge("peer", "new"%s);"""
+
+
+@pytest.fixture
+def transfer(scripted, agents):
+    """transfer(arguments) → server, call, party: the caller has sent a REFER that names the party, and the script bridges
+    the callee to it with more arguments. `ends`: the caller's BYE was ordered before that; `leaves`: it gets one at once. An
+    agent that is called on each of `ports` comes behind."""
+    def make(arguments="", ends=True, leaves=True, ports=(), **more):
+        server = scripted(BRIDGE % ("b2b_end_dlg_leg();" if ends else "", arguments), **more)
+        others = [agents(server, port) for port in ports]
+        call = Call(server, agents).pick_up().confirm()
+        party, uri = new_party(server, agents)
+        refer(call, uri)
+        if leaves:
+            call.caller.reply(call.caller.expect("BYE"), 200, "OK")
+        return server, call, party, *others
+
+    return make
+
+
+def test_refer_without_notify(transfer):
+    server, call, party = transfer()
     leg = complete_bridge(call, call.b, party)
     session, = b2b_sessions(server)
     assert [e["scenario_id"] for e in entities(session)] == ["callee", "new"] and session["phase"] == "established"
     call.hang_up(call.b, leg)
 
 
-def test_refer_with_notify(scripted, agents):
-    server = scripted("""b2b_client_new("new", "$hdr(Refer-To)");
-		b2b_bridge("peer", "new", , "notify");""")
-    call = Call(server, agents).pick_up().confirm()
-    party, uri = new_party(server, agents)
-    refer(call, uri)
-    call.caller.expect(202)
+def test_refer_with_notify(transfer):
+    server, call, party = transfer(', , "notify"', ends=False, leaves=False)
     fragments = []
 
     def notified():
@@ -54,13 +63,8 @@ def test_refer_with_notify(scripted, agents):
     call.hang_up(leg, call.b)
 
 
-def test_a_failed_refer_leaves_the_call_as_it_was(scripted, agents):
-    server = scripted("""b2b_client_new("new", "$hdr(Refer-To)");
-		b2b_bridge("peer", "new", , "notify,rollback-failed");""")
-    call = Call(server, agents).pick_up().confirm()
-    party, uri = new_party(server, agents)
-    refer(call, uri)
-    call.caller.expect(202)
+def test_a_failed_refer_leaves_the_call_as_it_was(transfer):
+    server, call, party = transfer(', , "notify,rollback-failed"', ends=False, leaves=False)
     call.caller.reply(call.caller.expect("NOTIFY"), 200, "OK")
     invite = party.expect("INVITE")
     party.reply(invite, 486, "Busy Here", tag="new")
@@ -72,49 +76,30 @@ def test_a_failed_refer_leaves_the_call_as_it_was(scripted, agents):
     call.hang_up()
 
 
-def test_a_failed_refer_ends_the_call(scripted, agents):
-    server = scripted(REFER_UNATTENDED.replace("@FLAGS@", ""))
-    call = Call(server, agents).pick_up().confirm()
-    party, uri = new_party(server, agents)
-    refer(call, uri)
-    call.caller.expect(202)
-    call.caller.reply(call.caller.expect("BYE"), 200, "OK")
+def test_a_failed_refer_ends_the_call(transfer):
+    server, call, party = transfer()
     party.reply(party.expect("INVITE"), 404, "Not Found", tag="new")
     party.expect("ACK")
     call.callee.reply(call.callee.expect("BYE"), 200, "OK")
     no_state(server)
 
 
-def test_a_failed_bridge_is_tried_elsewhere(scripted, agents):
+def test_a_failed_bridge_is_tried_elsewhere(transfer):
     retry = free_port()
-    server = scripted(REFER_UNATTENDED.replace("@FLAGS@", ""), reply="""if ($rs == 486) {
+    server, call, party, other = transfer(ports=[retry], reply="""if ($rs == 486) {
 		b2b_client_new("other", "sip:new@127.0.0.1:%d");
 		b2b_bridge_retry("other");
 		exit;
 	}""" % retry)
-    call = Call(server, agents).pick_up().confirm()
-    party, uri = new_party(server, agents)
-    other = agents(server, retry)
-    refer(call, uri)
-    call.caller.expect(202)
-    call.caller.reply(call.caller.expect("BYE"), 200, "OK")
     party.reply(party.expect("INVITE"), 486, "Busy Here", tag="new")
     party.expect("ACK")
     leg = complete_bridge(call, call.b, other)
     call.hang_up(call.b, leg)
 
 
-def test_music_while_the_new_party_rings(scripted, agents):
+def test_music_while_the_new_party_rings(transfer):
     media = free_port()
-    server = scripted("""b2b_end_dlg_leg();
-		b2b_client_new("new", "$hdr(Refer-To)");
-		b2b_bridge("peer", "new", "sip:music@127.0.0.1:%d");""" % media)
-    call = Call(server, agents).pick_up().confirm()
-    party, uri = new_party(server, agents)
-    player = agents(server, media)
-    refer(call, uri)
-    call.caller.expect(202)
-    call.caller.reply(call.caller.expect("BYE"), 200, "OK")
+    server, call, party, player = transfer(', "sip:music@127.0.0.1:%d"' % media, ports=[media])
     invite = player.expect("INVITE")
     assert invite.body == ANSWER
     music = OFFER.replace("s=-", "s=music")
@@ -129,13 +114,8 @@ def test_music_while_the_new_party_rings(scripted, agents):
     call.hang_up(call.b, leg)
 
 
-def test_no_late_offer(scripted, agents):
-    server = scripted(REFER_UNATTENDED.replace("@FLAGS@", ', , "no-late-sdp"'))
-    call = Call(server, agents).pick_up().confirm()
-    party, uri = new_party(server, agents)
-    refer(call, uri)
-    call.caller.expect(202)
-    call.caller.reply(call.caller.expect("BYE"), 200, "OK")
+def test_no_late_offer(transfer):
+    server, call, party = transfer(', , "no-late-sdp"')
     invite = party.expect("INVITE")
     assert invite.body == ANSWER
     party.reply(invite, 200, "OK", tag="new", headers=[contact_of(party), SDP], body=OFFER)
@@ -156,12 +136,11 @@ def test_no_late_offer(scripted, agents):
 
 def consult_and_refer(scripted, agents):
     """A caller who talks with two parties refers one to the other; gives server, both calls and the INVITE of it."""
-    server = scripted(REFER_UNATTENDED.replace("@FLAGS@", ""))
+    server = scripted(BRIDGE % ("b2b_end_dlg_leg();", ""))
     call = Call(server, agents).pick_up().confirm()
     consult = Call(server, agents).pick_up().confirm()  # the same agent plays the target
     replaces = "%s%%3Bto-tag%%3D%s%%3Bfrom-tag%%3D%s" % (consult.a.call_id, consult.a.remote_tag, consult.a.local_tag)
     refer(call, "sip:callee@%s:%d?Replaces=%s" % (server.address, server.port, replaces))
-    call.caller.expect(202)
     call.caller.reply(call.caller.expect("BYE"), 200, "OK")
     invite = call.callee.expect("INVITE")
     assert invite.uri == "sip:me@%s" % call.callee.name
@@ -204,15 +183,10 @@ def test_attended_transfer_that_succeeds(scripted, agents):
     no_state(server)
 
 
-def test_a_refer_that_fails_while_music_plays(scripted, agents):
+def test_a_refer_that_fails_while_music_plays(transfer):
     media = free_port()
-    server = scripted("""b2b_client_new("new", "$hdr(Refer-To)");
-		b2b_bridge("peer", "new", "sip:music@127.0.0.1:%d", "notify,rollback-failed");""" % media)
-    call = Call(server, agents).pick_up().confirm()
-    party, uri = new_party(server, agents)
-    player = agents(server, media)
-    refer(call, uri)
-    call.caller.expect(202)
+    server, call, party, player = transfer(', "sip:music@127.0.0.1:%d", "notify,rollback-failed"' % media, ends=False,
+                                           leaves=False, ports=[media])
     call.caller.reply(call.caller.expect("NOTIFY"), 200, "OK")
     ringing = party.expect("INVITE")
     player.reply(player.expect("INVITE"), 200, "OK", tag="m", headers=[contact_of(player), SDP], body=OFFER)
@@ -233,17 +207,9 @@ def test_a_refer_that_fails_while_music_plays(scripted, agents):
     call.hang_up()
 
 
-def test_music_that_fails_does_not_end_the_transfer(scripted, agents):
+def test_music_that_fails_does_not_end_the_transfer(transfer):
     media = free_port()
-    server = scripted("""b2b_end_dlg_leg();
-		b2b_client_new("new", "$hdr(Refer-To)");
-		b2b_bridge("peer", "new", "sip:music@127.0.0.1:%d");""" % media)
-    call = Call(server, agents).pick_up().confirm()
-    party, uri = new_party(server, agents)
-    player = agents(server, media)
-    refer(call, uri)
-    call.caller.expect(202)
-    call.caller.reply(call.caller.expect("BYE"), 200, "OK")
+    server, call, party, player = transfer(', "sip:music@127.0.0.1:%d"' % media, ports=[media])
     player.reply(player.expect("INVITE"), 503, "No Music Today", tag="m")
     player.expect("ACK")
     leg = complete_bridge(call, call.b, party)
@@ -251,15 +217,8 @@ def test_music_that_fails_does_not_end_the_transfer(scripted, agents):
 
 
 @pytest.mark.parametrize("ends", [True, False])
-def test_who_stays_is_put_on_hold_first(scripted, agents, ends):
-    server = scripted(("b2b_end_dlg_leg();" if ends else "") + """
-		b2b_client_new("new", "$hdr(Refer-To)");
-		b2b_bridge("peer", "new", , "hold");""")
-    call = Call(server, agents).pick_up().confirm()
-    party, uri = new_party(server, agents)
-    refer(call, uri)
-    call.caller.expect(202)
-    call.caller.reply(call.caller.expect("BYE"), 200, "OK")
+def test_who_stays_is_put_on_hold_first(transfer, ends):
+    server, call, party = transfer(', , "hold"', ends=ends)
     hold = call.callee.expect("INVITE")
     assert hold.body.endswith("a=inactive\r\n") and "m=audio" in hold.body
     party.nothing(0.1)
@@ -269,27 +228,16 @@ def test_who_stays_is_put_on_hold_first(scripted, agents, ends):
     call.hang_up(leg, call.b)
 
 
-def test_a_bridge_has_a_life_of_its_own(scripted, agents):
-    server = scripted(REFER_UNATTENDED.replace("@FLAGS@", ', , "max_duration=1"'),
-                      EXTRA='modparam("b2b_logic", "cleanup_period", 1)')
-    call = Call(server, agents).pick_up().confirm()
-    party, uri = new_party(server, agents)
-    refer(call, uri)
-    call.caller.expect(202)
-    call.caller.reply(call.caller.expect("BYE"), 200, "OK")
+def test_a_bridge_has_a_life_of_its_own(transfer):
+    server, call, party = transfer(', , "max_duration=1"', EXTRA='modparam("b2b_logic", "cleanup_period", 1)')
     complete_bridge(call, call.b, party)
     for agent in (call.callee, party):
         agent.reply(agent.expect("BYE"), 200, "OK")
     no_state(server)
 
 
-def test_who_was_to_be_transferred_hangs_up(scripted, agents):
-    server = scripted(REFER_UNATTENDED.replace("@FLAGS@", ""))
-    call = Call(server, agents).pick_up().confirm()
-    party, uri = new_party(server, agents)
-    refer(call, uri)
-    call.caller.expect(202)
-    call.caller.reply(call.caller.expect("BYE"), 200, "OK")
+def test_who_was_to_be_transferred_hangs_up(transfer):
+    server, call, party = transfer()
     invite = party.expect("INVITE")
     party.reply(invite, 180, "Ringing", tag="new", headers=[contact_of(party)])
     call.b.request("BYE")
@@ -301,16 +249,9 @@ def test_who_was_to_be_transferred_hangs_up(scripted, agents):
     no_state(server)
 
 
-def test_avps_of_the_call_are_there_after_a_bridge(scripted, agents):
-    server = scripted("""b2b_end_dlg_leg();
-		b2b_client_new("new", "$hdr(Refer-To)");
-		b2b_bridge("peer", "new", , "propagate-avps");""", reply='xlog("AVP $avp(mine) for $b2b_logic.entity(id)\n");',
-                      init="""$avp(mine) = "kept";""" + INIT)
-    call = Call(server, agents).pick_up().confirm()
-    party, uri = new_party(server, agents)
-    refer(call, uri)
-    call.caller.expect(202)
-    call.caller.reply(call.caller.expect("BYE"), 200, "OK")
+def test_avps_of_the_call_are_there_after_a_bridge(transfer):
+    server, call, party = transfer(', , "propagate-avps"', init="""$avp(mine) = "kept";""" + INIT,
+                                   reply='xlog("AVP $avp(mine) for $b2b_logic.entity(id)\n");')
     leg = complete_bridge(call, call.b, party)
     call.hang_up(leg, call.b)
     assert "AVP kept for new" in server.tail()

@@ -233,10 +233,7 @@ extension B2BSession {
         bridge.old.settleInvite(worker)
         guard bridge.options.rollsBack || bridge.options.endsOldLate, let former = bridge.former,
             former.state == .confirmed, bridge.old.state == .confirmed
-        else {
-            guard bridge.old.state == .early, status >= 400 else { return end(worker) }
-            return end(worker, status: status, reason: ByteString(StatusCode.reason(status)))
-        }
+        else { return endBridged(bridge, status: status, worker) }
         bridge.old.peer = former
         former.peer = bridge.old
         entities.removeAll { $0 === former || $0 === bridge.old }
@@ -248,6 +245,16 @@ extension B2BSession {
                 avps: avps,
                 worker)
         }
+    }
+
+    /// Ends who was in a bridge that failed, and with that the session, unless others talk in it.
+    private func endBridged(_ bridge: B2BBridge, status: Int, _ worker: StackWorker) {
+        guard entities.contains(where: { $0.peer != nil && $0 !== bridge.old }) else {
+            guard bridge.old.state == .early, status >= 400 else { return end(worker) }
+            return end(worker, status: status, reason: ByteString(StatusCode.reason(status)))
+        }
+        for entity in entities where entity.peer == nil { entity.hangUp(worker) }
+        if phase == .bridging { phase = .established }
     }
 
     /// Somebody hung up while a bridge is under way.
@@ -280,6 +287,7 @@ extension B2BSession {
         bridge.new.hangUp(worker)
         bridge.new = new
         bridge.giver = new
+        entities.removeAll { $0 === new }
         entities.insert(new, at: min(1, entities.count))
         callNew(bridge, worker)
     }

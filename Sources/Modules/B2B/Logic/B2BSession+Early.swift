@@ -6,9 +6,9 @@ import SIPStack
 
 /// Bridges of who still rings (`b2bl_early_update`).
 ///
-/// With whom a session is agreed on (a reliable answer and its PRACK), the bridge asks by UPDATE where it asks an answered call
-/// by re-INVITE. With a caller with whom nothing is agreed there is nothing to update: its INVITE goes to the new party, whose
-/// answers come as those of another fork. Nothing is kept to go back to: who was called before is cancelled.
+/// With whom a session is agreed on (a reliable answer and its PRACK), the bridge asks by UPDATE where it asks an answered
+/// call by re-INVITE. With a caller with whom nothing is agreed there is nothing to update: its INVITE goes to the new
+/// party, whose answers come as those of another fork. Nothing is kept to go back to: who was called before is cancelled.
 extension B2BSession {
     func mayBridge(_ entity: B2BEntity) -> Bool {
         entity.state == .confirmed || (settings.bridgesEarly && entity.isBridgeable)

@@ -15,9 +15,8 @@ extension B2BSession {
         guard entity.accepts(message, transaction, worker) else { return settle(turn) }
         if !message.bodyRange.isEmpty, message.method != .info { entity.media = B2BMedia(message) }
         noteContactParameters(message, entity)
-        // A BYE while a bridge is under way, and whatever comes from who has no peer, is no affair of the script.
-        let isAutomatic = entity.peer == nil || (message.method == .bye && bridge != nil)
-        guard !isAutomatic, let route = requestRoute, let script = logic.host.script(worker) else {
+        // Whatever comes from who has no peer, as in a bridge that is under way, is no affair of the script.
+        guard entity.peer != nil, let route = requestRoute, let script = logic.host.script(worker) else {
             pass(request, transaction, entity, worker)
             return settle(turn)
         }
@@ -89,7 +88,6 @@ extension B2BSession {
     private func passBye(
         _ message: Message, _ transaction: Transaction, _ entity: B2BEntity, _ peer: B2BEntity, _ worker: StackWorker
     ) {
-        if bridge != nil { return bridgeLost(entity, transaction, worker) }
         if entity.isHangingUp {
             // The peer's BYE is on its way to here: both hung up at once, and neither waits for the other.
             entity.reply(transaction, 200, "OK", site: B2BSites.ownReply, worker)
@@ -115,9 +113,7 @@ extension B2BSession {
         _ message: Message, _ transaction: Transaction, _ entity: B2BEntity, _ peer: B2BEntity, _ worker: StackWorker
     ) {
         if entity.refusesInvite(transaction, worker) { return }
-        guard peer.inviteSent == nil, peer.invite == nil, bridge == nil,
-            peer.state == .confirmed
-        else {
+        guard peer.inviteSent == nil, peer.invite == nil, peer.state == .confirmed else {
             entity.reply(transaction, 491, "Request Pending", site: B2BSites.ownReply, worker)
             return
         }
@@ -174,7 +170,7 @@ extension B2BSession {
         guard entity.invite === transaction else { return }
         entity.invite = nil
         entity.repeater?.stop()
-        if bridge != nil, entity.state != .confirmed { return bridgeLost(entity, nil, worker) }
+        if bridge != nil, entity.peer == nil, entity.state != .confirmed { return bridgeLost(entity, nil, worker) }
         let sent = entity.peer?.inviteSent
         sent?.giveUp(worker)
         guard entity.state != .confirmed else { return }
