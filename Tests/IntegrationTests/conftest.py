@@ -21,11 +21,17 @@ HERE = pathlib.Path(__file__).parent
 SIPRAY = os.environ.get("SIPRAY", str(HERE / "../../.build/release/sipray"))
 
 
+# Below the ephemeral range, and apart from those of the other workers of this run.
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+PORTS = range(20000 + 12000 * WORKER // WORKERS, 20000 + 12000 * (WORKER + 1) // WORKERS)
+
+
 def free_port(address="127.0.0.1", kind=socket.SOCK_DGRAM):
-    """A port that is free for UDP on `address` now; chosen at random below the ephemeral range."""
+    """A port that is free for UDP on `address` now, chosen at random."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     while True:
-        port = random.randint(20000, 32000)
+        port = random.choice(PORTS)
         with socket.socket(family, kind) as probe:
             try:
                 probe.bind((address, port))
