@@ -11,8 +11,8 @@ let librarySettings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-/// The server's own targets: release builds optimise over targets and leave out the dynamic exclusivity checks, which debug
-/// builds, and so the tests, make. Not for the products that others depend on.
+/// The server's own targets: release builds optimise over targets and leave out the dynamic exclusivity checks, which
+/// debug builds, and so the tests, make. Not for the products that others depend on.
 let settings =
     librarySettings + [
         .unsafeFlags(["-enforce-exclusivity=unchecked", "-cross-module-optimization"], .when(configuration: .release))
@@ -57,7 +57,8 @@ let package = Package(
         .target(name: "CPlatform"),
         .systemLibrary(name: "CAres", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
-        // A target of its own: grpc-swift brings another module with the same C types, which may not meet this one in a compile.
+        // A target of its own: grpc-swift brings another module with the same C types, which may not meet this one in a
+        // compile.
         .target(name: "Compression", dependencies: ["CZlib"], swiftSettings: settings),
         .target(name: "Bytes", swiftSettings: settings),
         // F1
@@ -156,8 +157,8 @@ let package = Package(
         .executableTarget(
             name: "sipray",
             dependencies: [
-                "Server", "Demo", "Modules", "Reactor", "Management", "JSONRPC", "ProfileAnalysis", "RouteLanguage",
-                "Profiling", argumentParser,
+                "Server", "Demo", "Modules", "Reactor", "Management", "ManagementHTTP", "JSONRPC", "ProfileAnalysis",
+                "RouteLanguage", "Profiling", argumentParser,
                 logging,
             ],
             swiftSettings: settings),
@@ -245,8 +246,8 @@ let package = Package(
     cLanguageStandard: .gnu17
 )
 
-// SIPRAY_ONLY=TARGET[,TARGET…] leaves only those targets and what they depend on: scripts/test builds the ring and its users
-// once more under ThreadSanitizer, and who works on a low floor need not build the packages of the high ones.
+// SIPRAY_ONLY=TARGET[,TARGET…] leaves only those targets and what they depend on: scripts/test builds the ring and its
+// users once more under ThreadSanitizer, and who works on a low floor need not build the packages of the high ones.
 if let only = Context.environment["SIPRAY_ONLY"] {
     var kept: Set<String> = []
     var packages: Set<String> = []

@@ -25,6 +25,7 @@ struct MICommand: ParsableCommand {
               sipray mi which                                       all commands
               sipray mi tcp:list                                    connections
               sipray mi dialog:end_dlg dialog_id=2a5.7f1c90e3       ends a call
+              sipray mi --mi https://sip.example.com:8888/mi --ca ca.pem ps
               SIPRAY_MI=unix:/run/sipray/mi.sock sipray mi uptime
             """)
 
@@ -52,13 +53,13 @@ struct MICommand: ParsableCommand {
     }
 
     func run() throws {
-        let client = ManagementClient(try management.endpoint, timeoutMilliseconds: timeout)
         let output = Output()
         let parameters = try call()
-        do throws(ManagementClientError) {
+        do {
+            let client = try management.client(timeoutMilliseconds: timeout)
             let result = try client.call(command, parameters)
             output.write(raw || !output.isTerminal ? [result.description] : ManagementText.lines(result))
-        } catch {
+        } catch let error as ManagementClientError {
             let line = Array("sipray mi: \(error)\n".utf8)
             _ = line.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
             if case .refused = error { throw ExitCode(1) }

@@ -9,6 +9,7 @@ import Testing
         ("http://[::1]:8080/a/b", "http://[::1]:8080/a/b", "/a/b", nil),
         ("http://[::1]", "http://[::1]:8888/mi", "/mi", nil),
         ("http://a:b:c@host/x", "http://host:8888/x", "/x", "a:b:c"),
+        ("https://a:b@host:443", "https://host:443/mi", "/mi", "a:b"),
     ]
 
     @Test(arguments: locations)
@@ -19,11 +20,13 @@ import Testing
         }
         #expect(location.description == description)
         #expect(location.path == path)
+        #expect(location.isSecure == text.hasPrefix("https:"))
         #expect(location.credentials == credentials)
     }
 
     @Test(arguments: [
-        "http://", "http://:80", "http://h:0", "http://h:x/", "http://h:70000", "http://h/a b", "https://h",
+        "http://", "http://:80", "http://h:0", "http://h:x/", "http://h:70000", "http://h/a b", "https://",
+        "https:///mi", "HTTPS//h",
     ])
     func refusesLocations(text: String) {
         #expect(throws: ManagementEndpoint.ParseError.self) { try ManagementEndpoint.parse(text) }

@@ -1,5 +1,8 @@
-/// Where commands are called over HTTP: what stands after `http://`, as `[USER:PASSWORD@]HOST[:PORT][/PATH]`.
+/// Where commands are called over HTTP: what stands after `http://` or `https://`, as
+/// `[USER:PASSWORD@]HOST[:PORT][/PATH]`.
 package struct HTTPLocation: Hashable, Sendable, CustomStringConvertible {
+    /// Over TLS.
+    package let isSecure: Bool
     package let host: String
     package let port: UInt16
     /// With the slash in front.
@@ -11,7 +14,8 @@ package struct HTTPLocation: Hashable, Sendable, CustomStringConvertible {
     static let portDefault: UInt16 = 8888
     static let pathDefault = "/mi"
 
-    init?(_ text: String) {
+    init?(_ text: String, isSecure: Bool = false) {
+        self.isSecure = isSecure
         guard text.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F }) else { return nil }
         let slash = text.firstIndex(of: "/") ?? text.endIndex
         var authority = text[..<slash]
@@ -41,5 +45,5 @@ package struct HTTPLocation: Hashable, Sendable, CustomStringConvertible {
     var authority: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
     /// Without the password.
-    package var description: String { "http://\(authority)\(path)" }
+    package var description: String { "\(isSecure ? "https" : "http")://\(authority)\(path)" }
 }

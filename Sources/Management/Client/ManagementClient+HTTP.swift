@@ -5,26 +5,43 @@ extension ManagementClient {
     func exchange(
         _ request: [UInt8], http location: HTTPLocation, _ deadline: Deadline
     ) throws(ManagementClientError) -> [UInt8] {
-        // A server that closes while it is written to must be an error here, not a signal.
-        signal(SIGPIPE, SIG_IGN)
-        let descriptor = try connect(location, deadline)
-        defer { close(descriptor) }
         var head = "POST \(location.path) HTTP/1.1\r\nHost: \(location.authority)\r\nContent-Type: application/json\r\n"
         if let credentials = location.credentials {
             head += "Authorization: Basic \(Base64.encode(credentials))\r\n"
         }
         head += "Content-Length: \(request.count)\r\nConnection: close\r\n\r\n"
-        let isSent = try send(Array(head.utf8) + request, to: descriptor, deadline)
-        let answer = HTTPReplyText(try readAll(descriptor, deadline))
-        guard let answer else {
-            if !isSent { throw .nobodyListens(endpoint) }
-            throw .badReply("it is no HTTP")
+        let bytes = Array(head.utf8) + request
+        let answer: [UInt8]
+        if let encryption, location.isSecure {
+            answer = try encryption.exchange(bytes, with: location, millisecondsMax: deadline.millisecondsLeft) {
+                HTTPReplyText($0)?.isComplete ?? false
+            }
+        } else {
+            answer = try exchangePlain(bytes, with: location, deadline)
         }
-        guard answer.status == 200 else {
-            let text = String(decoding: answer.body.prefix(200), as: UTF8.self)
-            throw .badReply("HTTP status \(answer.status) \(text.split(separator: "\n").first ?? "")")
+        guard let reply = HTTPReplyText(answer) else {
+            throw .badReply(
+                answer.isEmpty && !location.isSecure
+                    ? "it closed the connection; if it speaks TLS, write https://" : "it is no HTTP")
         }
-        return answer.body
+        guard reply.status == 200 else {
+            let text = String(decoding: reply.body.prefix(200), as: UTF8.self)
+            throw .badReply("HTTP status \(reply.status) \(text.split(separator: "\n").first ?? "")")
+        }
+        return reply.body
+    }
+
+    private func exchangePlain(
+        _ bytes: [UInt8], with location: HTTPLocation, _ deadline: Deadline
+    ) throws(ManagementClientError) -> [UInt8] {
+        // A server that closes while it is written to must be an error here, not a signal.
+        signal(SIGPIPE, SIG_IGN)
+        let descriptor = try connect(location, deadline)
+        defer { close(descriptor) }
+        let isSent = try send(bytes, to: descriptor, deadline)
+        let answer = try readAll(descriptor, deadline)
+        if !isSent, HTTPReplyText(answer) == nil { throw .nobodyListens(endpoint) }
+        return answer
     }
 
     private func connect(_ location: HTTPLocation, _ deadline: Deadline) throws(ManagementClientError) -> Int32 {

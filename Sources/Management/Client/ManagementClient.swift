@@ -9,14 +9,20 @@ import Synchronization
 package struct ManagementClient: Sendable {
     package let endpoint: ManagementEndpoint
     package let timeoutMilliseconds: Int
+    /// How bytes travel over TLS; nil where no endpoint wants that.
+    let encryption: (any SecureExchanging)?
 
     /// Most bytes of a reply that are read.
     package static let replyBytesMax = 64 << 20
     /// Most bytes of a datagram in either direction, as the peer has it.
     package static let datagramBytesMax = 65457
 
-    package init(_ endpoint: ManagementEndpoint, timeoutMilliseconds: Int = 5000) {
+    package init(
+        _ endpoint: ManagementEndpoint, timeoutMilliseconds: Int = 5000, encryption: (any SecureExchanging)? = nil
+    ) {
+        precondition(!endpoint.isSecure || encryption != nil, "ManagementClient for https without encryption")
         self.endpoint = endpoint
+        self.encryption = encryption
         self.timeoutMilliseconds = timeoutMilliseconds
     }
 
@@ -65,6 +71,19 @@ package struct ManagementClient: Sendable {
     }
 
     var noAnswer: ManagementClientError { .noAnswer(endpoint, milliseconds: timeoutMilliseconds) }
+}
+
+/// Sends bytes over TLS on a connection of its own and gives what comes back. This target knows no TLS
+/// (docs/decisions/0005): it is handed in by who makes the client.
+package protocol SecureExchanging: Sendable {
+    /// Blocks, `millisecondsMax` at most.
+    ///
+    /// - Parameter isComplete: asked after each read, of all that came; when it says so, or the server closes, that is
+    ///   the answer.
+    func exchange(
+        _ request: [UInt8], with location: HTTPLocation, millisecondsMax: Int,
+        isComplete: @escaping @Sendable ([UInt8]) -> Bool
+    ) throws(ManagementClientError) -> [UInt8]
 }
 
 /// A point of time on the monotonic clock.

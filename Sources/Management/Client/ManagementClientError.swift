@@ -12,6 +12,12 @@ package enum ManagementClientError: Error, Hashable, Sendable {
     case noAnswer(ManagementEndpoint, milliseconds: Int)
     case requestTooLong(bytes: Int, bytesMax: Int)
     case badReply(String)
+    /// The certificate of the server is not one to trust.
+    case untrusted(ManagementEndpoint, reason: String)
+    /// TLS could not be set up for another reason.
+    case noTLS(ManagementEndpoint, reason: String)
+    /// The file of `--ca`.
+    case authorities(file: String, reason: String)
     case system(call: String, reason: String)
     /// The server answered with an error.
     case refused(RPCError)
@@ -35,6 +41,9 @@ extension ManagementClientError: CustomStringConvertible {
         case .requestTooLong(let bytes, let bytesMax):
             "the request has \(bytes) bytes, \(bytesMax) is the most for this transport: use the FIFO"
         case .badReply(let what): "the server's answer can't be understood: \(what)"
+        case .untrusted(let endpoint, let reason): "\(endpoint) is not to be trusted: \(reason)"
+        case .noTLS(let endpoint, let reason): "no TLS with \(endpoint): \(reason)"
+        case .authorities(let file, let reason): "'\(file)' has no certificates in PEM: \(reason)"
         case .system(let call, let reason): "\(call) failed: \(reason)"
         case .refused(let error): error.description
         }

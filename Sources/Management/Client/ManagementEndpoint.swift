@@ -1,6 +1,6 @@
 /// Where a server's management interface is reached, as a user writes it:
 /// `fifo:/tmp/opensips_fifo` (or a bare path), `udp:127.0.0.1:8080`, `udp:[::1]:8080`, `unix:/run/sipray/mi.sock`,
-/// `http://127.0.0.1:8888/mi`, `http://user:password@[::1]:8888/mi`.
+/// `http://127.0.0.1:8888/mi`, `https://user:password@[::1]:8888/mi`.
 package enum ManagementEndpoint: Hashable, Sendable {
     case fifo(path: String, replyDirectory: String)
     case udp(host: String, port: UInt16)
@@ -15,9 +15,14 @@ package enum ManagementEndpoint: Hashable, Sendable {
         package var description: String {
             """
             '\(text)' is not a management address: expected fifo:PATH, udp:HOST:PORT, unix:PATH, \
-            http://HOST:PORT/mi or the path of a FIFO
+            http://HOST:PORT/mi, https://HOST:PORT/mi or the path of a FIFO
             """
         }
+    }
+
+    /// It is reached over TLS: `https://`.
+    package var isSecure: Bool {
+        if case .http(let location) = self { location.isSecure } else { false }
     }
 
     package static func parse(
@@ -35,6 +40,9 @@ package enum ManagementEndpoint: Hashable, Sendable {
             if !host.isEmpty { return .udp(host: String(host), port: port) }
         }
         if let rest = text.after(prefix: "http://"), let location = HTTPLocation(rest) { return .http(location) }
+        if let rest = text.after(prefix: "https://"), let location = HTTPLocation(rest, isSecure: true) {
+            return .http(location)
+        }
         throw ParseError(text: text)
     }
 }

@@ -28,8 +28,6 @@ final class ConnectionHandler: ChannelInboundHandler, @unchecked Sendable {
     /// What comes in is not read any more: the stream is broken, an answer is under way.
     private var isDiscarding = false
     private var writesPending = 0
-    /// Requests that came in, but for ACKs, less the final replies that were sent: how many are unanswered, about.
-    private var requestsUnanswered = 0
 
     init(hub: ConnectionHub, connection: Connection) {
         self.hub = hub
@@ -41,10 +39,12 @@ final class ConnectionHandler: ChannelInboundHandler, @unchecked Sendable {
 
     func channelActive(context: ChannelHandlerContext) {
         self.context = context
+        let descriptor = hub.secondDescriptor(of: context.channel)
         connection.state.withLock { state in
             state.phase = .open
             state.local = PeerAddress(context.channel.localAddress)
             state.handler = self
+            state.descriptor = descriptor
         }
         connection.touch()
         hub.opened(self)
@@ -82,8 +82,8 @@ final class ConnectionHandler: ChannelInboundHandler, @unchecked Sendable {
 
     /// A peer that sends no more and has all its answers is gone.
     private func closeIfAnswered() {
-        if halfOpenSince != nil, !isDiscarding, requestsUnanswered == 0, writesPending == 0,
-            connection.bytesWaiting == 0
+        if halfOpenSince != nil, !isDiscarding, writesPending == 0, connection.isSent,
+            connection.requestsUnanswered.load(ordering: .relaxed) == 0
         {
             close(reason ?? .peer)
         }
@@ -97,13 +97,15 @@ final class ConnectionHandler: ChannelInboundHandler, @unchecked Sendable {
 
     /// Ends it when what waits has left.
     func closeWhenSent() {
-        connection.state.withLock { $0.closesWhenSent = true }
+        connection.state.withLock { state in
+            state.closesWhenSent = true
+            if state.sender == .none { state.sender = .loop }
+        }
         drain()
-        closeIfSent()
     }
 
     private func closeIfSent() {
-        guard let context, writesPending == 0, connection.state.withLock({ $0.closesWhenSent && $0.queue.isEmpty })
+        guard let context, writesPending == 0, connection.isSent, connection.state.withLock({ $0.closesWhenSent })
         else { return }
         guard isDiscarding else { return close(.asked) }
         // The peer may be in the middle of a message: a reset would take our answer from it before it is read.
@@ -137,7 +139,7 @@ final class ConnectionHandler: ChannelInboundHandler, @unchecked Sendable {
             isNew = true
             switch item {
             case .message(let bytes):
-                if MessageKind(bytes) == .request { requestsUnanswered += 1 }
+                if MessageKind(bytes) == .request { connection.requestsUnanswered.add(1, ordering: .relaxed) }
                 hub.deliver(self, bytes, fault: nil)
             case .ping: pong()
             case .fault(let fault, let head): stop(fault, head)
@@ -164,16 +166,21 @@ final class ConnectionHandler: ChannelInboundHandler, @unchecked Sendable {
     private func pong() {
         hub.statistics.add(hub.statistics.keepalives)
         guard hub.options.answersPings else { return }
-        _ = connection.enqueue(Connection.Outgoing(bytes: [13, 10], sender: nil), hub.options)
+        let outcome = connection.enqueue(Connection.Outgoing(bytes: [13, 10], sender: nil), hub.options)
+        guard case .due = outcome else { return }
+        connection.state.withLock { if $0.sender == .none { $0.sender = .loop } }
+        drain()
     }
 
-    /// The stream can't be read further. A request is answered first if enough of it is there; those in front of it, which
-    /// came in whole, have their answers first as far as their process gives them at once.
+    /// The stream can't be read further. A request is answered first if enough of it is there; those in front of it,
+    /// which came in whole, have their answers first as far as their process gives them at once.
     private func stop(_ fault: FramingFault, _ head: [UInt8]) {
         reason = .framing(fault)
         isDiscarding = true
         hub.statistics.add(hub.statistics.framingFaults)
-        if head.isEmpty, requestsUnanswered == 0, connection.handed.load(ordering: .relaxed) == 0 {
+        if head.isEmpty, connection.requestsUnanswered.load(ordering: .relaxed) == 0,
+            connection.handed.load(ordering: .relaxed) == 0
+        {
             close(.framing(fault))
         } else {
             hub.deliver(self, head, fault: fault)
@@ -197,76 +204,58 @@ final class ConnectionHandler: ChannelInboundHandler, @unchecked Sendable {
 
     // MARK: sending
 
-    /// Bytes that one write takes from the queue at most.
-    private static let batchBytesMax = 256 << 10
-
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable {
-            stalledSince = nil
-            drain()
-        } else {
-            stalledSince = Connection.now
-        }
+        drain()
         context.fireChannelWritabilityChanged()
     }
 
-    /// Sends what waits, as long as the socket takes it.
+    /// Sends what waits, as long as the socket takes it, unless a process does. Ends the connection if that was what it
+    /// waited for.
     func drain() {
         guard let context else { return }
         while context.channel.isWritable {
-            let batch = connection.state.withLock { state in Self.take(&state) }
-            if batch.isEmpty { return }
+            let batch = connection.state.withLock { state in take(&state) }
+            if batch.isEmpty { break }
             write(batch, context)
         }
+        closeIfSent()
+        closeIfAnswered()
     }
 
-    private static func take(_ state: inout Connection.State) -> [Connection.Outgoing] {
-        if state.queueBytes <= batchBytesMax {
-            let all = state.queue
-            state.queue = []
-            state.queueBytes = 0
-            if all.isEmpty { state.isDrainDue = false }
-            return all
-        }
-        var count = 0
-        var bytes = 0
-        while count < state.queue.count, count == 0 || bytes + state.queue[count].bytes.count <= batchBytesMax {
-            bytes += state.queue[count].bytes.count
-            count += 1
-        }
-        let batch = Array(state.queue[..<count])
-        state.queue.removeFirst(count)
-        state.queueBytes -= bytes
-        return batch
+    /// What is to be written next. Nothing, and nobody is the sender any more, when all has gone out of the channel
+    /// too.
+    private func take(_ state: inout Connection.State) -> [Connection.Outgoing] {
+        guard state.sender == .loop else { return [] }
+        if state.queue.isEmpty, writesPending == 0, !state.closesWhenSent { state.sender = .none }
+        return state.takeBatch()
     }
 
     /// One buffer, so one system call, for all messages of a batch.
     private func write(_ batch: [Connection.Outgoing], _ context: ChannelHandlerContext) {
-        let total = batch.reduce(0) { $0 + $1.bytes.count }
+        let total = batch.reduce(0) { $0 + $1.bytesLeft }
         var buffer = context.channel.allocator.buffer(capacity: total)
-        for outgoing in batch {
-            buffer.writeBytes(outgoing.bytes)
-            if MessageKind(outgoing.bytes) == .finalReply { requestsUnanswered = max(0, requestsUnanswered - 1) }
-        }
+        for outgoing in batch { buffer.writeBytes(outgoing.bytes[outgoing.offset...]) }
         writesPending += 1
         let promise = context.eventLoop.makePromise(of: Void.self)
         promise.futureResult.whenComplete { [self] result in
             writesPending -= 1
             switch result {
-            case .success: wrote(batch.count, total)
+            case .success: wrote(batch, total)
             case .failure: hub.report(batch, connection, reason ?? .peer)
             }
         }
         context.writeAndFlush(wrapOutboundOut(buffer), promise: promise)
+        if writesPending > 0, stalledSince == nil { stalledSince = Connection.now }
     }
 
-    private func wrote(_ messages: Int, _ bytes: Int) {
-        connection.touch()
+    private func wrote(_ batch: [Connection.Outgoing], _ bytes: Int) {
+        connection.noteSent(batch)
         connection.bytesOut.add(bytes, ordering: .relaxed)
-        hub.statistics.add(hub.statistics.sentMessages, messages)
+        hub.statistics.add(hub.statistics.sentMessages, batch.count)
         hub.statistics.add(hub.statistics.sentBytes, bytes)
-        if stalledSince != nil { stalledSince = Connection.now }
-        closeIfSent()
-        closeIfAnswered()
+        guard stalledSince != nil else { return }
+        stalledSince = writesPending > 0 ? Connection.now : nil
+        // It was not taken at once: nobody is going on with what was queued meanwhile.
+        drain()
     }
 }

@@ -1,4 +1,5 @@
 import CPlatform
+import Glibc
 import NIOCore
 import Reactor
 package import SIPTransport
@@ -6,8 +7,8 @@ import Synchronization
 
 /// One connection: what the table, the SIP processes and its NIO loop know of it.
 ///
-/// Made when it is accepted or wanted; over when `phase` is `.closed`. What changes is atomic or under `state`, whose lock is
-/// held for a few instructions only. The channel is used on its loop only (`ConnectionHandler`).
+/// Made when it is accepted or wanted; over when `phase` is `.closed`. What changes is atomic or under `state`, whose
+/// lock is held for a few instructions only. The channel is used on its loop only (`ConnectionHandler`).
 package final class Connection: Sendable {
     package enum Phase: String, Sendable {
         case connecting, open
@@ -35,14 +36,18 @@ package final class Connection: Sendable {
     let handed = Atomic<Int>(0)
     /// Nothing is read until they are fewer.
     let isPaused = Atomic<Bool>(false)
+    /// Requests that came in, but for ACKs, less the final replies that were sent: how many are unanswered, about.
+    let requestsUnanswered = Atomic<Int>(0)
     let state: Mutex<State>
 
     struct State: Sendable {
         var phase: Phase
         var queue: [Outgoing] = []
         var queueBytes = 0
-        /// The loop was asked to send, or will look at the queue by itself.
-        var isDrainDue: Bool
+        var sender: Sender
+        /// A second descriptor of the socket, ours to close, that SIP processes write to; -1: the loop writes
+        /// everything.
+        var descriptor: Int32 = -1
         var aliases: [UInt16] = []
         /// It is closed when the queue is empty.
         var closesWhenSent = false
@@ -51,10 +56,30 @@ package final class Connection: Sendable {
         var handler: ConnectionHandler?
     }
 
+    /// Who takes from the queue and writes. There is one at a time: so bytes leave in the order in which they were
+    /// queued.
+    enum Sender: Sendable {
+        /// Nobody. What is queued is written by the process that queued it, at the end of its pass.
+        case none
+        /// A SIP process is in its system call.
+        case process
+        /// The loop was asked to, or has bytes that the socket did not take yet, or the connection is being made.
+        case loop
+    }
+
     /// Bytes that wait, and who is told when they do not leave.
     struct Outgoing: Sendable {
         let bytes: [UInt8]
         let sender: FailureSink?
+        /// How many of them the socket has taken.
+        var offset = 0
+
+        init(bytes: [UInt8], sender: FailureSink?) {
+            self.bytes = bytes
+            self.sender = sender
+        }
+
+        var bytesLeft: Int { bytes.count - offset }
     }
 
     init(
@@ -68,39 +93,16 @@ package final class Connection: Sendable {
         self.receiver = receiver
         lastUse = Atomic(Self.now)
         // While it is being made, what is sent waits; `opened` sends it.
-        state = Mutex(State(phase: isAccepted ? .open : .connecting, isDrainDue: true))
+        state = Mutex(State(phase: isAccepted ? .open : .connecting, sender: .loop))
+    }
+
+    deinit {
+        let descriptor = state.withLock { $0.descriptor }
+        if descriptor >= 0 { Glibc.close(descriptor) }
     }
 
     /// CLOCK_MONOTONIC in milliseconds.
     static var now: Int { Int(cplatform_monotonic_nanoseconds() / 1_000_000) }
-
-    enum Enqueued {
-        case taken
-        /// Nothing goes over it any more.
-        case closed
-        /// More waits than may.
-        case full
-    }
-
-    /// Puts bytes behind what waits and sees to it that the loop sends them. Any thread.
-    func enqueue(_ outgoing: Outgoing, _ options: ConnectionOptions) -> Enqueued {
-        var drainer: ConnectionHandler?
-        let outcome: Enqueued = state.withLock { state in
-            guard state.phase != .closed, !state.closesWhenSent else { return .closed }
-            guard state.queue.count < options.queueMessagesMax,
-                state.queueBytes + outgoing.bytes.count <= options.queueBytesMax
-            else { return .full }
-            state.queue.append(outgoing)
-            state.queueBytes += outgoing.bytes.count
-            if !state.isDrainDue {
-                state.isDrainDue = true
-                drainer = state.handler
-            }
-            return .taken
-        }
-        if let drainer { loop.execute { drainer.drain() } }
-        return outcome
-    }
 
     /// Runs something with its handler, on its loop; not when there is none yet or any more.
     func withHandler(_ body: @escaping @Sendable (ConnectionHandler) -> Void) {

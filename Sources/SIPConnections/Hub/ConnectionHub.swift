@@ -11,8 +11,8 @@ import Synchronization
 
 /// All connections of a server: its NIO loops, its listeners, the table, and the SIP processes that take the messages.
 ///
-/// Order at start: make it, `start`, `listen` for each address, set `receivers`, `accept`. Any thread may send from then
-/// on; `stop` ends everything in bounded time.
+/// Order at start: make it, `start`, `listen` for each address, set `receivers`, `accept`. Any thread may send from
+/// then on; `stop` ends everything in bounded time.
 package final class ConnectionHub: @unchecked Sendable {
     // @unchecked: everything that changes after the start is atomic or locked; the rest is set before `accept`.
 
@@ -30,6 +30,7 @@ package final class ConnectionHub: @unchecked Sendable {
     /// What listeners have that differs from `options`, by their id.
     private var socketOptions: [Int: ConnectionOptions] = [:]
     private var sweepers: [ObjectIdentifier: LoopSweeper] = [:]
+    private let directConnectionsMax: Int
     private let isStopping = Atomic<Bool>(false)
     private let nextReceiver = Atomic<Int>(0)
     /// Bytes that were handed to processes and not taken yet.
@@ -37,12 +38,19 @@ package final class ConnectionHub: @unchecked Sendable {
 
     package init(options: ConnectionOptions, statistics: Statistics, logger: Logger) {
         self.options = options
+        directConnectionsMax = options.directConnectionsMax ?? Self.openFilesMax / 4
         self.statistics = ConnectionStatistics(statistics)
         self.logger = logger
         statistics.gauge(group: "tcp", name: "open_connections") { [table] in table.count }
         statistics.gauge(group: "net", name: "waiting_tcp") { [weak self] in
             self?.bytesHanded.load(ordering: .relaxed) ?? 0
         }
+    }
+
+    private static var openFilesMax: Int {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }
+        return Int(clamping: limit.rlim_cur)
     }
 
     // MARK: life
@@ -169,6 +177,16 @@ package final class ConnectionHub: @unchecked Sendable {
         logger.debug("connection \(handler.connection.id) \(handler.connection) is open")
     }
 
+    /// A descriptor of a connection's socket beside the channel's, which stays good until we close it whatever becomes
+    /// of the channel; -1 when there are too many, or no socket. On the connection's loop.
+    func secondDescriptor(of channel: any Channel) -> Int32 {
+        guard table.count <= directConnectionsMax else { return -1 }
+        let copy = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
+            fcntl($0, F_DUPFD_CLOEXEC, 0)
+        }
+        return max(-1, (copy ?? nil) ?? -1)
+    }
+
     /// Requests take another connection from now on.
     func hide(_ connection: Connection) { table.hide(connection) }
 
@@ -193,14 +211,7 @@ package final class ConnectionHub: @unchecked Sendable {
 
     /// Takes a connection out of everything; who waits for it is told.
     private func end(_ connection: Connection, _ reason: CloseReason) {
-        let left = connection.state.withLock { state in
-            state.phase = .closed
-            let left = state.queue
-            state.queue = []
-            state.queueBytes = 0
-            state.handler = nil
-            return left
-        }
+        let left = connection.end()
         table.remove(connection)
         report(left, connection, reason)
         switch reason {

@@ -27,6 +27,9 @@ package struct ConnectionOptions: Hashable, Sendable {
     package var handedMessagesMax = 256
     /// Ports that one connection may stand for beside its own.
     package var aliasesMax = 8
+    /// Connections that SIP processes may write to themselves, each with a second descriptor; nil: a quarter of the
+    /// files that the server may have open. Further ones are written to by their loops.
+    package var directConnectionsMax: Int?
     /// `tcp_socket_backlog`
     package var backlog = 1_024
     /// A double CRLF is answered with one (`tcp_crlf_pingpong`).

@@ -4,17 +4,25 @@ import Synchronization
 
 /// The connections of a server as one of its processes uses them.
 ///
-/// Budget per message sent: one look-up under the table's lock, one append under the connection's, and a wake-up of the
-/// loop when nothing waited before; the bytes are kept, and copied once on the loop.
-package final class ConnectionPort: StreamSending {
+/// Budget per message sent: one look-up under the table's lock, one append under the connection's. At the end of the
+/// pass, or when `dueBytesMax` wait, one system call for all that goes over a connection; the bytes are kept, and
+/// copied once if there are several messages. What the socket does not take at once is the loop's, which is woken for
+/// it.
+package final class ConnectionPort: StreamSending, PassEndTarget {
     private let hub: ConnectionHub
+    private let process: ReactorProcess
     private let sink: FailureSink
+    /// Connections with something queued in this pass that nobody was sending.
+    private var due: [Connection] = []
+    private var scratch: [UInt8] = []
+    private static let dueBytesMax = 64 << 10
 
     /// - Parameter onFailure: a message that did not leave; runs on the process's thread, in a job of its own.
     package init(
         hub: ConnectionHub, process: ReactorProcess, onFailure: @escaping @Sendable (SendFailure) -> Void
     ) {
         self.hub = hub
+        self.process = process
         sink = FailureSink(process: process, handler: onFailure)
     }
 
@@ -22,7 +30,7 @@ package final class ConnectionPort: StreamSending {
         let outgoing = Connection.Outgoing(bytes: bytes, sender: sink)
         if let connection = hub.table.find(destination.connection) {
             switch enqueue(outgoing, connection) {
-            case .taken: return true
+            case .taken, .due: return true
             case .full: return false
             case .closed: break
             }
@@ -40,7 +48,8 @@ package final class ConnectionPort: StreamSending {
         return send(outgoing, to: destination.address, from: socket)
     }
 
-    /// Over the connection that leads there, or a new one. One that is found may end in the same moment: then once more.
+    /// Over the connection that leads there, or a new one. One that is found may end in the same moment: then once
+    /// more.
     private func send(_ outgoing: Connection.Outgoing, to address: PeerAddress, from socket: ListenSocket) -> Bool {
         for _ in 0..<2 {
             guard let loop = hub.nextLoop() else { return false }
@@ -58,7 +67,7 @@ package final class ConnectionPort: StreamSending {
                 return outcome == .taken
             case .found(let connection):
                 switch enqueue(outgoing, connection) {
-                case .taken: return true
+                case .taken, .due: return true
                 case .full: return false
                 case .closed: hub.table.remove(connection)
                 }
@@ -70,8 +79,41 @@ package final class ConnectionPort: StreamSending {
     /// A connection whose queue is full is cut: its peer takes too little.
     private func enqueue(_ outgoing: Connection.Outgoing, _ connection: Connection) -> Connection.Enqueued {
         let outcome = connection.enqueue(outgoing, hub.options)
-        if outcome == .full { connection.withHandler { $0.close(.slowReader) } }
+        switch outcome {
+        case .full: connection.withHandler { $0.close(.slowReader) }
+        case .due(let bytes):
+            if bytes >= Self.dueBytesMax {
+                sendDue(connection)
+            } else {
+                note(connection)
+            }
+            return .taken
+        case .taken, .closed: break
+        }
         return outcome
+    }
+
+    private func note(_ connection: Connection) {
+        if due.isEmpty { process.reactor.atEndOfPass(self) }
+        if due.last !== connection { due.append(connection) }
+    }
+
+    package func passEnded() { flush() }
+
+    package func flush() {
+        for connection in due { sendDue(connection) }
+        due.removeAll(keepingCapacity: true)
+    }
+
+    private func sendDue(_ connection: Connection) {
+        let statistics = hub.statistics
+        connection.sendDue(scratch: &scratch) { messages, bytes in
+            process.statistics.add(statistics.sentMessages, messages)
+            process.statistics.add(statistics.sentDirectly, messages)
+            process.statistics.add(statistics.sentBytes, bytes)
+        } lost: { left in
+            hub.report(left, connection, .peer)
+        }
     }
 
     package func socket(for destination: PeerAddress, transport: Transport) -> ListenSocket? {

@@ -11,6 +11,8 @@ package struct ConnectionStatistics: Sendable {
     package let receivedMessages: Counter
     package let receivedBytes: Counter
     package let sentMessages: Counter
+    /// Those of them that a SIP process wrote itself.
+    package let sentDirectly: Counter
     package let sentBytes: Counter
     /// Pings (double CRLF) that came in.
     package let keepalives: Counter
@@ -35,6 +37,7 @@ package struct ConnectionStatistics: Sendable {
         receivedMessages = counter("received_messages")
         receivedBytes = counter("received_bytes")
         sentMessages = counter("sent_messages")
+        sentDirectly = counter("sent_directly")
         sentBytes = counter("sent_bytes")
         keepalives = counter("keepalives")
         framingFaults = counter("framing_faults")

@@ -1,8 +1,8 @@
 package import Reactor
 package import SIPTransport
 
-/// What a worker needs of the world: a clock, one timer, a way to send and to resolve. Real ones in the server, a simulated
-/// network and a manual clock in tests.
+/// What a worker needs of the world: a clock, one timer, a way to send and to resolve. Real ones in the server, a
+/// simulated network and a manual clock in tests.
 package struct WorkerPort {
     /// Milliseconds of a clock that all processes share.
     package var now: () -> Int
@@ -68,7 +68,10 @@ extension WorkerPort {
             resolve: { query, completion in _ = resolver.resolve(query, on: process, completion: completion) },
             immediate: { resolver.immediate($0) })
         self.connections = connections
-        flush = { udp.flush() }
+        flush = {
+            udp.flush()
+            connections?.flush()
+        }
         atEndOfPass = { [unowned reactor] in reactor.atEndOfPass($0) }
     }
 }

@@ -57,7 +57,7 @@ struct CallsCommand: ParsableCommand {
     func run() throws {
         Interruption.install()
         let output = Output()
-        let client = ManagementClient(try management.endpoint)
+        let client = try management.client()
         let table = CallTable(
             style: TextStyle(isColoured: output.isTerminal && !noColor && getenv("NO_COLOR") == nil))
         repeat {

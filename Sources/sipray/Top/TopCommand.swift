@@ -41,7 +41,7 @@ struct TopCommand: ParsableCommand {
     func run() throws {
         Interruption.install()
         let output = Output()
-        let client = ManagementClient(try management.endpoint)
+        let client = try management.client()
         let screen = TopScreen(
             style: TextStyle(isColoured: output.isTerminal && !noColor && getenv("NO_COLOR") == nil))
         var before = try ServerFigures(client)

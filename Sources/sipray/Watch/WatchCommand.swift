@@ -4,8 +4,8 @@ import Management
 import ProfileAnalysis
 import Profiling
 
-/// Follows a running server live. Talks to it only through its management interface and its events, so it works on SIPRay
-/// and on OpenSIPS 4 alike.
+/// Follows a running server live. Talks to it only through its management interface and its events, so it works on
+/// SIPRay and on OpenSIPS 4 alike.
 struct WatchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "watch",
@@ -18,6 +18,7 @@ struct WatchCommand: ParsableCommand {
             EXAMPLES
               sipray watch                                     through the FIFO
               sipray watch --mi udp:127.0.0.1:8080 --level 3   timer jobs too
+              sipray watch --mi https://127.0.0.1:8888/mi --ca ca.pem
               sipray watch --process 'SIP receiver' --min-duration 20ms
               sipray watch --json | jq .                       one object per session
               sipray watch --replay capture.jsonl              recorded events; - is stdin
@@ -83,7 +84,7 @@ struct WatchCommand: ParsableCommand {
             return
         }
         let endpoint = try management.endpoint
-        let session = WatchSession(client: ManagementClient(endpoint), level: level, output: output)
+        let session = WatchSession(client: try management.client(), level: level, output: output)
         let chosen = try session.choose(process)
         var view = LiveView(options(processes: process.isEmpty ? nil : chosen.map(\.description), output))
         let socket = try EventSocket(listen, for: endpoint)
