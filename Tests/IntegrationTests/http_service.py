@@ -1,6 +1,6 @@
 """A small HTTP service on asyncio for tests, in a thread of its own: what a path asks for is done, and every request is kept.
 
-/slow/SECONDS waits, /status/N answers N, /size/N sends N bytes, /echo sends back method, headers and body, /stall sends a
+/slow/SECONDS waits, /hold waits for `release()`, /status/N answers N, /size/N sends N bytes, /echo sends back method, headers and body, /stall sends a
 head and half of its body and then nothing, /drop closes. An open connection that the client closes is counted.
 """
 import asyncio
@@ -17,6 +17,7 @@ class Service:
         started = threading.Event()
 
         async def listen():
+            self.released = asyncio.Event()
             self.server = await asyncio.start_server(self._client, "127.0.0.1", 0, ssl=tls, backlog=4096)
             self.port = self.server.sockets[0].getsockname()[1]
             started.set()
@@ -30,6 +31,10 @@ class Service:
         self.thread.start()
         assert started.wait(5)
         self.url = "%s://127.0.0.1:%d" % ("https" if tls else "http", self.port)
+
+    def release(self):
+        """Answers everybody who was held."""
+        self.loop.call_soon_threadsafe(self.released.set)
 
     def close(self):
         async def end():
@@ -62,11 +67,16 @@ class Service:
         self.requests.append((method, path, headers, body))
         words = path.strip("/").split("/")
         status, kind, answer = 200, "text/plain", b"fine"
-        if words[0] == "slow":
+        if words[0] in ("slow", "hold"):
             self.waiting += 1
             self.waiting_max = max(self.waiting_max, self.waiting)
             closed = asyncio.ensure_future(reader.read(1))
-            done, _ = await asyncio.wait([closed], timeout=float(words[1]))
+            if words[0] == "slow":
+                done, _ = await asyncio.wait([closed], timeout=float(words[1]))
+            else:
+                released = asyncio.ensure_future(self.released.wait())
+                done, _ = await asyncio.wait([closed, released], return_when=asyncio.FIRST_COMPLETED)
+                done.discard(released)
             self.waiting -= 1
             if done:
                 self.gone += 1

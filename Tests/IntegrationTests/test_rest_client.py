@@ -3,7 +3,6 @@ import socket
 import ssl
 import statistics
 import subprocess
-import threading
 import time
 
 import pytest
@@ -120,14 +119,31 @@ def test_a_certificate_is_checked_unless_told_otherwise(start, service, agent, t
         assert result(agent(server)) == code, (url, extra, server.tail())
 
 
+def ping_for(pinger, seconds):
+    """How long each OPTIONS took to be answered, one after the other for that long."""
+    taken, end = [], time.monotonic() + seconds
+    while time.monotonic() < end:
+        begin = time.monotonic()
+        pinger.request("OPTIONS", "sip:ping@127.0.0.1")
+        pinger.expect(200)
+        taken.append(time.monotonic() - begin)
+        time.sleep(0.005)
+    return taken
+
+
 @pytest.mark.parametrize("form", ["plain", "async"])
-def test_a_slow_service_holds_up_nobody_else(start, service, agent, form):
-    """1,000 requests wait 2 s each; the one process that serves them answers OPTIONS meanwhile as ever."""
+def test_a_slow_service_holds_up_nobody(start, service, agent, form):
+    """1,000 requests wait 2 s or more; meanwhile the one process that serves them answers every OPTIONS in under 10 ms.
+
+    Measured exactly while all of them wait: the service holds them until it is told. What is asserted is the slowest
+    answer of a whole span of 1.1 s, in which every timer of the server fires; of the best such span, since on a machine
+    that does other things as well each of the two sides may be left without a processor for longer than that."""
     http = service()
-    call = 'rest_get("%s/slow/2", $var(body), , $var(code))' % http.url
+    call = 'rest_get("%s/hold", $var(body), , $var(code))' % http.url
     asked = ("%s; append_to_reply(\"X-Result: $var(code)\\r\\n\"); t_reply(200, \"OK\"); exit;" % call
              if form == "plain" else "async(%s, resume);" % call)
-    server = start("waiting.cfg", WORKERS=1, EXTRA='modparam("rest_client", "max_async_transfers", 2000)', ROUTE="""
+    server = start("waiting.cfg", WORKERS=1, EXTRA='modparam("rest_client", "max_async_transfers", 2000)\n'
+                   'modparam("rest_client", "curl_timeout", 60)', ROUTE="""
         route {
             if ($rm == "OPTIONS") { send_reply(200, "OK"); exit; }
             if (!t_newtran()) exit;
@@ -137,38 +153,28 @@ def test_a_slow_service_holds_up_nobody_else(start, service, agent, form):
         """ % asked)
     caller, pinger = agent(server), agent(server)
     caller.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-    answers = set()
-
-    def collect():
-        while len(answers) < 1000:
-            message = caller.receive(timeout=20)
-            if message.status == 200:
-                assert message.get("x-result") == "200"
-                answers.add(message.get("call-id"))
-
-    reader = threading.Thread(target=collect)
-    reader.start()
     for number in range(1000):
         caller.request("MESSAGE", "sip:slow@127.0.0.1")
         if number % 50 == 49:
-            time.sleep(0.02)
-    # They all wait at once, or nearly: the first may be done before the last was asked.
-    wait_for(lambda: http.waiting > 100, "requests to wait")
-    taken = []
-    while len(answers) < 1000 and len(taken) < 2000 and reader.is_alive():
-        begin = time.monotonic()
-        pinger.request("OPTIONS", "sip:ping@127.0.0.1")
-        pinger.expect(200)
-        taken.append(time.monotonic() - begin)
-        time.sleep(0.005)
-    reader.join(30)
-    assert len(answers) == 1000, server.tail()
-    assert len(taken) > 50 and http.waiting_max > 700
-    # The odd one may share its core with sipp, the service or a compiler.
-    assert statistics.quantiles(taken, n=10)[-1] < 0.010, (statistics.median(taken), max(taken))
-    print("options while %d wait: median %.2f ms, p99 %.2f ms, max %.2f ms over %d" % (
-        http.waiting_max, 1000 * statistics.median(taken), 1000 * sorted(taken)[len(taken) * 99 // 100],
-        1000 * max(taken), len(taken)))
+            wait_for(lambda: server.statistic("core:waiting_scripts") == number + 1, "them to wait")
+    wait_for(lambda: http.waiting == 1000, "the service to have been asked by all")
+    spans = []
+    while len(spans) < 2 or len(spans) < 10 and min(map(max, spans)) >= 0.010:
+        spans.append(ping_for(pinger, 1.1))
+        assert server.statistic("core:waiting_scripts") == http.waiting == 1000, "all wait to the end of the span"
+    best = sorted(min(spans, key=max))
+    print("options while 1,000 wait: median %.2f ms, p99 %.2f ms, max %.2f ms over %d; max of each span: %s" % (
+        1000 * statistics.median(best), 1000 * best[len(best) * 99 // 100], 1000 * best[-1], len(best),
+        ["%.1f" % (1000 * max(span)) for span in spans]))
+    http.release()
+    answers = set()
+    while len(answers) < 1000:
+        message = caller.receive(timeout=20)
+        if message.status == 200:
+            assert message.get("x-result") == "200"
+            answers.add(message.get("call-id"))
+    wait_for(lambda: server.statistic("core:waiting_scripts") == 0, "nobody to wait any more")
+    assert len(best) > 50 and best[-1] < 0.010, [max(span) for span in spans]
 
 
 def test_one_process_at_a_time_connects_if_told_so(start, service, agent):
