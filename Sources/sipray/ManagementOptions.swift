@@ -76,4 +76,14 @@ struct ManagementOptions: ParsableArguments {
             return try ManagementEndpoint.parse(address, replyDirectory: replyDirectory)
         }
     }
+    /// The option by which the operator named the server, for commands that are proposed; empty for the usual place.
+    var addressing: String {
+        let given = [("mi", management), ("fifo", fifo), ("udp", udp), ("socket", socket), ("http", http)]
+        guard case (let name, let value?)? = given.first(where: { $0.1 != nil }) else { return "" }
+        let isPlain = value.allSatisfy { $0.isLetter || $0.isNumber || "/:._-[]".contains($0) }
+        return " --\(name) "
+            + (isPlain
+                ? value
+                : "'" + value.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'")
+    }
 }

@@ -3,6 +3,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -130,9 +131,10 @@ def test_top_of_a_server(start, agents):
         wait_for(lambda: service.waiting == 1, "the script to wait")
         text = "\n".join(sipray(server, "top"))
         assert re.match(r"up \d+ s   SIP processes busy \d+ %, \d+ % in a minute, \d+ % in ten   \d+ MiB\n", text), text
+        assert "look at" not in text
         assert re.search(r"^  traffic   [\d.]+ requests/s   [\d.]+ replies/s   [\d.]+ transactions/s", text, re.M)
         assert "   1 dialogs   0 ringing   0 back-to-back   1 waiting scripts\n" in text, text
-        assert re.search(r"^  lost      nothing   0 bytes wait to be read$", text, re.M), text
+        assert re.search(r"^  lost      nothing   0 B wait to be read$", text, re.M), text
         for process in server.mi("ps")["Processes"]:
             assert re.search(r"^ +%d +%d +\d+ +\d+ +\d+ +0  %s$" % (process["ID"], process["PID"], re.escape(process["Type"])),
                              text, re.M), text
@@ -140,6 +142,37 @@ def test_top_of_a_server(start, agents):
     finally:
         service.close()
     wait_for(lambda: server.statistic("core:waiting_scripts") == 0, "the script to go on")
+
+
+BUSY = HEAD + """
+udp_workers=1
+route {
+	$var(turn) = 0;
+	while ($var(turn) < 9000) { $var(turn) = $var(turn) + 1; }
+	exit;
+}
+"""
+
+
+def test_top_tells_what_is_wrong_and_what_to_ask(start):
+    server = start(BUSY)
+    receiver, = server.processes("SIP receiver")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as caller:
+        request = (b"OPTIONS sip:a SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK%d\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\n"
+                   b"Call-ID: 1\r\nCSeq: 1 OPTIONS\r\nX: " + b"x" * 1000 + b"\r\n\r\n")
+
+        def findings():
+            for number in range(1000):
+                caller.sendto(request % number, (server.address, server.port))
+            text = "\n".join(sipray(server, "top"))
+            return text if "busy all the time" in text and "more comes in" in text else None
+
+        text = wait_for(findings, "the process to be too busy", timeout=30)
+    assert re.search(r"^  look at   more comes in than is read: [\d.]+ [KM]iB wait, [\d.]+ datagrams/s dropped$", text, re.M), text
+    command, = re.findall(r"process %d is busy all the time, with what: sipray (watch .*)$" % receiver["ID"], text, re.M)
+    assert command == "watch --udp 127.0.0.1:%d --process %d --seconds 5 --quiet" % (server.mi_port, receiver["PID"])
+    told = subprocess.run([SIPRAY, *command.replace("--seconds 5", "--seconds 1").split()], capture_output=True, text=True, timeout=30)
+    assert told.returncode == 0 and re.search(r"^<root>.*sipray\.cfg:\d+ +\d+ ", told.stdout, re.M), told.stdout + told.stderr
 
 
 @pytest.mark.parametrize("command", [["top"], ["calls", "--every", "1"]])

@@ -11,7 +11,7 @@ struct TopCommand: ParsableCommand {
         discussion: """
             On a terminal the screen is drawn anew until Ctrl-C; else it is printed once. Rates are of the time between two \
             looks. `lost` is what was counted since the start: datagrams that the kernel dropped because nobody read them, \
-            and what the server itself had to let go. A process that is busy for long is one to `sipray watch`.
+            and what the server itself had to let go. `look at` is what goes wrong now, with the command that says more.
 
             EXAMPLES
               sipray top                            through the FIFO
@@ -43,7 +43,8 @@ struct TopCommand: ParsableCommand {
         let output = Output()
         let client = try management.client()
         let screen = TopScreen(
-            style: TextStyle(isColoured: output.isTerminal && !noColor && getenv("NO_COLOR") == nil))
+            style: TextStyle(isColoured: output.isTerminal && !noColor && getenv("NO_COLOR") == nil),
+            addressing: management.addressing)
         var before = try ServerFigures(client)
         var left = times ?? (output.isTerminal ? .max : 1)
         while left > 0, output.wait(seconds: every) {

@@ -2,13 +2,25 @@ import ProfileAnalysis
 
 /// Draws the figures of a server: what comes in, what it has, whether it hears everything, and its processes by load.
 struct TopScreen {
+    /// From this on a process keeps up only by chance.
+    static let busyPercent = 90
+    /// Bytes that a receiver has not read yet: more than a burst leaves for a moment.
+    static let unreadBytes = 65_536
+    /// Findings of one kind on one screen.
+    static let findingsMax = 3
+
     let style: TextStyle
+    /// What addresses the server on a command line, as the operator gave it.
+    let addressing: String
 
     func lines(_ now: ServerFigures, since before: ServerFigures) -> [String] {
         var lines = [heading(now), ""]
         lines += pair("traffic", traffic(now, before))
         lines += pair("has now", state(now))
-        lines += pair("lost", losses(now, before))
+        lines += pair("lost", losses(now))
+        lines += findings(now, before).enumerated().map { index, text in
+            (index == 0 ? "  look at   " : "            ") + text
+        }
         return lines + [""] + processes(now)
     }
 
@@ -46,16 +58,43 @@ struct TopScreen {
     }
 
     /// What is waiting to be heard, and what was not: yellow as soon as there is any.
-    private func losses(_ now: ServerFigures, _ before: ServerFigures) -> [String] {
-        let figures = [
-            ("udp:kernel_drops", "datagrams dropped by the kernel"), ("core:err_requests", "broken requests"),
-            ("tcp:slow_readers", "slow TCP peers"),
-            ("timer:late_runs", "late timers"), ("core:overflow", "jobs refused"), ("evi:lost_records", "records"),
-        ].compactMap { name, word in now[name].map { $0 == 0 ? nil : style.warning("\($0) \(word)") } }
-        let waiting = now.sum(["net:waiting_udp", "net:waiting_tcp"]).map { "\($0) bytes wait to be read" }
+    private func losses(_ now: ServerFigures) -> [String] {
+        let dropped = [("udp:kernel_drops", "datagrams dropped by the kernel")]
+        let figures = (dropped + TopScreen.losses).compactMap { name, word in
+            now[name].map { $0 == 0 ? nil : style.warning("\($0) \(word)") }
+        }
+        let waiting = now.sum(TopScreen.unread).map { "\(TopScreen.size($0)) wait to be read" }
         guard !figures.isEmpty || waiting != nil else { return [] }
         let lost = figures.compactMap { $0 }
         return (lost.isEmpty ? ["nothing"] : lost) + [waiting].compactMap { $0 }
+    }
+
+    private static let losses = [
+        ("core:err_requests", "broken requests"), ("tcp:slow_readers", "slow TCP peers"),
+        ("timer:late_runs", "late timers"), ("core:overflow", "jobs refused"), ("evi:lost_records", "records"),
+    ]
+    private static let unread = ["net:waiting_udp", "net:waiting_tcp"]
+
+    /// What stands out now, and what to ask next.
+    private func findings(_ now: ServerFigures, _ before: ServerFigures) -> [String] {
+        var found: [String] = []
+        let unread = now.sum(TopScreen.unread) ?? 0
+        let dropped = now.rate("udp:kernel_drops", since: before) ?? 0
+        if unread >= TopScreen.unreadBytes || dropped > 0 {
+            found.append(
+                "more comes in than is read: \(TopScreen.size(unread)) wait, \(TopScreen.rate(dropped)) datagrams/s dropped"
+            )
+        }
+        let busy = now.processes.filter { (now["load:load-proc-\($0.id)"] ?? 0) >= TopScreen.busyPercent }
+        for process in busy.prefix(TopScreen.findingsMax) {
+            found.append(
+                "process \(process.id) is busy all the time, with what: "
+                    + "sipray watch\(addressing) --process \(process.pid) --seconds 5 --quiet")
+        }
+        for (name, word) in TopScreen.losses where (now.rate(name, since: before) ?? 0) > 0 {
+            found.append("\(TopScreen.rate(now.rate(name, since: before) ?? 0)) \(word)/s")
+        }
+        return found.map(style.warning)
     }
 
     private func processes(_ now: ServerFigures) -> [String] {
@@ -77,6 +116,15 @@ struct TopScreen {
                 return column == row.count - 1 ? row[column] : padding + row[column]
             }.joined(separator: "  ")
             return "  " + (index == 0 ? style.dim(line) : line)
+        }
+    }
+
+    /// `512 B`, `64 KiB`, `6.0 MiB`.
+    private static func size(_ bytes: Int) -> String {
+        switch bytes {
+        case ..<1024: "\(bytes) B"
+        case ..<1_048_576: "\(bytes >> 10) KiB"
+        default: "\(bytes >> 20).\((bytes & 1_048_575) * 10 >> 20) MiB"
         }
     }
 
