@@ -41,7 +41,8 @@ struct ManagementOptions: ParsableArguments {
     @Option(
         name: .customLong("reply-dir"),
         help: ArgumentHelp("Where the FIFO's replies go: the server's reply_dir.", valueName: "directory"))
-    var replyDirectory: String = "/tmp"
+    var replyDirectory: String = usualReplyDirectory
+    private static let usualReplyDirectory = "/tmp"
 
     func validate() throws {
         let given = [management, fifo, udp, socket, http].compactMap { $0 }
@@ -76,14 +77,20 @@ struct ManagementOptions: ParsableArguments {
             return try ManagementEndpoint.parse(address, replyDirectory: replyDirectory)
         }
     }
-    /// The option by which the operator named the server, for commands that are proposed; empty for the usual place.
+
+    /// The options by which the operator named the server, for commands that are proposed; empty for the usual place.
     var addressing: String {
-        let given = [("mi", management), ("fifo", fifo), ("udp", udp), ("socket", socket), ("http", http)]
-        guard case (let name, let value?)? = given.first(where: { $0.1 != nil }) else { return "" }
-        let isPlain = value.allSatisfy { $0.isLetter || $0.isNumber || "/:._-[]".contains($0) }
-        return " --\(name) "
-            + (isPlain
-                ? value
-                : "'" + value.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'")
+        let named = [
+            ("mi", management), ("fifo", fifo), ("udp", udp), ("socket", socket), ("http", http), ("ca", authorities),
+            ("reply-dir", replyDirectory == Self.usualReplyDirectory ? nil : replyDirectory),
+        ]
+        return named.compactMap { name, value in value.map { " --\(name) \(Self.quoted($0))" } }.joined()
+            + (insecure ? " --insecure" : "")
+    }
+
+    /// A word of a command line.
+    private static func quoted(_ word: String) -> String {
+        if word.allSatisfy({ $0.isLetter || $0.isNumber || "/:._-[]".contains($0) }) { return word }
+        return "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
     }
 }
