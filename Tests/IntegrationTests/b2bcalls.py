@@ -4,8 +4,7 @@ import socket
 import pytest
 
 from conftest import free_port, wait_for
-from sip import Agent, token
-from stream import Stream, StreamServer
+from sip import Agent, StreamAgent, token
 
 OFFER = "v=0\r\no=a 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n"
 ANSWER = OFFER.replace("4000", "5000")
@@ -31,12 +30,12 @@ def b2b(start):
 
 @pytest.fixture
 def agents():
-    """agents(server, port=0) → Agent, agents(server, port, tcp=True) → TCPAgent; all are closed at the end."""
+    """agents(server, port=0) → Agent, agents(server, port, tcp=True) → StreamAgent; all are closed at the end."""
     made = []
 
     def make(server, port=0, tcp=False):
         address = (server.address, server.port)
-        made.append(TCPAgent(address, port or None) if tcp else Agent(address, port=port))
+        made.append((StreamAgent if tcp else Agent)(address, port=port))
         return made[-1]
 
     yield make
@@ -44,34 +43,12 @@ def agents():
         agent.close()
 
 
-class TCPAgent(Agent):
-    """An agent on a TCP connection: it connects to the server, or waits on `port` for the server to connect."""
-
-    transport = "TCP"
-
-    def __init__(self, server, port=None):
-        self.server, self.stream, self.listener = server, None, None
-        if port is None:
-            self.stream = Stream(server)
-            self.host, self.port = self.stream.host, self.stream.port
-        else:
-            self.listener = StreamServer(port=port)
-            self.host, self.port = self.listener.address, self.listener.port
-
-    def close(self):
-        for one in (self.stream, self.listener):
-            if one:
-                one.close()
-
-    def send(self, text, to=None):
-        self.stream.send(text)
-
-    def receive(self, timeout=5.0):
-        if self.stream is None:
-            self.stream = self.listener.accept(timeout)
-        message = self.stream.receive(timeout)
-        assert message is not None, "the server closed the connection"
-        return message
+def parties(b2b, agents, caller, callee, **values):
+    """A server with its callee, and a caller, each by its transport ("udp", "tcp")."""
+    server = b2b(tcp=True, TARGET=";transport=tcp" if callee == "tcp" else "",
+                 UAS_PORT=free_port(kind=socket.SOCK_STREAM), **values)
+    server.callee = agents(server, server.uas_port, tcp=callee == "tcp")
+    return server, agents(server, tcp=caller == "tcp")
 
 
 class Leg:

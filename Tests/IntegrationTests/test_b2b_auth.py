@@ -1,7 +1,7 @@
 """Challenges in back-to-back calls: answered with the server's credentials, or passed."""
 import pytest
 
-from b2bcalls import ANSWER, OFFER, SDP, Call, agents, b2b, b2b_sessions, contact_of, no_state
+from b2bcalls import ANSWER, OFFER, SDP, Call, agents, b2b, b2b_sessions, contact_of, no_state, parties
 from sip import token
 from uacscripts import check
 
@@ -9,6 +9,17 @@ UAC_AUTH = """loadmodule "uac_auth.so"
 modparam("uac_auth", "credential", "me:there:secret")
 modparam("uac_auth", "credential", "edge:proxy:hidden")"""
 CHALLENGE = 'WWW-Authenticate: Digest realm="there", nonce="%s"%s'
+
+
+@pytest.fixture(params=["udp", "tcp"])
+def calls(b2b, agents, request):
+    """calls(…) → a call through a server with credentials, each test over both transports."""
+    def make(extra=UAC_AUTH, **more):
+        values = {name: more.pop(name) for name in list(more) if name.isupper()}
+        server, caller = parties(b2b, agents, request.param, request.param, EXTRA=extra, **values)
+        return Call(server, agents, caller=caller, **more)
+
+    return make
 
 
 def challenged(call, invite, line, status=401):
@@ -31,8 +42,8 @@ def refused(call, status, count=0):
 
 @pytest.mark.parametrize("parameters", [
     "", ', qop="auth"', ', qop="auth-int", algorithm=SHA-256', ', qop="auth,auth-int", algorithm=SHA-512-256-sess'])
-def test_a_challenge_is_answered(b2b, agents, parameters):
-    call = Call(b2b(EXTRA=UAC_AUTH), agents, rings=False)
+def test_a_challenge_is_answered(calls, parameters):
+    call = calls(rings=False)
     challenged(call, call.invite, CHALLENGE % ("abc", parameters))
     again = call.callee.expect("INVITE")
     given = check(again.get("authorization"), "INVITE", "me", "secret", OFFER)
@@ -43,8 +54,8 @@ def test_a_challenge_is_answered(b2b, agents, parameters):
     call.hang_up()
 
 
-def test_a_proxy_and_then_the_callee_ask(b2b, agents):
-    call = Call(b2b(EXTRA=UAC_AUTH), agents, rings=False)
+def test_a_proxy_and_then_the_callee_ask(calls):
+    call = calls(rings=False)
     challenged(call, call.invite, 'Proxy-Authenticate: Digest realm="proxy", nonce="p"', 407)
     second = call.callee.expect("INVITE")
     check(second.get("proxy-authorization"), "INVITE", "edge", "hidden")
@@ -57,8 +68,8 @@ def test_a_proxy_and_then_the_callee_ask(b2b, agents):
     answered(call, third).hang_up()
 
 
-def test_both_ask_at_once(b2b, agents):
-    call = Call(b2b(EXTRA=UAC_AUTH), agents, rings=False)
+def test_both_ask_at_once(calls):
+    call = calls(rings=False)
     call.callee.reply(call.invite, 401, "Who", tag="c", headers=[
         CHALLENGE % ("w", ""), 'Proxy-Authenticate: Digest realm="proxy", nonce="p"'])
     call.callee.expect("ACK")
@@ -69,8 +80,8 @@ def test_both_ask_at_once(b2b, agents):
 
 
 @pytest.mark.parametrize("parameters, attempts", [("", 2), (", stale=true", 4)])
-def test_who_never_has_enough_is_given_up(b2b, agents, parameters, attempts):
-    call = Call(b2b(EXTRA=UAC_AUTH), agents, rings=False)
+def test_who_never_has_enough_is_given_up(calls, parameters, attempts):
+    call = calls(rings=False)
     invite = call.invite
     for number in range(attempts):
         if number:
@@ -80,15 +91,15 @@ def test_who_never_has_enough_is_given_up(b2b, agents, parameters, attempts):
     refused(call, 401)
 
 
-def test_who_is_not_known_is_not_answered(b2b, agents):
-    call = Call(b2b(EXTRA=UAC_AUTH), agents, rings=False)
+def test_who_is_not_known_is_not_answered(calls):
+    call = calls(rings=False)
     challenged(call, call.invite, 'WWW-Authenticate: Digest realm="elsewhere", nonce="n"')
     refused(call, 401)
 
 
 @pytest.mark.parametrize("method", ["BYE", "INFO", "INVITE"])
-def test_later_requests_are_challenged_too(b2b, agents, method):
-    call = Call(b2b(EXTRA=UAC_AUTH), agents).pick_up().confirm()
+def test_later_requests_are_challenged_too(calls, method):
+    call = calls().pick_up().confirm()
     call.a.request(method, headers=[SDP], body=OFFER)
     first = call.callee.expect(method)
     call.callee.reply(first, 401, "Who", headers=[CHALLENGE % ("n", "")])
@@ -107,10 +118,9 @@ def test_later_requests_are_challenged_too(b2b, agents, method):
     no_state(call.server)
 
 
-def test_a_bye_of_the_servers_own_is_challenged(b2b, agents):
-    server = b2b(EXTRA=UAC_AUTH)
-    call = Call(server, agents).pick_up().confirm()
-    assert server.mi("b2b_terminate_call", key=b2b_sessions(server)[0]["key"]) == "OK"
+def test_a_bye_of_the_servers_own_is_challenged(calls):
+    call = calls().pick_up().confirm()
+    assert call.server.mi("b2b_terminate_call", key=b2b_sessions(call.server)[0]["key"]) == "OK"
     call.caller.reply(call.caller.expect("BYE"), 200, "OK")
     call.callee.reply(call.callee.expect("BYE"), 401, "Who", headers=[CHALLENGE % ("n", "")])
     again = call.callee.expect("BYE")
@@ -118,18 +128,18 @@ def test_a_bye_of_the_servers_own_is_challenged(b2b, agents):
     # Wrong: that is all.
     call.callee.reply(again, 401, "Who", headers=[CHALLENGE % ("m", "")])
     call.callee.nothing()
-    no_state(server)
+    no_state(call.server)
 
 
-def test_challenges_pass_on_demand(b2b, agents):
-    server = b2b(ARGUMENTS=', "transparent-auth"', EXTRA='modparam("b2b_logic", "custom_headers", "X-A")')
-    call = Call(server, agents, rings=False)
+def test_challenges_pass_on_demand(calls):
+    call = calls('modparam("b2b_logic", "custom_headers", "X-A")', ARGUMENTS=', "transparent-auth"', rings=False)
+    server = call.server
     challenged(call, call.invite, CHALLENGE % ("n", ""))
     reply = call.caller.expect(401)
     assert reply.get("www-authenticate") == (CHALLENGE % ("n", "")).partition(": ")[2]
     call.caller.ack(call.sent, reply)
     no_state(server)
-    call = Call(server, agents, headers=["Authorization: Digest username=mine"]).pick_up().confirm()
+    call = Call(server, agents, caller=call.caller, headers=["Authorization: Digest username=mine"]).pick_up().confirm()
     assert call.invite.get("authorization") == "Digest username=mine"
     # A BYE that is challenged has not ended the call: it comes again.
     call.a.request("BYE")

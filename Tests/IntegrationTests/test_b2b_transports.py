@@ -3,18 +3,11 @@ import socket
 
 import pytest
 
-from b2bcalls import ANSWER, OFFER, SDP, Call, Leg, agents, b2b, b2b_sessions, contact_of, no_state, uri_of
+from b2bcalls import ANSWER, OFFER, SDP, Call, Leg, agents, b2b, b2b_sessions, contact_of, no_state, parties, uri_of
 from conftest import free_port
 from uasessions import SERVE, ended
 
 TRANSPORTS = [("udp", "tcp"), ("tcp", "udp"), ("tcp", "tcp")]
-
-
-def parties(b2b, agents, caller, callee, **values):
-    server = b2b(tcp=True, TARGET=";transport=tcp" if callee == "tcp" else "",
-                 UAS_PORT=free_port(kind=socket.SOCK_STREAM), **values)
-    server.callee = agents(server, server.uas_port, tcp=callee == "tcp")
-    return server, agents(server, tcp=caller == "tcp")
 
 
 def own_contact(server, transport):

@@ -1,10 +1,12 @@
 """Scripts and parties of the tests of uac and uac_auth."""
 import hashlib
 import re
+import socket
 
 import pytest
 
-from sip import Agent
+from conftest import free_port
+from sip import Agent, StreamAgent
 
 MODULES = """
 loadmodule "uac_auth.so"
@@ -17,18 +19,34 @@ loadmodule "uac.so"
 """
 
 
-@pytest.fixture
-def agents():
+@pytest.fixture(params=["udp", "tcp"])
+def uac(start, request):
+    """uac(…) → server, caller, callee: the script of `relay` with its arguments, each test over both transports. `extra`
+    is more of the script's head, `port` the callee's when somebody else is that."""
     made = []
 
-    def make(server, count=2):
-        out = [Agent((server.address, server.port)) for _ in range(count)]
-        made.extend(out)
-        return out
+    def make(extra="", port=None, **arguments):
+        kind, target = (Agent, "") if request.param == "udp" else (StreamAgent, ";transport=tcp")
+        callee = None if port else kind(None)
+        own = free_port(kind=socket.SOCK_STREAM)
+        made.extend(one for one in [callee] if one)
+        tcp = 'socket=tcp:127.0.0.1:%d\nloadmodule "proto_tcp.so"\n' % own if target else ""
+        server = start("waiting.cfg", port=own, EXTRA=tcp + MODULES + extra,
+                       ROUTE=relay("%d%s" % (port or callee.port, target), **arguments))
+        caller = kind((server.address, server.port))
+        made.append(caller)
+        if callee:
+            callee.server = caller.server
+        return server, caller, callee
 
     yield make
     for one in made:
         one.close()
+
+
+def contact(agent):
+    """The Contact line of an agent."""
+    return "Contact: <%s>" % agent.uri("bob")
 
 
 def digest(name, *parts):
@@ -63,7 +81,7 @@ def relay(target, before="", failure="if (uac_auth()) t_relay();", sequential=""
             if ($rm == "ACK") exit;
             record_route();
             %s
-            $du = "sip:127.0.0.1:%d";
+            $du = "sip:127.0.0.1:%s";
             t_on_failure("challenged");
             t_relay();
         }
