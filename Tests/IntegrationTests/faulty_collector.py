@@ -208,6 +208,12 @@ async def garbage(collector, reader, writer, headers, body):
     writer.write(response("200 OK", b"<html>\xff\xfe" + bytes(range(256)), "Content-Type: application/x-protobuf"))
 
 
+async def broken(collector, reader, writer, headers, body):
+    """Says that it is packed, and is not."""
+    collector.take(decode(headers, body), headers)
+    writer.write(response("200 OK", b"\x1f\x8b\x08 no gzip at all", "Content-Type: application/x-protobuf", "Content-Encoding: gzip"))
+
+
 async def not_http(collector, reader, writer, headers, body):
     writer.write(b"SSH-2.0-OpenSSH_9.2\r\n" * 20)
 
@@ -282,10 +288,11 @@ class HTTP2Collector:
     message as `behave`, a coroutine that is called with (writer), sends."""
 
     SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
-    # :status 200 (indexed), content-type application/grpc (literal, name indexed): RFC 7541.
+    # :status 200 (indexed), content-type application/grpc (literal, name indexed), grpc-encoding gzip (literal): RFC 7541.
     HEADERS = b"\x88\x5f\x10application/grpc"
+    PACKED = b"\x00\x0dgrpc-encoding\x04gzip"
 
-    def __init__(self, behave):
+    def __init__(self, behave, packed=False):
         self.asked = 0
 
         async def serve(collector, reader, writer):
@@ -300,7 +307,7 @@ class HTTP2Collector:
                     writer.write(b"\x00\x00\x00\x04\x01\x00\x00\x00\x00")
                 if kind in (0, 1) and flags & 1:  # the end of a request
                     self.asked += 1
-                    writer.write(self.frame(1, 4, stream, self.HEADERS))
+                    writer.write(self.frame(1, 4, stream, self.HEADERS + self.PACKED * packed))
                     await behave(functools.partial(self.frame, 0, 0, stream), writer)
 
         self.plain = RawServer(serve)
@@ -320,6 +327,17 @@ async def slow_message(data, writer):
         writer.write(data(bytes([byte])))
         await writer.drain()
         await asyncio.sleep(0.05)
+
+
+async def broken_message(data, writer):
+    """A whole message that says that it is packed, and is not."""
+    writer.write(data(b"\x01\x00\x00\x00\x12not packed by gzip"))
+
+
+async def short_message(data, writer):
+    """One that was packed and whose last bytes are missing."""
+    packed = gzip.compress(bytes(5000))[:-12]
+    writer.write(data(b"\x01" + len(packed).to_bytes(4, "big") + packed))
 
 
 async def cut_message(data, writer):

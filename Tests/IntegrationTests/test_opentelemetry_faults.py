@@ -59,10 +59,11 @@ HTTP = [
     ("502", c.says("502 Bad Gateway"), "retry_exhausted", True), ("504", c.says("504 Gateway Timeout"), "retry_exhausted", True),
     ("an answer of 5 MiB", c.too_long, "answer_too_big", False), ("an answer without end", c.endless, "answer_too_big", False),
     ("a gzip bomb", c.bomb, "answer_too_big", False),
-    ("garbage in a 200", c.garbage, None, False), ("partial success", c.partly(2, "over quota"), "partially_rejected", False),
+    ("garbage in a 200", c.garbage, None, False), ("broken compression", c.broken, None, False),
+    ("partial success", c.partly(2, "over quota"), "partially_rejected", False),
 ]
 # What depends on the encoding is shown for JSON too.
-JSON = ("accepts and never answers", "garbage in a 200", "partial success", "an answer of 5 MiB", "a gzip bomb", "400")
+JSON = ("accepts and never answers", "garbage in a 200", "broken compression", "partial success", "an answer of 5 MiB", "a gzip bomb", "400")
 
 
 def ends(code, *details, metadata=()):
@@ -115,6 +116,7 @@ GRPC = [
     ("a gzip bomb", answers("x" * (96 << 20), compressed=True), "answer_too_big", False),
     ("garbage in a 200", answers(raw=b"\xff\xff garbage"), None, False),
     ("partial success", answers("over quota", rejected=2), "partially_rejected", False),
+    ("partial success, packed", answers("over quota" * 100, rejected=2, compressed=True), "partially_rejected", False),
 ]
 FAULTS = [Fault(name, "http/protobuf", *rest) for name, *rest in HTTP] + [*busy(429, "Too Many Requests"), *busy(503, "Busy")] + [
     Fault(name, "http/json", *rest) for name, *rest in HTTP if name in JSON] + [Fault(name, "grpc", *rest) for name, *rest in GRPC]
@@ -166,23 +168,26 @@ def test_a_fault(serve, close, fault):
         c.packed_zeros()
     collector = close(collector_of(fault.protocol)(fault.behave))
     server, traffic = serve(collector.url, OTEL_EXPORTER_OTLP_PROTOCOL=fault.protocol,
-                            **(SILENT if fault.cause == "timeout" else BOMB if "bomb" in fault.name else {}))
+                            **(SILENT if fault.cause == "timeout" else BOMB if "bomb" in fault.name or "packed" in fault.name else {}))
     endure(server, traffic, fault, collector)
 
 
-MIDDLE = [Fault("answers drop by drop", "grpc", c.slow_message, "timeout", True),
+MIDDLE = [Fault("broken compression", "grpc", c.broken_message, "answer_broken", False),
+          Fault("a message that ends before its end", "grpc", c.short_message, "answer_broken", False),
+          Fault("answers drop by drop", "grpc", c.slow_message, "timeout", True),
           Fault("resets in mid-body", "grpc", c.cut_message, "unreachable", True)]
 
 
 @pytest.mark.parametrize("fault", MIDDLE, ids=named)
 def test_a_fault_in_the_middle_of_an_answer(serve, close, fault):
     """What grpcio can't do; a well collector takes its place, on the same port."""
-    bad = c.HTTP2Collector(fault.behave)
-    server, traffic = serve(url_of("grpc", bad.port), OTEL_EXPORTER_OTLP_PROTOCOL="grpc", **SILENT)
+    bad = c.HTTP2Collector(fault.behave, packed=fault.cause == "answer_broken")
+    server, traffic = serve(url_of("grpc", bad.port), OTEL_EXPORTER_OTLP_PROTOCOL="grpc",
+                            **(SILENT if fault.cause == "timeout" else {"OTEL_EXPORTER_OTLP_COMPRESSION": "gzip"}))
     memory = Bounded(server)
     traffic.call(10)
     now = settled(server, traffic)
-    assert lost(now) == {fault.cause: now["submitted"]} and now["retries"] > 0 and bad.asked, now
+    assert lost(now) == {fault.cause: now["submitted"]} and (now["retries"] > 0) == fault.retried and bad.asked, now
     bad.close()
     recovers(server, traffic, close(c.GRPCCollector(port=bad.port)))
     memory.check()

@@ -1,4 +1,5 @@
 import Profiling
+import SIPMessage
 import Testing
 
 @testable import OpenTelemetry
@@ -147,6 +148,45 @@ import Testing
         #expect(Set(spans.map(\.traceID)) == [identity.traceID(origin: propagates ? 10 : 20)])
         #expect(spans[0].parentSpanID == .none && spans[0].links.isEmpty && spans[0].flags == [.sampled])
         #expect(spans[2].kind == .client && spans[2].parentSpanID == spans[1].spanID)
+    }
+
+    /// A timer's pass goes on with another transaction's work (a failure route, 20) and then makes a request that names the pass: that is in
+    /// the trace that the request is told of, and the other's work in its own, with a link to where it ran.
+    @Test(arguments: [true, false]) func aPassThatIsNamedByARequestIsInItsTrace(isNamed: Bool) throws {
+        var bench = RecordBench()
+        bench.start(10, "Timer handler", script: nil)
+        bench.enter(10, "tm-timer")
+        bench.start(20, "on_fail", script: 2, parent: 10, link: 5)
+        bench.end(20, annotations: [RecordBench.note(RecordBench.invite(), origin: 5)])
+        bench.exit(10, "tm-timer")
+        bench.enter(10, "dialog-due")
+        var cause = RecordBench.note(origin: 10)
+        cause.key = MessageNote.causeKey
+        bench.exit(10, "dialog-due", annotations: isNamed ? [cause] : [])
+        bench.end(10)
+        var assembler = SpanAssembler(RecordBench.description())
+        let spans = assembler.take(bench.records)
+        let other = identity.traceID(origin: 5)
+        let failure = try #require(spans.first { $0.name == "INVITE failure" })
+        let place = identity.spanID(session: 10, job: 1)
+        #expect(failure.traceID == other)
+        #expect(failure.parentSpanID == (isNamed ? identity.spanID(session: 5) : place))
+        #expect(failure.links == (isNamed ? [SpanLink(traceID: identity.traceID(origin: 10), spanID: place)] : []))
+        let pass = spans.filter { $0.spanID != failure.spanID }
+        #expect(Set(pass.map(\.traceID)) == [isNamed ? identity.traceID(origin: 10) : other])
+        #expect(pass[0].parentSpanID == (isNamed ? .none : identity.spanID(session: 5)) && pass[0].links.isEmpty)
+    }
+
+    /// What goes on with a session that is no span, since it was recorded for somebody else, hangs on the one that began the work; where that
+    /// is none either it begins a trace.
+    @Test(arguments: [true, false]) func whatGoesOnWithNoSpanHangsOnTheOrigin(hasOrigin: Bool) throws {
+        var bench = RecordBench()
+        bench.start(20, "resumed", link: 7, isLinkAnnotated: false)
+        bench.end(20, annotations: [RecordBench.note(RecordBench.invite(), origin: hasOrigin ? 5 : 20)])
+        var assembler = SpanAssembler(RecordBench.description())
+        let span = try #require(assembler.take(bench.records).first)
+        #expect(span.traceID == identity.traceID(origin: hasOrigin ? 5 : 20))
+        #expect(span.parentSpanID == (hasOrigin ? identity.spanID(session: 5) : .none) && span.links.isEmpty)
     }
 
     /// Inside the session that made it, a request with another Call-ID is in that call's trace all the same; its reply too,

@@ -16,7 +16,7 @@ struct ExportLoopTests {
     /// Sends `spans` against `outcomes`; the queue is closed after request number `closeAt`, or when all is through.
     private func run(
         _ spans: [Span], _ outcomes: [ExportOutcome], batch: Int = 100, closeAt: Int, requestBytesMax: Int = 1 << 20,
-        step: Int64 = 0
+        step: Int64 = 0, encoding: TraceEncoding = .protobuf
     ) async -> Result {
         var settings = ExporterSettings()
         settings.batchSpansMax = batch
@@ -30,7 +30,7 @@ struct ExportLoopTests {
         ledger.submitted(spans.count)
         _ = queue.put(spans)
         let encoder = TraceEncoder(
-            encoding: .protobuf, resource: EncodingTests.resource, scope: EncodingTests.scope)
+            encoding: encoding, resource: EncodingTests.resource, scope: EncodingTests.scope)
         await ExportLoop(
             settings: settings, encoder: encoder, transport: transport, queue: queue, ledger: ledger, clock: clock,
             random: { _ in 1 }, requestBytesMax: requestBytesMax
@@ -72,7 +72,7 @@ struct ExportLoopTests {
         #expect(result.lines.count == 1 && result.lines[0].contains(cause.rawValue) && result.lines[0].contains("why"))
     }
 
-    @Test(arguments: [LossCause.rejected, .answerTooBig])
+    @Test(arguments: [LossCause.rejected, .answerTooBig, .answerBroken])
     func aRefusalIsFinal(cause: LossCause) async {
         let result = await run(spans(7), [.refused(cause, "HTTP 400"), .taken(TraceAnswer())], batch: 4, closeAt: 2)
         #expect(result.counts.lost == [cause: 4] && result.counts.exported == 3 && result.counts.retries == 0)
@@ -119,10 +119,11 @@ struct ExportLoopTests {
         #expect(result.counts.exported == 5)
     }
 
-    @Test func tooLargeARequestIsHalvedAndASingleSpanThatIsCounted() async throws {
+    @Test(arguments: [TraceEncoding.protobuf, .json])
+    func tooLargeARequestIsHalvedAndASingleSpanThatIsCounted(encoding: TraceEncoding) async throws {
         let result = await run(
             spans(8, attributeBytes: 1000) + spans(1, attributeBytes: 9000), [.taken(TraceAnswer())], closeAt: 4,
-            requestBytesMax: 4096)
+            requestBytesMax: 4096, encoding: encoding)
         #expect(result.counts.exported == 8)
         #expect(result.counts.lost == [.tooBig: 1])
         #expect(result.requests.allSatisfy { $0.count <= 4096 })

@@ -27,13 +27,14 @@ struct RecordBench {
 
     mutating func start(
         _ session: UInt64, _ name: String = "<root>", script type: Int? = 1, process: Int = 1, parent: UInt64? = nil,
-        link: UInt64? = nil, isCause: Bool = false
+        link: UInt64? = nil, isCause: Bool = false, isLinkAnnotated: Bool = true
     ) {
         depths[session] = 1
         add(
             ProfilingRecord(
                 nanoseconds: tick(), session: session, verb: .start, producer: type == nil ? .process : .script,
                 name: name, type: type ?? 1, depth: 1, parent: parent, link: link, isLinkCause: isCause,
+                isLinkAnnotated: isLinkAnnotated,
                 process: process))
     }
 

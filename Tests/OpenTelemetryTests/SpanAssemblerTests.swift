@@ -1,4 +1,5 @@
 import Profiling
+import SIPMessage
 import Testing
 
 @testable import OpenTelemetry
@@ -215,6 +216,30 @@ import Testing
                 Attribute("log.severity", "ERROR"), Attribute("log.message", "sip:***@example.org is gone"),
             ])
         #expect(spans[0].events.first?.attributes.first == Attribute("log.severity", "INFO"))
+    }
+
+    /// A line, a URI and a message of which something is missing: users are masked all the same.
+    @Test func whatWasCutIsMaskedToo() throws {
+        let line =
+            String(repeating: "x", count: Probe.annotationBytesMax - 1 - " to sip:alice".utf8.count) + " to sip:alice"
+        let uri =
+            "sip:" + String(repeating: "a", count: 200) + ";" + String(repeating: "b", count: 600) + "@example.org"
+        let raw = Annotation(key: MessageNote.rawKey, bytes: Array("ice@example.org>".utf8))
+        for isCut in [true, false] {
+            var bench = RecordBench()
+            bench.start(20)
+            bench.end(
+                20, isTruncated: isCut,
+                annotations: [
+                    RecordBench.log(3, isCut ? line : String(line.dropFirst()), at: 1), raw,
+                    RecordBench.note(RecordBench.invite(uri: uri), origin: 20),
+                ])
+            let span = try #require(spans(bench) { $0.redaction = .users }.first)
+            guard case .string(let text)? = span.events.first?.attributes.last?.value else { continue }
+            #expect(text.hasSuffix(isCut ? " to sip:***" : " to sip:alice"))
+            #expect(span.text("sip.request.uri") == "sip:***" && span.text("url.full") == "sip:***")
+            #expect((span.text("sip.raw") == nil) == isCut)
+        }
     }
 
     @Test func aTreeThatIsTooLargeLosesStepsAndSaysSo() {

@@ -60,6 +60,19 @@ import Testing
         ),
     ]
 
+    /// Texts that were cut: what they end in may be a user whose `@` is missing.
+    static let cuts: [(Redaction, String, String)] = [
+        ([], "to sip:alice", "to sip:alice"), (.users, "to sip:alice", "to sip:***"),
+        (.users, "to <sip:" + String(repeating: "a", count: 255), "to <sip:***"), (.users, "to sip:", "to sip:***"),
+        (.users, "sip:bob@a.org and more", "sip:***@a.org and more"), (.users, "sip:a.org at", "sip:a.org at"),
+        (.numbers, "to sip:+491511234", "to sip:***34"), (.numbers, "to sip:alice", "to sip:alice"),
+    ]
+
+    @Test(arguments: cuts) func redactionOfWhatWasCut(what: Redaction, text: String, masked: String) {
+        #expect(what.apply(to: text, isCut: true) == masked)
+        #expect(what.apply(toURI: text, isCut: true) == masked)
+    }
+
     @Test(arguments: masks) func redaction(what: Redaction, text: String, masked: String) {
         #expect(what.apply(to: text) == masked)
     }

@@ -131,10 +131,13 @@ import Testing
     }
 
     @Test func theLargestTokenFitsALink() {
-        let token = SessionToken(rawValue: 1 << 53 - 1)
+        let largest = SessionToken(rawValue: 1 << 53 - 1)
         for isCause in [false, true] {
-            let raw = RawRecord(ticks: 0, word: RawRecord.link(token, isCause: isCause))
-            #expect(raw.kind == .link && raw.token == token && raw.isCause == isCause)
+            for token in [largest, largest.annotated] {
+                let raw = RawRecord(ticks: 0, word: RawRecord.link(token, isCause: isCause))
+                #expect(raw.kind == .link && raw.token == token && raw.isCause == isCause)
+                #expect(raw.token.isAnnotated == (token == largest.annotated) && raw.token.rawValue == 1 << 53 - 1)
+            }
         }
     }
 
@@ -226,5 +229,26 @@ import Testing
         bench.probe.endScript(bench.route)
         bench.probe.end()
         #expect(bench.lines().isEmpty)
+    }
+
+    /// Who wants annotations gets the sessions whose pass began while it did, and no other that somebody else made the process record.
+    @Test func whoWantsAnnotationsGetsNoSessionWithoutThem() {
+        let bench = Bench(wants: [])
+        bench.profiler.keepFlightRecord(of: .script)
+        func pass(_ status: Int32) {
+            bench.probe.begin(bench.process)
+            let token = bench.probe.startScript(bench.route)
+            #expect(token.isAnnotated == (status == 2))
+            bench.probe.endScript(bench.route, status: status)
+            bench.probe.end()
+        }
+        pass(1)
+        bench.profiler.attach(bench.consumer, wants: [.script, .annotations])
+        pass(2)
+        bench.profiler.attach(bench.consumer, wants: [])
+        pass(3)
+        bench.profiler.collect()
+        #expect(bench.consumer.take().filter { $0.verb == .end }.map(\.status) == [2])
+        #expect(bench.consumer.losses.total == 0)
     }
 }

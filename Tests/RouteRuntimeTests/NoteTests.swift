@@ -59,7 +59,22 @@ import Testing
         #expect(
             context.records
                 == SessionLink(
-                    session: SessionToken(rawValue: end.session), origin: SessionToken(rawValue: end.session)))
+                    session: SessionToken(rawValue: end.session).annotated,
+                    origin: SessionToken(rawValue: end.session).annotated))
+    }
+
+    /// What was recorded before anybody wanted notes, for somebody else, is named in records, and nobody's origin.
+    @Test func whatBeganWithoutNotesIsNoOrigin() throws {
+        let bench = try Bench("route { code(1); } onreply_route[r] { code(1); }")
+        let earlier = SessionLink(session: SessionToken(rawValue: 1024), origin: SessionToken(rawValue: 512))
+        let route = try #require(bench.harness.engine.route(.onreply, "r"))
+        bench.inPass {
+            _ = bench.harness.process.run(TopRoute(route, as: .onreply, on: Sample.context(), continuing: earlier))
+        }
+        let records = bench.records()
+        let start = try #require(records.first { $0.verb == .start })
+        #expect(start.link == 1024 && !start.isLinkAnnotated)
+        #expect(number(fields(try #require(records.last))[.origin]) == start.session)
     }
 
     @Test func nothingIsNotedThatNobodyWants() throws {
@@ -99,7 +114,8 @@ import Testing
 
     @Test func aTopRouteSaysWhatItGoesOnWithOrWhatCausedIt() throws {
         let bench = try Bench("route { code(1); } onreply_route[r] { code(1); }")
-        let earlier = SessionLink(session: SessionToken(rawValue: 1024), origin: SessionToken(rawValue: 512))
+        let earlier = SessionLink(
+            session: SessionToken(rawValue: 1024).annotated, origin: SessionToken(rawValue: 512).annotated)
         let route = try #require(bench.harness.engine.route(.onreply, "r"))
         for isCause in [false, true] {
             let top = TopRoute(

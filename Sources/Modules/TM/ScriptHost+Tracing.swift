@@ -24,7 +24,7 @@ extension ScriptHost {
     /// propagation is off.
     @inline(__always)
     func propagate(_ records: SessionLink, _ message: Message, _ edits: inout MessageEdits) {
-        if let propagation, records.session != .none { addTraceParent(propagation, records, message, &edits) }
+        if let propagation, records.session.isAnnotated { addTraceParent(propagation, records, message, &edits) }
     }
 
     @inline(never)
@@ -50,6 +50,7 @@ extension ScriptHost {
     func cause(_ worker: StackWorker) -> RequestCause {
         var cause = RequestCause()
         var request: Message?
+        var isOfProcess = false
         if let script = script(worker), script.records.session != .none {
             cause.records = script.records
             request = script.tracedRequest
@@ -60,20 +61,40 @@ extension ScriptHost {
             let session = worker.probe.openSession
             if namesProcesses, session != .none {
                 let origin = cause.records.origin
-                cause.records = SessionLink(session: session, origin: origin == .none ? session : origin)
+                cause.records = SessionLink(session: session, origin: origin.isAnnotated ? origin : session)
+                isOfProcess = true
             }
         }
+        if isOfProcess { noteCause(worker, cause.records, continuing: worker.work) }
         guard let propagation else { return cause }
         let header = request.flatMap { request in
             request.first(named: TracePropagation.header).map { request.value(of: $0) }
         }
         // What nothing is recorded of hands on what it got.
         cause.traceParent = header
-        if cause.records.session != .none,
+        if cause.records.session.isAnnotated,
             let value = propagation.value(cause.records, header, request?.callID ?? .empty)
         {
             cause.traceParent = value
         }
         return cause
+    }
+
+    /// The session of the process is named as what a request is made by: it is then in the trace that the request is told of.
+    private func noteCause(_ worker: StackWorker, _ records: SessionLink, continuing work: WorkInHand?) {
+        worker.probe.annotate(MessageNote.causeKey) { memory in
+            var fields = FieldWriter(memory)
+            fields.put(MessageNote.Field.origin.rawValue, value: records.origin.rawValue)
+            if let work, work.records.session.isAnnotated {
+                fields.put(MessageNote.Field.link.rawValue, value: work.records.session.rawValue)
+            }
+            if let request = work?.request {
+                MessageNote.text(.callID, request.callID, &fields)
+                if let header = request.first(named: TracePropagation.header) {
+                    MessageNote.text(.traceParent, request.value(of: header), &fields)
+                }
+            }
+            return fields.count
+        }
     }
 }

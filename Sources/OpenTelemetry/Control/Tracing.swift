@@ -93,10 +93,12 @@ package final class Tracing: Sendable {
             let isEnabled = isEnabled && !settings.isDisabled
             guard isEnabled != state.isEnabled else { return isEnabled }
             state.isEnabled = isEnabled
-            if isEnabled { raiseLevels(&state) } else { lowerLevels(&state) }
+            // What begins between the two is not for tracing.
+            if isEnabled { raiseLevels(&state) }
             var wants: Interest = [.script, .annotations]
             if settings.profilesProcesses { wants.formUnion(.process) }
             profiler.attach(consumer, wants: isEnabled ? wants : [])
+            if !isEnabled { lowerLevels(&state) }
             isOn.store(isEnabled, ordering: .relaxed)
             noted.store(isEnabled ? settings.logLevel ?? Int.min : Int.min, ordering: .relaxed)
             return isEnabled

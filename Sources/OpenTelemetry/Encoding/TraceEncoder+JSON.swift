@@ -3,7 +3,7 @@ import JSONRPC
 /// OTLP's JSON: lowerCamelCase names, ids in hexadecimal, enums as numbers, 64-bit integers as texts; a field that has its default is
 /// left out. (protobuf's own JSON mapping would write ids in base64 and enums by name.)
 extension TraceEncoder {
-    func encodeJSON(_ spans: ArraySlice<Span>) -> [UInt8] {
+    func encodeJSON(_ spans: ArraySlice<Span>, _ bytesMax: Int) -> [UInt8]? {
         var writer = JSONWriter(reservingBytes: 256 + spans.count * 1024)
         writer.append(raw: Array(#"{"resourceSpans":[{"resource":{"#.utf8))
         var members = JSONMembers()
@@ -13,7 +13,9 @@ extension TraceEncoder {
         writer.append("name", text: scope.name, in: &members)
         writer.append("version", text: scope.version, in: &members)
         writer.append(raw: Array(#"},"spans":["#.utf8))
-        writer.append(list: spans) { writer, span in writer.append(span) }
+        writer.append(list: spans) { writer, span in
+            if writer.count <= bytesMax { writer.append(span) }
+        }
         writer.append(raw: Array("]}]}]}".utf8))
         return writer.bytes
     }

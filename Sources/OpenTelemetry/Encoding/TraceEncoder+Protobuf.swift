@@ -10,19 +10,22 @@ typealias WireAnyValue = Opentelemetry_Proto_Common_V1_AnyValue
 /// Every message is written by swift-protobuf; a span in three parts, so that it is measured once and its attributes are written
 /// once: `ProtobufFraming` and `AttributeBytes` say why. Fields are in the order of their numbers, as protoc writes them.
 extension TraceEncoder {
-    func encodeProtobuf(_ spans: ArraySlice<Span>) -> [UInt8] {
+    func encodeProtobuf(_ spans: ArraySlice<Span>, _ bytesMax: Int) -> [UInt8]? {
         do {
-            return try request(spans)
+            return try request(spans, bytesMax)
         } catch {
             // Only a proto2 message without its required fields, or one past 2 GiB, can't be written: the queue is far smaller.
             preconditionFailure("an OTLP request can't be written: \(error)")
         }
     }
 
-    private func request(_ spans: ArraySlice<Span>) throws -> [UInt8] {
+    private func request(_ spans: ArraySlice<Span>, _ bytesMax: Int) throws -> [UInt8]? {
         var list = ProtobufFraming(reservingBytes: spans.count * TraceEncoder.spanBytesUsual)
         var writer = SpanMessageWriter()
-        for span in spans { try writer.append(span, to: &list) }
+        for span in spans {
+            try writer.append(span, to: &list)
+            if list.bytes.count > bytesMax { return nil }
+        }
 
         var scopeSpans = Opentelemetry_Proto_Trace_V1_ScopeSpans()
         scopeSpans.scope.name = scope.name

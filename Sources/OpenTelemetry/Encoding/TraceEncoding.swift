@@ -20,11 +20,20 @@ package struct TraceEncoder: Sendable {
         self.scope = scope
     }
 
-    /// The bytes of one request with all of `spans`.
+    /// The bytes of one request with all of `spans`; nil when these are more than `bytesMax`, of which no more than that and
+    /// one span were made.
+    package func encode(_ spans: ArraySlice<Span>, bytesMax: Int) -> [UInt8]? {
+        let request =
+            switch encoding {
+            case .protobuf: encodeProtobuf(spans, bytesMax)
+            case .json: encodeJSON(spans, bytesMax)
+            }
+        return request.flatMap { $0.count <= bytesMax ? $0 : nil }
+    }
+
+    /// The same, however many they are.
     package func encode(_ spans: ArraySlice<Span>) -> [UInt8] {
-        switch encoding {
-        case .protobuf: encodeProtobuf(spans)
-        case .json: encodeJSON(spans)
-        }
+        guard let request = encode(spans, bytesMax: .max) else { preconditionFailure("more bytes than there can be") }
+        return request
     }
 }

@@ -55,11 +55,10 @@ final class ExportLoop: Sendable {
 
     /// Sends a batch, in halves when it is larger than a request may be.
     private func deliver(_ spans: ArraySlice<Span>) async {
-        let request = encoder.encode(spans)
-        if request.count <= requestBytesMax {
+        if let request = encoder.encode(spans, bytesMax: requestBytesMax) {
             await deliver(request, count: spans.count)
         } else if spans.count == 1 {
-            ledger.lost(1, .tooBig, "one span takes \(request.count) bytes, a request at most \(requestBytesMax)")
+            ledger.lost(1, .tooBig, "one span takes more than a request may, \(requestBytesMax) bytes")
         } else {
             let middle = spans.startIndex + spans.count / 2
             await deliver(spans[..<middle])

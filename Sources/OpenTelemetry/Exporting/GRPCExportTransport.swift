@@ -32,8 +32,14 @@ final class GRPCExportTransport: ExportTransport {
         configuration.backoff.max = .seconds(2)
         configuration.backoff.multiplier = 2
         if settings.compresses {
+            // Collectors answer as they were asked, whatever they were told to accept (grpc-go).
             configuration.compression.algorithm = .gzip
             configuration.compression.enabledAlgorithms = [.gzip]
+            configuration.channelDebuggingCallbacks.onCreateHTTP2Stream = { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(GRPCAnswerUnpacker(), position: .first)
+                }
+            }
         }
         let transport = try HTTP2ClientTransport.Posix(
             target: target, transportSecurity: endpoint.isSecure ? .tls(Self.tls(settings)) : .plaintext,
@@ -49,11 +55,10 @@ final class GRPCExportTransport: ExportTransport {
         }
         var options = CallOptions.defaults
         options.maxResponseMessageBytes = ExportLimits.answerBytesMax
-        // The transport bounds what it receives, decompressed, by this one (grpc-swift-nio-transport 2.9, Connection.makeStream), and
-        // nothing that it sends.
+        // The transport bounds what it receives by this one (grpc-swift-nio-transport 2.9, Connection.makeStream), and nothing that it
+        // sends.
         options.maxRequestMessageBytes = ExportLimits.answerBytesMax
         options.waitForReady = false
-        if settings.compresses { options.compression = .gzip }
         self.options = options
     }
 

@@ -4,8 +4,9 @@ import GRPCProtobuf
 /// What an error of a call means for the spans (OTLP, "OTLP/gRPC", "Failures").
 enum GRPCFault {
     /// - Parameter isInMessage: the collector had begun to answer (a refusal is a status without that), and its message did not
-    ///   come out. grpc-swift has no code of its own for a message that is longer than the limit, before or after decompression:
-    ///   it ends the call itself then, as an internal error without any trailer.
+    ///   come out. grpc-swift ends the call itself then, as an internal error without any trailer whose text ends with the
+    ///   error that the message met (2.x, GRPCStreamStateMachine): `resourceExhausted` for one that is longer than the limit,
+    ///   before or after decompression, another for one that can't be unpacked.
     static func outcome(of error: any Error, isInMessage: Bool = false) -> ExportOutcome {
         guard let error = error as? RPCError else {
             return error is CancellationError
@@ -14,8 +15,9 @@ enum GRPCFault {
         let text = describe(error)
         let delay = retryDelay(error)
         if isInMessage, error.metadata.isEmpty, error.code == .internalError || error.code == .resourceExhausted {
-            return .refused(
-                .answerTooBig, "an answer that can't be taken within \(ExportLimits.answerBytesMax) bytes: \(text)")
+            return error.message.contains("\(RPCError.Code.resourceExhausted)")
+                ? .refused(.answerTooBig, "an answer of more than \(ExportLimits.answerBytesMax) bytes: \(text)")
+                : .refused(.answerBroken, "an answer that can't be unpacked: \(text)")
         }
         switch error.code {
         case .deadlineExceeded: return .failed(.timeout, text, delay)

@@ -18,6 +18,8 @@ package enum LossCause: String, Sendable, Hashable, CaseIterable {
     case tooBig = "too_big"
     /// An answer larger than an answer may be, so that nobody knows what became of the request.
     case answerTooBig = "answer_too_big"
+    /// An answer that had begun and can't be read, before it was known whether the request was taken.
+    case answerBroken = "answer_broken"
     /// What had to be left when the server ended.
     case shutdown
 }

@@ -36,7 +36,7 @@ enum MessageAttributes {
     }
 
     private static func addURI(_ uri: ByteString, _ redaction: Redaction, _ attributes: inout [Attribute]) {
-        let text = redaction.apply(toURI: uri.string)
+        let text = redaction.apply(toURI: uri.string, isCut: uri.count == MessageNote.fieldBytesMax)
         attributes.append(Attribute("sip.request.uri", .string(text)))
         attributes.append(Attribute("url.full", .string(text)))
         guard let colon = uri.first(of: ASCII.colon) else { return }

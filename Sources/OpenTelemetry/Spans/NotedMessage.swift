@@ -60,11 +60,14 @@ struct NotedLine {
     var nanoseconds: Int64
     var level: Int
     var text: String
+    /// It was longer than a note may be.
+    var isCut: Bool
 
     init(_ annotation: Annotation) {
         nanoseconds = annotation.nanoseconds
         level = annotation.bytes.first.map { Int(Int8(bitPattern: $0)) } ?? 0
         text = String(decoding: annotation.bytes.dropFirst(), as: UTF8.self)
+        isCut = annotation.bytes.count == Probe.annotationBytesMax
     }
 }
 
@@ -77,4 +80,5 @@ package enum LogNote {
 enum NotedKey {
     static let message = MessageNote.key
     static let raw = MessageNote.rawKey
+    static let cause = MessageNote.causeKey
 }

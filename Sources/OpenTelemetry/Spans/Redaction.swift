@@ -16,22 +16,23 @@ package struct Redaction: OptionSet, Sendable, Hashable {
 
     static let mask: [UInt8] = [42, 42, 42]
 
-    /// A URI by itself.
-    func apply(toURI uri: String) -> String {
-        isDisjoint(with: [.users, .numbers]) ? uri : String(decoding: masked(Array(uri.utf8)), as: UTF8.self)
+    /// A URI by itself. `isCut`: it goes on beyond what is here.
+    func apply(toURI uri: String, isCut: Bool = false) -> String {
+        isDisjoint(with: [.users, .numbers])
+            ? uri : String(decoding: masked(Array(uri.utf8), isCut: isCut), as: UTF8.self)
     }
 
-    /// Any text: a message, a line of the log.
-    func apply(to text: String) -> String {
+    /// Any text: a message, a line of the log. `isCut`: it goes on beyond what is here.
+    func apply(to text: String, isCut: Bool = false) -> String {
         guard !isEmpty else { return text }
         var bytes = Array(text.utf8)
         if contains(.digest) { bytes = withoutCredentials(bytes) }
-        if !isDisjoint(with: [.users, .numbers]) { bytes = masked(bytes) }
+        if !isDisjoint(with: [.users, .numbers]) { bytes = masked(bytes, isCut: isCut) }
         return String(decoding: bytes, as: UTF8.self)
     }
 
     /// Masks what stands between `sip:`, `sips:` or `tel:` and the host; rather too much than too little.
-    private func masked(_ bytes: [UInt8]) -> [UInt8] {
+    private func masked(_ bytes: [UInt8], isCut: Bool) -> [UInt8] {
         var out: [UInt8] = []
         out.reserveCapacity(bytes.count)
         var index = 0
@@ -46,10 +47,10 @@ package struct Redaction: OptionSet, Sendable, Hashable {
             let start = index + scheme.name.count
             out += bytes[index..<start]
             let end = Redaction.userEnd(bytes, from: start)
-            // What is longer than any host name is a user part that was cut off before its `@`.
+            // What the text was cut off in, or is longer than any host name, is taken for a user part before its `@`.
             let isUser =
                 scheme.isTelephone || (end < bytes.count && bytes[end] == UInt8(ascii: "@"))
-                || (end == bytes.count && end - start > Redaction.hostBytesMax)
+                || (end == bytes.count && (isCut || end - start > Redaction.hostBytesMax))
             out +=
                 isUser ? masked(user: bytes[start..<end], isTelephone: scheme.isTelephone) : Array(bytes[start..<end])
             index = end

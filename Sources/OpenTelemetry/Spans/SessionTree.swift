@@ -56,7 +56,8 @@ struct TracedSession {
         name = record.name
         type = record.type
         process = record.process
-        link = record.link
+        // A session that was recorded for somebody else only is no span.
+        link = record.isLinkAnnotated ? record.link : nil
         isLinkCause = record.isLinkCause
         (self.parent, self.parentJob) = (parent, parentJob)
         start = record.nanoseconds
@@ -83,6 +84,8 @@ struct TracedJob {
 /// What was noted inside a session or a job.
 struct Noted {
     var message: NotedMessage?
+    /// Of a process's job in which a request was made that names the process's session: the trace that it is told of.
+    var cause: NotedMessage?
     var raw: [UInt8] = []
     var lines: [NotedLine] = []
     var linesDropped: UInt32 = 0
@@ -94,6 +97,7 @@ struct Noted {
         for annotation in annotations {
             switch annotation.key {
             case NotedKey.message: message = NotedMessage(annotation.bytes)
+            case NotedKey.cause: if cause == nil { cause = NotedMessage(annotation.bytes) }
             case NotedKey.raw: raw += annotation.bytes
             case LogNote.key:
                 if lines.count < Noted.linesMax {

@@ -117,7 +117,7 @@ struct SpanWriter {
         }
         if let line = job.line, line > 0 { span.attributes.append(Attribute("code.line.number", .int(Int64(line)))) }
         if let status = job.status { span.attributes.append(Attribute("sipray.status", .int(Int64(status)))) }
-        describe(job.noted, uri: true, &span)
+        describe(job.noted, isWhole: !session.isTruncated, &span)
         return span
     }
 
@@ -158,7 +158,7 @@ struct SpanWriter {
             }
             span.attributes.append(Attribute("opensips.route.is_root", 1))
         }
-        describe(session.noted, uri: true, &span)
+        describe(session.noted, isWhole: !session.isTruncated, &span)
         span.attributes.append(Attribute("sipray.session.id", .int(Int64(session.id))))
         if let status = session.status { span.attributes.append(Attribute("sipray.status", .int(Int64(status)))) }
         if session.isTruncated { span.attributes.append(Attribute("sipray.session.truncated", true)) }
@@ -172,11 +172,12 @@ struct SpanWriter {
         }
     }
 
-    private func describe(_ noted: Noted, uri: Bool, _ span: inout Span) {
+    private func describe(_ noted: Noted, isWhole: Bool, _ span: inout Span) {
         if let message = noted.message, message.isMessage {
             span.attributes += MessageAttributes.make(message, description.redaction)
         }
-        if !noted.raw.isEmpty {
+        // With a piece missing nobody knows what stood before a text.
+        if !noted.raw.isEmpty, isWhole || description.redaction.isEmpty {
             let text = description.redaction.apply(to: String(decoding: noted.raw, as: UTF8.self))
             span.attributes.append(Attribute("sip.raw", .string(text)))
         }
@@ -186,7 +187,8 @@ struct SpanWriter {
                     name: "log", nanoseconds: UInt64(clamping: line.nanoseconds),
                     attributes: [
                         Attribute("log.severity", .string(LogSeverity.name(line.level))),
-                        Attribute("log.message", .string(description.redaction.apply(to: line.text))),
+                        Attribute(
+                            "log.message", .string(description.redaction.apply(to: line.text, isCut: line.isCut))),
                     ]))
         }
         span.dropped.events = noted.linesDropped

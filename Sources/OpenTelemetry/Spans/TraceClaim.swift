@@ -25,12 +25,20 @@ extension SpanWriter {
             return claim(
                 session.noted.message, own: session.id, link: session.link, isCause: session.isLinkCause)
         }
+        return claim(ofPass: session, in: tree)
+    }
+
+    private func claim(ofPass session: TracedSession, in tree: SessionTree) -> TraceClaim? {
+        // A request was made that names the pass: it is where the request says.
+        let cause = session.jobs.lazy.compactMap(\.noted.cause).first ?? session.noted.cause
         // A message that no route sees: a reply goes on with its request's session.
-        for job in session.jobs {
-            guard let message = job.noted.message else { continue }
-            return claim(message, own: session.id, link: message.link, isCause: false)
+        guard let message = session.jobs.lazy.compactMap(\.noted.message).first else {
+            return cause.map { claim($0, own: session.id, link: $0.link, isCause: false) }
         }
-        return nil
+        // Of which nothing was traced before: then the pass is in the trace of the script that handles it.
+        let isNew = cause == nil && message.origin == nil && !(description.propagates && message.traceParent != nil)
+        if isNew, tree.sessions.contains(where: { $0.producer == .script && !$0.isLinkCause }) { return nil }
+        return claim(message, own: session.id, link: message.link, isCause: false)
     }
 
     private func isOfAnotherCall(_ session: TracedSession, inside outer: TracedSession) -> Bool {
@@ -41,7 +49,8 @@ extension SpanWriter {
     }
 
     private func claim(_ message: NotedMessage?, own: UInt64, link: UInt64?, isCause: Bool) -> TraceClaim {
-        let continued = isCause ? nil : link
+        // Where the session before it is no span, it goes on with the one that began the work.
+        let continued = isCause ? nil : link ?? message?.origin.flatMap { $0 == own ? nil : $0 }
         let parent = description.propagates ? message?.traceParent : nil
         var claim = TraceClaim(
             trace: parent?.traceID ?? identity.traceID(origin: message?.origin ?? continued ?? own))

@@ -3,6 +3,8 @@ struct Delivery {
     var record: ProfilingRecord
     /// The generation of consumers that was current when the session was first seen.
     var generation: UInt64
+    /// Whether annotations were wanted when the pass of its session began.
+    var isAnnotated = false
 }
 
 /// The queue of one consumer: pure rules, guarded by the consumer.
@@ -132,14 +134,18 @@ struct ConsumerQueue {
     private func hasRoom(for count: Int) -> Bool { records.count + open.count + count <= recordsMax }
 
     private func isDue(_ delivery: Delivery) -> Bool {
-        let wanted: Interest = delivery.record.producer == .script ? .script : .process
+        // Who wants annotations has no use for a session that was recorded, for somebody else, without them.
+        let wanted = { (interest: Interest) in
+            !interest.isDisjoint(with: delivery.record.producer == .script ? .script : .process)
+                && (delivery.isAnnotated || !interest.contains(.annotations))
+        }
         if delivery.generation >= generation {
-            if !interest.isDisjoint(with: wanted) { return true }
+            if wanted(interest) { return true }
             // Nobody else may want it, so that it was recorded for this consumer: whole, like all others.
-            return earlier.last.map { now <= $0.until && !$0.interest.isDisjoint(with: wanted) } ?? false
+            return earlier.last.map { now <= $0.until && wanted($0.interest) } ?? false
         }
         // Inside a session that was first seen in an earlier generation, and began in that or in the one before.
         guard let index = earlier.lastIndex(where: { $0.generation <= delivery.generation }) else { return false }
-        return earlier[max(0, index - 1)...index].contains { !$0.interest.isDisjoint(with: wanted) }
+        return earlier[max(0, index - 1)...index].contains { wanted($0.interest) }
     }
 }

@@ -27,6 +27,8 @@ public struct ProfilingRecord: Sendable, Hashable {
     public var link: UInt64?
     /// `link` is the cause of this session: work of its own, not the same work going on.
     public var isLinkCause: Bool
+    /// `link` was recorded for somebody who wants annotations: who does has that session too (``SessionToken/isAnnotated``).
+    public var isLinkAnnotated: Bool
     /// What the session is about, in bytes that the producer and who shows them agree on: from where it is known, and
     /// only while somebody wants `Interest.subjects`.
     public var subject: [UInt8]?
@@ -42,7 +44,8 @@ public struct ProfilingRecord: Sendable, Hashable {
     public init(
         nanoseconds: Int64, session: UInt64, verb: Verb, producer: Producer, name: String, file: String? = nil,
         line: Int? = nil, type: Int, depth: Int, status: Int32? = nil, parent: UInt64? = nil, link: UInt64? = nil,
-        isLinkCause: Bool = false, subject: [UInt8]? = nil, process: Int = 0, isTruncated: Bool = false,
+        isLinkCause: Bool = false, isLinkAnnotated: Bool = true, subject: [UInt8]? = nil, process: Int = 0,
+        isTruncated: Bool = false,
         annotations: [Annotation] = []
     ) {
         self.nanoseconds = nanoseconds
@@ -58,6 +61,7 @@ public struct ProfilingRecord: Sendable, Hashable {
         self.parent = parent
         self.link = link
         self.isLinkCause = isLinkCause
+        self.isLinkAnnotated = isLinkAnnotated
         self.subject = subject
         self.process = process
         self.isTruncated = isTruncated

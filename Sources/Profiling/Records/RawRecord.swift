@@ -3,7 +3,7 @@
 /// ```
 ///          63                  32 31  24 23               4 3    0
 /// word 0  │ ticks                                               │
-/// word 1  │ status              │  0    │ site number      │ verb │   start, enter, exit, end
+/// word 1  │ status              │  0    │ site number      │ verb │   start, enter, exit, end; of a start 1: annotated
 ///         │ 0 │ cause (bit 60) │ session named by next start │ verb │   link
 ///         │ byte ring position  │ key (16) │ count (12)     │ verb │   annotation
 ///         │ byte ring position  │ next (1) │ count (12)     │ verb │   subject
@@ -30,7 +30,9 @@ struct RawRecord: BitwiseCopyable {
     var kind: Kind? { Kind(rawValue: word & 15) }
     var site: Int { Int(word &>> 4 & UInt64(Site.numberMask)) }
     var status: Int32 { Int32(truncatingIfNeeded: word &>> 32) }
-    var token: SessionToken { SessionToken(rawValue: word &>> 4 & (1 &<< 53 - 1)) }
+    var token: SessionToken { SessionToken(rawValue: word &>> 4 & SessionToken.bitsMask) }
+    /// Of a start: whether annotations were wanted when its pass began.
+    var isAnnotated: Bool { status & 1 != 0 }
     var isCause: Bool { word & RawRecord.causeBit != 0 }
     /// A subject is that of the script session that starts next.
     var isOfNextScript: Bool { annotationKey != 0 }
@@ -44,7 +46,7 @@ struct RawRecord: BitwiseCopyable {
     }
 
     static func link(_ token: SessionToken, isCause: Bool) -> UInt64 {
-        Kind.link.rawValue | token.rawValue &<< 4 | (isCause ? causeBit : 0)
+        Kind.link.rawValue | token.bits &<< 4 | (isCause ? causeBit : 0)
     }
 
     private static let causeBit: UInt64 = 1 &<< 60

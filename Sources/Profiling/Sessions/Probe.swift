@@ -98,7 +98,7 @@ public final class Probe: @unchecked Sendable {
         startSite = site
         guard wanted & Interest.process.rawValue != 0 else { return }
         if cause != .none { hold(word: RawRecord.link(cause, isCause: true)) }
-        hold(word: RawRecord.word(.start, site))
+        hold(word: RawRecord.word(.start, site, status: isAnnotated ? 1 : 0))
     }
 
     @usableFromInline
@@ -207,14 +207,15 @@ public final class Probe: @unchecked Sendable {
     /// The script session that is open now, innermost; to be kept by who suspends, for `startScript(continuing:)`.
     public var currentScriptSession: SessionToken {
         guard scriptsCount > 0, scriptsCount <= Probe.scriptsMax else { return .none }
-        return SessionToken(position: scripts[scriptsCount - 1], process: process)
+        return SessionToken(position: scripts[scriptsCount - 1], process: process, isAnnotated: isAnnotated)
     }
 
     /// The session that is open now, innermost, if anything is recorded of it: what caused what is asked for now.
     package var openSession: SessionToken {
         guard active.load(ordering: .relaxed) != 0 else { return .none }
         if scriptsCount > 0 { return currentScriptSession }
-        return isStartWritten ? SessionToken(position: startPosition, process: process) : .none
+        return isStartWritten
+            ? SessionToken(position: startPosition, process: process, isAnnotated: isAnnotated) : .none
     }
 
     @usableFromInline
@@ -225,8 +226,8 @@ public final class Probe: @unchecked Sendable {
         let position = ring.position
         if scriptsCount < Probe.scriptsMax { scripts[scriptsCount] = position }
         scriptsCount += 1
-        write(RawRecord.word(.scriptStart, site))
-        return SessionToken(position: position, process: process)
+        write(RawRecord.word(.scriptStart, site, status: isAnnotated ? 1 : 0))
+        return SessionToken(position: position, process: process, isAnnotated: isAnnotated)
     }
 
     @usableFromInline
@@ -238,6 +239,8 @@ public final class Probe: @unchecked Sendable {
     }
 
     // MARK: Annotations
+
+    private var isAnnotated: Bool { active.load(ordering: .relaxed) & Interest.annotations.rawValue != 0 }
 
     /// Whether somebody asked for bytes: for code that would have to work for them.
     @inlinable

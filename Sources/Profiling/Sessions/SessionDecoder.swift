@@ -91,7 +91,8 @@ struct SessionDecoder {
         let site = description(raw.site)
         // Sessions inside another share its clock and its readers.
         let open = Open(
-            token: SessionToken(position: position, process: process), producer: producer, site: raw.site,
+            token: SessionToken(position: position, process: process, isAnnotated: raw.isAnnotated), producer: producer,
+            site: raw.site,
             type: producer == .process ? type : site.type, calibration: stack.last?.calibration ?? calibration,
             generation: stack.last?.generation ?? generation,
             subject: producer == .process ? nil : subject ?? stack.last?.subject)
@@ -100,9 +101,10 @@ struct SessionDecoder {
         record.parent = stack.last?.token.rawValue
         record.link = link?.token.rawValue
         record.isLinkCause = link?.isCause ?? false
+        record.isLinkAnnotated = link?.token.isAnnotated ?? false
         link = nil
         stack.append(open)
-        out.append(Delivery(record: record, generation: open.generation))
+        out.append(Delivery(record: record, generation: open.generation, isAnnotated: open.token.isAnnotated))
     }
 
     private mutating func job(_ raw: RawRecord, entering: Bool, into out: inout [Delivery]) {
@@ -125,7 +127,9 @@ struct SessionDecoder {
             record.status = raw.status
             record.annotations = takeAnnotations(index, above: stack[index].depth)
         }
-        out.append(Delivery(record: record, generation: stack[index].generation))
+        out.append(
+            Delivery(
+                record: record, generation: stack[index].generation, isAnnotated: stack[index].token.isAnnotated))
     }
 
     private mutating func end(_ raw: RawRecord, _ producer: Producer, into out: inout [Delivery]) {
@@ -148,7 +152,7 @@ struct SessionDecoder {
         record.status = status
         record.isTruncated = isTruncated || open.hasLostNotes
         record.annotations = takeAnnotations(stack.count - 1, above: 0)
-        out.append(Delivery(record: record, generation: open.generation))
+        out.append(Delivery(record: record, generation: open.generation, isAnnotated: open.token.isAnnotated))
         stack.removeLast()
     }
 

@@ -9,8 +9,9 @@ extension ScriptRun {
     /// The context learns which session handles it; who wants annotations learns what the message is.
     @inline(never)
     func noteSession() {
-        let origin = isLinkCause || link.origin == .none ? process.records.origin : link.origin
-        context.records = SessionLink(session: session, origin: origin == .none ? session : origin)
+        // What began before anybody wanted notes is nowhere that could be gone on with.
+        let origin = isLinkCause || !link.origin.isAnnotated ? process.records.origin : link.origin
+        context.records = SessionLink(session: session, origin: origin.isAnnotated ? origin : session)
         // Sessions of the same run share its origin.
         link = SessionLink(session: link.session, origin: context.records.origin)
         isLinkCause = false

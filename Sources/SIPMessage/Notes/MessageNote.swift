@@ -7,6 +7,8 @@ package enum MessageNote {
     package static let key: UInt16 = 1
     /// An annotation that carries a piece of the message as received; several of them follow one another.
     package static let rawKey: UInt16 = 2
+    /// An annotation with fields, of a process that makes a request: which work it does that for.
+    package static let causeKey: UInt16 = 4
     /// How many bytes of a field are kept.
     package static let fieldBytesMax = 512
 

@@ -17,8 +17,10 @@ extension StackWorker {
         let parent = request?.first(named: Self.traceParent).flatMap { request?.value(of: $0) }
         probe.annotate(MessageNote.key) { memory in
             var fields = FieldWriter(memory)
-            if records.session != .none {
+            if records.session.isAnnotated {
                 fields.put(MessageNote.Field.link.rawValue, value: records.session.rawValue)
+            }
+            if records.origin.isAnnotated {
                 fields.put(MessageNote.Field.origin.rawValue, value: records.origin.rawValue)
             }
             fields.put(MessageNote.Field.peer.rawValue, value: source)
