@@ -29,6 +29,8 @@ package final class ModuleEnvironment {
     package internal(set) var cfgutils: CfgUtilsModule?
     /// `uac_auth`, when the script loads it: credentials for those who answer challenges.
     package internal(set) var uacAuth: UACAuthModule?
+    /// The client domains of `tls_mgm`, for modules that speak TLS.
+    package internal(set) var tlsClientDomains: [TLSClientDomain] = []
     /// The B2B modules, when the script loads them: for their management commands.
     package var b2b: B2BManagement?
     /// Work that a module wants done again and again, by the timer process.

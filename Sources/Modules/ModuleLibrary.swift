@@ -9,7 +9,7 @@ package enum ModuleLibrary {
     /// All modules that `loadmodule` takes, in the order in which `sipray check` lists them.
     package static let declarations: [ModuleDeclaration] = [
         .signaling, .sl, .tm, .rr, .maxfwd, .sipmsgops, .textops, .usrloc, .registrar, .acc, .cfgutils, .options,
-        .openTelemetry, .uacAuth, .uac, .restClient, .exec, .dialog, .topologyHiding, .b2bEntities, .b2bLogic,
+        .openTelemetry, .uacAuth, .uac, .tlsMgm, .restClient, .exec, .dialog, .topologyHiding, .b2bEntities, .b2bLogic,
         .protoUDP, .protoTCP, .miFIFO, .miDatagram, .eventDatagram, .eventRoute, .httpd, .miHTTP, .eventStream,
     ]
 
@@ -50,6 +50,9 @@ package enum ModuleLibrary {
             environment.cfgutils = module
             return module.binding
         case "uac": return try UACModule.bind(environment)
+        case "tls_mgm":
+            environment.tlsClientDomains = try TLSClientDomains(environment.parameters).all
+            return ModuleBinding("tls_mgm")
         case "exec": return try ExecModule.bind(environment)
         case "uac_auth":
             _ = try environment.credentials()

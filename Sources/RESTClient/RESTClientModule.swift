@@ -4,6 +4,7 @@ import Glibc
 package import Modules
 import NIOCore
 import NIOHTTP1
+import NIOSSL
 import Reactor
 package import RouteRuntime
 import Synchronization
@@ -18,6 +19,8 @@ package final class RESTClientModule: Sendable {
     private let settings: RESTSettings
     private let service: HTTPService
     private let gate: ConnectGate
+    /// By the names that `rest_init_client_tls()` takes.
+    private let domains: [ByteString: TLSConfiguration]
     /// Transfers under way, by process.
     private let underWay = Mutex<[Int: Int]>([:])
 
@@ -25,7 +28,9 @@ package final class RESTClientModule: Sendable {
     package static func bind(_ environment: ModuleEnvironment) throws(ModuleError) -> ModuleBinding {
         let settings = try RESTSettings(environment.parameters)
         for note in RESTSettings.notes(environment.parameters) { environment.log(.notice, note) }
-        let module = RESTClientModule(settings)
+        var domains: [ByteString: TLSConfiguration] = [:]
+        for domain in environment.tlsClientDomains { domains[domain.name] = try settings.configuration(of: domain) }
+        let module = RESTClientModule(settings, domains)
         // Its thread and its certificates take tens of milliseconds, which no SIP process has.
         environment.atStart { _ = module.service.running }
         environment.atStop { module.service.stop() }
@@ -36,21 +41,41 @@ package final class RESTClientModule: Sendable {
                 "rest_post": { call in module.transfer(call, .POST, outputs: 3) },
                 "rest_put": { call in module.transfer(call, .PUT, outputs: 3) },
                 "rest_append_hf": { call in appendHeader(call) },
+                "rest_init_client_tls": { call in module.chooseDomain(call) },
             ], transformations: RESTTransformations.all)
     }
 
-    private init(_ settings: RESTSettings) {
+    private init(_ settings: RESTSettings, _ domains: [ByteString: TLSConfiguration]) {
         self.settings = settings
+        self.domains = domains
         service = HTTPService(settings)
         gate = ConnectGate(lifetimeSeconds: settings.connectionLifetimeSeconds)
     }
 
-    // MARK: Headers
+    // MARK: What the next request is to have
 
-    /// What `rest_append_hf()` gathered in a run for its next request.
+    /// What `rest_append_hf()` gathered in a run for its next request, and the domain that `rest_init_client_tls()` named.
     private final class Headers {
         var fields: [(name: String, value: String)] = []
         var bytes = 0
+        var domain: TLSConfiguration?
+    }
+
+    private static func headers(_ run: ScriptRun) -> Headers {
+        let key = ObjectIdentifier(Headers.self)
+        if let known = run.nextCallState[key] as? Headers { return known }
+        let made = Headers()
+        run.nextCallState[key] = made
+        return made
+    }
+
+    private func chooseDomain(_ call: borrowing Call) -> Outcome {
+        guard let name = call.string(0), let domain = domains[name] else {
+            call.log(.error, "rest_init_client_tls: tls_mgm has no client_domain `\(call.string(0) ?? "")`")
+            return .no
+        }
+        Self.headers(call.run).domain = domain
+        return .yes
     }
 
     private static func appendHeader(_ call: borrowing Call) -> Outcome {
@@ -60,8 +85,7 @@ package final class RESTClientModule: Sendable {
             call.log(.error, "rest_append_hf: \"\(call.string(0) ?? "")\" is not of the form Field: Value")
             return .no
         }
-        let key = ObjectIdentifier(Headers.self)
-        let headers = call.run.nextCallState[key] as? Headers ?? Headers()
+        let headers = headers(call.run)
         guard headers.fields.count < headersMax, headers.bytes + text.count <= headerBytesMax else {
             call.log(
                 .error, "rest_append_hf: more than \(headersMax) fields or \(headerBytesMax) bytes for one request")
@@ -69,14 +93,15 @@ package final class RESTClientModule: Sendable {
         }
         headers.fields.append((text.prefix(colon).trimmed().string, text.dropFirst(colon + 1).trimmed().string))
         headers.bytes += text.count
-        call.run.nextCallState[key] = headers
         return .yes
     }
 
-    private static func takeHeaders(_ run: ScriptRun) -> HTTPHeaders {
-        guard let headers = run.nextCallState[ObjectIdentifier(Headers.self)] as? Headers else { return HTTPHeaders() }
-        defer { (headers.fields, headers.bytes) = ([], 0) }
-        return HTTPHeaders(headers.fields)
+    private static func takeHeaders(_ run: ScriptRun) -> (fields: HTTPHeaders, domain: TLSConfiguration?) {
+        guard let headers = run.nextCallState[ObjectIdentifier(Headers.self)] as? Headers else {
+            return (HTTPHeaders(), nil)
+        }
+        defer { (headers.fields, headers.bytes, headers.domain) = ([], 0, nil) }
+        return (HTTPHeaders(headers.fields), headers.domain)
     }
 
     // MARK: Transfers
@@ -84,8 +109,9 @@ package final class RESTClientModule: Sendable {
     /// - Parameter outputs: the place of the variable for the body; those for type and status follow it.
     private func transfer(_ call: borrowing Call, _ method: HTTPMethod, outputs: Int) -> Outcome {
         let isUpload = outputs == 3
+        let prepared = Self.takeHeaders(call.run)
         let order = RESTOrder(
-            method: method, url: call.string(0) ?? .empty, headers: Self.takeHeaders(call.run),
+            method: method, url: call.string(0) ?? .empty, headers: prepared.fields, domain: prepared.domain,
             body: isUpload ? call.string(1) ?? .empty : nil, contentType: isUpload ? call.string(2) : nil,
             process: call.process.process.id, outputs: outputs)
         // Until something arrives there is no status.

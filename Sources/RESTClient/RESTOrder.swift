@@ -2,12 +2,15 @@ import AsyncHTTPClient
 import Bytes
 import NIOCore
 import NIOHTTP1
+import NIOSSL
 
 /// What a script asks for, as its process hands it to the event loop.
 struct RESTOrder: Sendable {
     let method: HTTPMethod
     let url: ByteString
     let headers: HTTPHeaders
+    /// nil: the module's own settings.
+    let domain: TLSConfiguration?
     /// nil: none, as in a GET.
     let body: ByteString?
     /// nil: a form's.
@@ -20,13 +23,17 @@ struct RESTOrder: Sendable {
     var request: HTTPClient.Request {
         get throws {
             var headers = headers
-            guard let body else { return try HTTPClient.Request(url: url.string, method: method, headers: headers) }
+            guard let body else {
+                return try HTTPClient.Request(
+                    url: url.string, method: method, headers: headers, body: nil, tlsConfiguration: domain)
+            }
             if !headers.contains(name: "Content-Type") {
                 headers.add(
                     name: "Content-Type", value: contentType?.string ?? "application/x-www-form-urlencoded")
             }
             return try HTTPClient.Request(
-                url: url.string, method: method, headers: headers, body: .byteBuffer(ByteBuffer(bytes: body.bytes)))
+                url: url.string, method: method, headers: headers, body: .byteBuffer(ByteBuffer(bytes: body.bytes)),
+                tlsConfiguration: domain)
         }
     }
 }

@@ -62,6 +62,10 @@ struct RESTSettings: Sendable {
         return notes.map { "rest_client: \($0)" }
     }
 
+    func configuration(of domain: TLSClientDomain) throws(ModuleError) -> TLSConfiguration {
+        try TLSDomainSettings.make(domain, verifiesHost: verifiesHost)
+    }
+
     var configuration: HTTPClient.Configuration {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.certificateVerification =

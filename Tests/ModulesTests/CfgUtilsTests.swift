@@ -108,6 +108,24 @@ struct CfgUtilsTests {
         #expect(notes == ["15", "never", "always", "never by argument", "refused", "15"])
     }
 
+    /// What has no weight is never chosen, index 0 stops no script, and each comes as often as its weight says.
+    @Test func weights() throws {
+        let notes = try ModuleHarness.notes(
+            """
+            $avp(w) = 0; $avp(w) = "0"; $avp(w) = 7;
+            $var(x) = set_select_weight($avp(w)); note("$var(x)");
+            $avp(v) = "5"; $avp(v) = 0;
+            $var(x) = set_select_weight($avp(v)); note("$var(x)");
+            $avp(n) = 0; $avp(n) = -3; set_select_weight($avp(n)); note("$rc");
+            set_select_weight($avp(none)); note("$rc");
+            rand_set_prob(0); rand_get_prob(); note("$rc");
+            """)
+        #expect(notes == ["0", "1", "-1", "-1", "0"])
+        var counts = [0, 0, 0]
+        for _ in 0..<4000 { counts[try #require(Chance.index(byWeight: [1, 0, 3]))] += 1 }
+        #expect(counts[1] == 0 && (700...1300).contains(counts[0]))
+    }
+
     @Test func valuesAndTimes() throws {
         let notes = try ModuleHarness.notes(
             """

@@ -9,11 +9,7 @@ extension ModuleDeclaration {
             FunctionDeclaration("pkg_status"),
             FunctionDeclaration("shm_status"),
             FunctionDeclaration("set_count", [ParameterSpec("variable", .inputVariable), .output("count")]),
-            FunctionDeclaration(
-                "set_select_weight", [ParameterSpec("weights", .inputVariable)],
-                availability: .missing(
-                    "its result is an index, and index 0 would stop the script; choose with $RANDOM and a sum of weights"
-                )),
+            FunctionDeclaration("set_select_weight", [ParameterSpec("weights", .inputVariable)]),
             FunctionDeclaration("shuffle_avps", [ParameterSpec("name", .variable)]),
         ],
         variables: [
@@ -27,9 +23,7 @@ extension ModuleDeclaration {
             .string("hash_file"),
             .integer("shv_hash_size", 64),
             .string("shvset"),
-            ModuleParameterDeclaration(
-                "varset", .string,
-                availability: .missing("$var begins as NULL in every run; set it in the route, or use $shv and shvset")),
+            .string("varset"),
             ModuleParameterDeclaration("lock_pool_size", .any, default: .integer(32)).within(1...65_536),
         ])
 

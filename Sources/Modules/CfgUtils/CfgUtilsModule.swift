@@ -1,9 +1,9 @@
-import Bytes
+package import Bytes
 import Foundation
 import Profiling
 import Reactor
 import RouteLanguage
-import RouteRuntime
+package import RouteRuntime
 import Synchronization
 
 /// `cfgutils` at work. Public to the Server for its management commands: `chance`, `shared`.
@@ -11,6 +11,8 @@ package final class CfgUtilsModule: Sendable {
     package let chance: Chance
     package let shared = SharedVariables()
     let locks: ScriptLocks
+    /// What `varset` gives every run of a route to begin with.
+    package let presetVariables: [(name: ByteString, value: Value)]
     private let now: @Sendable () -> Int
     private let schedules = Mutex<[ByteString: TimeSchedule]>([:])
 
@@ -24,6 +26,12 @@ package final class CfgUtilsModule: Sendable {
         chance = Chance(initial: parameters.integer("cfgutils", "initial_probability") ?? 10)
         locks = ScriptLocks(dynamicCount: parameters.integer("cfgutils", "lock_pool_size") ?? 32)
         now = environment.now
+        var presets: [(name: ByteString, value: Value)] = []
+        for text in parameters.texts("cfgutils", "varset") {
+            guard let setting = VariableSetting(text) else { throw ModuleError.value("cfgutils", "varset", text) }
+            presets.append((setting.name, setting.value))
+        }
+        presetVariables = presets
         for text in parameters.texts("cfgutils", "shvset") {
             guard let setting = VariableSetting(text) else { throw ModuleError.value("cfgutils", "shvset", text) }
             shared.set(setting.name, setting.value)
@@ -51,8 +59,7 @@ package final class CfgUtilsModule: Sendable {
                 chance.reset()
                 return .yes
             },
-            // A code of 0 would stop the script.
-            "rand_get_prob": { _ in chance.percent == 0 ? .no : .done(Int32(chance.percent)) },
+            "rand_get_prob": { _ in .number(Int32(chance.percent)) },
             "abort": { _ in fatalError("the script called abort()") },
             "pkg_status": { call in
                 call.log(.notice, "pkg_status: memory is not divided into process pools here")
@@ -114,6 +121,13 @@ package final class CfgUtilsModule: Sendable {
     private var valueFunctions: [String: HostFunction] {
         [
             "set_count": { call in Outcome(call.assign(1, .integer(call.values(0).count))) },
+            "set_select_weight": { call in
+                let weights = call.values(0).map { value -> Int in
+                    if case .string(let text) = value { text.decimal() ?? 0 } else { value.integer ?? 0 }
+                }
+                guard let index = Chance.index(byWeight: weights) else { return .no }
+                return .number(Int32(index))
+            },
             "shuffle_avps": { call in
                 var values = call.values(0)
                 guard !values.isEmpty else { return .no }

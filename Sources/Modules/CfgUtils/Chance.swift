@@ -22,6 +22,19 @@ package final class Chance: Sendable {
 
     package func reset() { current.store(initial, ordering: .relaxed) }
 
+    /// An index, each as often as its weight says; nil when there is none above 0.
+    static func index(byWeight weights: [Int]) -> Int? {
+        let positive = weights.map { Double(max(0, $0)) }
+        let sum = positive.reduce(0, +)
+        guard sum > 0 else { return nil }
+        var left = Double.random(in: 0..<sum)
+        for (index, weight) in positive.enumerated() where weight > 0 {
+            guard left >= weight else { return index }
+            left -= weight
+        }
+        return positive.lastIndex { $0 > 0 }
+    }
+
     /// True in `percent` of 100 cases.
     func happens(percent: Int) -> Bool { Double.random(in: 0..<100) < Double(percent) }
 }

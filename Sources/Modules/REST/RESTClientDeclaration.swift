@@ -10,10 +10,7 @@ extension ModuleDeclaration {
             FunctionDeclaration("rest_post", restUpload, hasAsyncForm: true, isSlow: true),
             FunctionDeclaration("rest_put", restUpload, hasAsyncForm: true, isSlow: true),
             FunctionDeclaration("rest_append_hf", [.string("txt")]),
-            FunctionDeclaration(
-                "rest_init_client_tls", [.string("tls_client_domain")],
-                availability: .missing(
-                    "it has no tls_mgm and so no TLS domains; HTTPS uses the system's certificates or ssl_capath")),
+            FunctionDeclaration("rest_init_client_tls", [.string("tls_client_domain")]),
         ],
         parameters: [
             .integer("curl_timeout", 20),

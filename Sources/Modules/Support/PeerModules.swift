@@ -137,7 +137,7 @@ enum PeerModules {
         Module("proto_tls", streams), Module("proto_ws", streams),
         Module("proto_wss", streams), Module("proto_sctp", streams), Module("proto_bin", cluster),
         Module("proto_bins", cluster), Module("proto_ipsec", streams), Module("proto_smpp", streams),
-        Module("proto_msrp", streams), Module("tls_mgm", streams), Module("tls_openssl", streams),
+        Module("proto_msrp", streams), Module("tls_openssl", streams),
         Module("tls_wolfssl", streams), Module("tcp_mgm", streams),
         Module("mi_html", http), Module("mi_xmlrpc_ng", http),
         Module("pi_http", http), Module("prometheus", http), Module("mi_script", http, "mi"),

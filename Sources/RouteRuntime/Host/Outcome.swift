@@ -2,6 +2,8 @@
 package enum Outcome {
     /// It is done. Above 0 is true, below 0 is false, 0 stops the whole script.
     case done(Int32)
+    /// It is done, and its code is a number of which 0 means nothing else: the script goes on.
+    case number(Int32)
     /// It waits for something. Whoever holds the run calls `ScriptRun.resume(_:)` once, later, on the same process.
     case suspended
     /// Another top route runs first, such as a branch route inside `t_relay()`. `then` gets its result and says how

@@ -72,6 +72,7 @@ extension ScriptRun {
     func apply(_ outcome: Outcome) -> Exit? {
         switch outcome {
         case .done(let code): return finishCall(code)
+        case .number(let number): return finishCall(number, stopsAtZero: false)
         case .exit:
             leaveCall(0)
             return stop(code: 0)
@@ -106,14 +107,14 @@ extension ScriptRun {
     }
 
     /// The pending function is done: its arguments go, and its code takes effect.
-    private func finishCall(_ code: Int32) -> Exit? {
+    private func finishCall(_ code: Int32, stopsAtZero: Bool = true) -> Exit? {
         let outputs = asyncOutputs
         leaveCall(code)
         result = code
         returnCode = code
         switch pendingPurpose {
         case .statement:
-            return code == 0 ? stop(code: 0) : nil
+            return code == 0 && stopsAtZero ? stop(code: 0) : nil
         case .async(let index):
             let statement = bound.program.asyncStatements[index]
             return startResume(routeIndex(statement.resume), outputs: outputs, code: code)

@@ -38,6 +38,7 @@ enum ScriptAssembly {
         do throws(ScriptBindingError) {
             var configuration = Self.configuration(
                 script, settings, options, events, logger, levels, statistics, logHandler, host)
+            configuration.presetVariables = environment.cfgutils?.presetVariables ?? []
             configuration.notesRawMessages = tracing?.notesRawMessages ?? false
             configuration.notesTraceParents = tracing?.propagates ?? false
             engine = try ScriptEngine(
