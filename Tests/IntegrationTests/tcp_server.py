@@ -1,7 +1,7 @@
 """A server of cfg/tcp.cfg, with listeners for UDP and TCP."""
 import pytest
 
-from conftest import free_port
+from conftest import free_port, wait_for
 
 
 @pytest.fixture
@@ -27,3 +27,15 @@ def connections(server):
 
 def options(stream, server, **more):
     return stream.request("OPTIONS", "sip:%s;transport=tcp" % server.name, **more)
+
+
+def flood(stream, server):
+    """Asks for much more than it reads, until the server cuts it as a slow reader. Wants a small receive buffer."""
+    before = server.statistic("tcp:slow_readers")
+    text = options(stream, server, headers=["X-Fill: " + "x" * 4000] + [
+        "Via: SIP/2.0/TCP 192.0.2.1;branch=z9hG4bK" + "y" * 4000]) * 20
+    stream.socket.settimeout(1)
+    with pytest.raises(OSError):
+        for _ in range(2000):
+            stream.send(text)
+    wait_for(lambda: server.statistic("tcp:slow_readers") == before + 1, "the slow reader to be cut")

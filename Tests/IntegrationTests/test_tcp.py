@@ -5,7 +5,7 @@ import pytest
 
 from conftest import HERE, sessions, wait_for
 from stream import Stream
-from tcp_server import connections, options, tcp  # noqa: F401 (fixture)
+from tcp_server import connections, flood, options, tcp  # noqa: F401 (fixture)
 
 
 class TestFraming:
@@ -112,13 +112,7 @@ class TestLimits:
     def test_slow_reader_is_cut(self, tcp):
         server = tcp(EXTRA='modparam("proto_tcp", "tcp_send_timeout", 500)')
         with Stream(server.tcp, receive_buffer=4096) as stream:
-            text = options(stream, server, headers=["X-Fill: " + "x" * 4000] + [
-                "Via: SIP/2.0/TCP 192.0.2.1;branch=z9hG4bK" + "y" * 4000]) * 20
-            stream.socket.settimeout(1)
-            with pytest.raises(OSError):
-                for _ in range(2000):
-                    stream.send(text)
-            wait_for(lambda: server.statistic("tcp:slow_readers") == 1, "the slow reader to be cut")
+            flood(stream, server)
         with Stream(server.tcp) as stream:
             stream.send(options(stream, server))
             stream.expect(200)

@@ -9,7 +9,7 @@ import pytest
 from conftest import free_port, wait_for
 from sip import Agent
 from stream import Stream, StreamServer
-from tcp_server import connections, options, tcp  # noqa: F401 (fixture)
+from tcp_server import connections, flood, options, tcp  # noqa: F401 (fixture)
 
 
 def kernel_timer(server, stream):
@@ -132,13 +132,7 @@ class TestLimits:
     def test_messages_that_wait_for_a_slow_peer(self, tcp):
         server = tcp(EXTRA='modparam("proto_tcp", "tcp_async_max_postponed_chunks", 16)')
         with Stream(server.tcp, receive_buffer=4096) as stream:
-            text = options(stream, server, headers=["X-Fill: " + "x" * 4000] + [
-                "Via: SIP/2.0/TCP 192.0.2.1;branch=z9hG4bK" + "y" * 4000]) * 20
-            stream.socket.settimeout(1)
-            with pytest.raises(OSError):
-                for _ in range(2000):
-                    stream.send(text)
-            wait_for(lambda: server.statistic("tcp:slow_readers") == 1, "the slow reader to be cut")
+            flood(stream, server)
 
     def test_more_than_a_process_takes_at_once(self, tcp):
         """Reading pauses while too many wait for their process, and all are answered in the end."""

@@ -12,10 +12,11 @@ def peers():
         yield caller, callee
 
 
-def serve(start, peers, flags="", with_dialog=True, extra="", users=""):
+def serve(start, peers, flags="", with_dialog=True, extra="", users="", port=None):
     caller, callee = peers
     route = ('create_dialog();\n' if with_dialog else "") + 'topology_hiding("%s"%s);' % (flags, users)
-    server = start("hiding.cfg", CALLEE=callee.port, ROUTE=route,
+    target = "%d%s" % (callee.port, ";transport=tcp" if callee.transport == "TCP" else "")
+    server = start("hiding.cfg", CALLEE=target, ROUTE=route, port=port,
                    EXTRA='loadmodule "dialog.so"\n' if with_dialog else "", PARAMS=extra)
     caller.server = (server.address, server.port)
     return server
