@@ -11,10 +11,12 @@ from tcp_server import connections, flood, options, tcp  # noqa: F401 (fixture)
 
 
 def send(text):
-    """Sends, though the server may close in between."""
+    """Sends, though the server may close in between, and closes when the server has."""
     def action(stream, server):
         with contextlib.suppress(ConnectionError):
             stream.send(text(stream, server) if callable(text) else text)
+        stream.closed(10)
+        stream.close()
     return action
 
 
@@ -61,6 +63,7 @@ def test_every_end_is_told_with_its_reason(tcp, events):
         # A port may come again: only what is new counts.
         told, logged, before = len(events.all()), server.log_path.stat().st_size, server.statistic(figure) if figure else 0
         with Stream(server.tcp, receive_buffer=4096 if action is flood else None) as stream:
+            wait_for(lambda: any(c["Source"] == stream.name for c in connections(server)), "the connection: " + name)
             action(stream, server)
             wait_for(lambda: len(events.all()) > told, "the end: " + name)
         assert events.all()[told:] == [{"src_ip": "127.0.0.1", "src_port": stream.port, "dst_ip": "127.0.0.1",
