@@ -66,12 +66,13 @@ class Traffic:
         self.calls = 0
         self.waits = []
 
-    def request(self, method, number, cseq, to_tag="", routes=()):
+    def request(self, method, number, cseq, to_tag="", routes=(), body=""):
         self.sent += 1
         text = ("%s sip:callee@127.0.0.1:%d SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%d;branch=z9hG4bK%d-%d\r\nFrom: <sip:a@b>;tag=1\r\n"
                 "To: <sip:x@127.0.0.1>%s\r\nCall-ID: %d-%d@test\r\nCSeq: %d %s\r\nMax-Forwards: 70\r\n%sContact: <sip:a@127.0.0.1:%d>\r\n"
-                "Content-Length: 0\r\n\r\n" % (method, self.callee.port, self.port, self.port, self.sent, to_tag, self.port, number, cseq,
-                                               method, "".join("Route: %s\r\n" % r for r in routes), self.port))
+                "Content-Length: %d\r\n\r\n%s" % (method, self.callee.port, self.port, self.port, self.sent, to_tag, self.port, number,
+                                                   cseq, method, "".join("Route: %s\r\n" % r for r in routes), self.port,
+                                                   len(body), body))
         self.socket.sendto(text.encode(), ("127.0.0.1", self.server.port))
 
     def answer(self):

@@ -261,7 +261,8 @@ class GRPCCollector(Received):
                     response_serializer=lambda m: m if isinstance(m, bytes) else m.SerializeToString())
 
         self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(4), handlers=(Handler(),),
-                                  options=[("grpc.so_reuseport", 0), ("grpc.max_send_message_length", -1)])
+                                  options=[("grpc.so_reuseport", 0), ("grpc.max_send_message_length", -1),
+                                           ("grpc.max_receive_message_length", -1)])
         address = "127.0.0.1:%d" % (port or 0)
         self.secure = credentials is not None
         self.port = (self.server.add_secure_port(address, credentials) if credentials
