@@ -12,6 +12,7 @@ package final class B2BEntities: Sendable {
     let host: ScriptHost
     let keys: EntityKeys
     let passesPRACK: Bool
+    let log: @Sendable (ScriptLogLevel, String) -> Void
     /// `uac_auth`, when the script loads it.
     let credentials: UACAuthModule?
     private let servers: KeyedTable<B2BEntity>
@@ -27,6 +28,7 @@ package final class B2BEntities: Sendable {
             prefix: parameters.text("b2b_entities", "b2b_key_prefix") ?? "B2B", startedAt: environment.now())
         passesPRACK = parameters.isOn("b2b_entities", "passthru_prack")
         credentials = environment.uacAuth
+        log = environment.log
         let countMax = max(1, parameters.integer("b2b_entities", "entities_max") ?? 200_000)
         servers = KeyedTable(bits: parameters.integer("b2b_entities", "server_hsize") ?? 9, countMax: countMax)
         clients = KeyedTable(bits: parameters.integer("b2b_entities", "client_hsize") ?? 9, countMax: countMax)

@@ -121,7 +121,7 @@ final class B2BEntity: @unchecked Sendable {
     func post(_ event: EntityEvent, _ worker: StackWorker) {
         guard let owner else { return endAlone(event, worker) }
         let box = EventBox(event)
-        owner.turns.take(worker) { [self] worker, turn in
+        let isTaken = owner.turns.take(worker) { [self] worker, turn in
             guard let present = self.owner, present === owner else {
                 turn.end()
                 post(box.event, worker)
@@ -129,6 +129,15 @@ final class B2BEntity: @unchecked Sendable {
             }
             owner.handle(box.event, self, worker, turn)
         }
+        if !isTaken { refuse(event, worker) }
+    }
+
+    /// Too much waits for the owner's turn: a request is told so, anything else is as if it were lost.
+    private func refuse(_ event: EntityEvent, _ worker: StackWorker) {
+        service.log(
+            .warning, "b2b_entities: \(TurnQueue.waitingMax) messages wait for the turn of \(key): one more is refused")
+        guard case .request(_, let transaction?) = event else { return }
+        worker.reply(transaction, status: 503, reason: "Session Busy", headers: "Retry-After: 1\r\n")
     }
 
     /// The entity is gone: a 2xx that comes late is acknowledged and its dialog ended (RFC 3261 §13.2.2.4), a request refused.

@@ -19,6 +19,7 @@ extension B2BLogicModule {
         guard let first = party(call, 0, current), let second = party(call, 1, current) else { return .no }
         let options = options(call, 3)
         let old: B2BEntity
+        var made: B2BEntity?
         let draft: ClientDraft
         switch (first, second) {
         case (.entity(let entity), .draft(let new)), (.draft(let new), .entity(let entity)):
@@ -29,14 +30,18 @@ extension B2BLogicModule {
             old = entity
             draft = new
         case (.draft(let one), .draft(let other)):
-            guard let made = make(one, in: session, like: current.entity, call, worker) else { return .no }
-            old = made
+            guard let first = make(one, in: session, like: current.entity, call, worker) else { return .no }
+            made = first
+            old = first
             draft = other
         case (.entity, .entity):
             call.log(.error, "b2b_bridge: one of both must be a new client entity")
             return .no
         }
-        guard let new = make(draft, in: session, like: old, call, worker) else { return .no }
+        guard let new = make(draft, in: session, like: old, call, worker) else {
+            made?.delete()
+            return .no
+        }
         let bridge = B2BBridge(old: old, new: new, options: options)
         bridge.lines = session.bridgeLines(old)
         if options.notifies { bridge.referrer = current.entity }

@@ -16,6 +16,9 @@ extension B2BLogicModule {
         return .yes
     }
 
+    /// New client entities that one message may prepare.
+    private static let draftsMax = 8
+
     func clientNew(_ call: borrowing Call) -> Outcome {
         guard let id = call.string(0), !id.isEmpty, let destination = call.string(1) else { return .no }
         let target = destination.uriOfAddress
@@ -30,11 +33,12 @@ extension B2BLogicModule {
         draft.extraLines = extraLines(call, 5, 6)
         draft.passesLegs = flags(call, 7).contains { $0.name == "pass-legs-upstream" }
         let isAdded = call.context.updateState(B2BTurnState()) { state in
-            guard state.clients.count < 8 else { return false }
             state.clients.removeAll { $0.id == id }
+            guard state.clients.count < Self.draftsMax else { return false }
             state.clients.append(draft)
             return true
         }
+        if !isAdded { call.log(.error, "b2b_client_new: there are \(Self.draftsMax) new entities already") }
         return Outcome(isAdded)
     }
 

@@ -72,8 +72,14 @@ extension B2BLogicModule {
 
     private func write(_ access: borrowing VariableAccess, _ value: Value) -> Bool {
         guard let name = access.inner else { return false }
-        if let session = session(access.context) { return session.set(name, value) }
-        return access.context.updateState(B2BTurnState()) { state in
+        let isSet = session(access.context)?.set(name, value) ?? keep(name, value, access)
+        if !isSet { logic.log(.error, "$b2b_logic.ctx(\(name)): there are \(B2BSession.valuesMax) values already") }
+        return isSet
+    }
+
+    /// A value of the session that `b2b_init_request()` is going to make.
+    private func keep(_ name: ByteString, _ value: Value, _ access: borrowing VariableAccess) -> Bool {
+        access.context.updateState(B2BTurnState()) { state in
             state.values.removeAll { $0.name == name }
             guard !value.isNull else { return true }
             guard state.values.count < B2BSession.valuesMax else { return false }

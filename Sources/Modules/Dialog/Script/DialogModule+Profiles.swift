@@ -8,10 +8,12 @@ extension DialogModule {
         [
             "set_dlg_profile": { [self] call in
                 guard let (dialog, index) = subject(call) else { return .no }
-                return Outcome(
-                    join(
-                        dialog, index, call.string(1), clearing: (call.integer(2) ?? 0) != 0 || call.string(2) == "true"
-                    ))
+                let clears = (call.integer(2) ?? 0) != 0 || call.string(2) == "true"
+                guard join(dialog, index, call.string(1), clearing: clears) else {
+                    call.log(.error, "\(call.name): it is in \(DialogSettings.profilesMax) profiles already, or over")
+                    return .no
+                }
+                return .yes
             },
             "unset_dlg_profile": { [self] call in
                 guard let (dialog, index) = subject(call) else { return .no }

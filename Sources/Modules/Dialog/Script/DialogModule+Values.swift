@@ -31,7 +31,11 @@ extension DialogModule {
             },
             "store_dlg_value": { [self] call in
                 guard let dialog = call.context.dialog, let name = call.string(0) else { return .no }
-                return Outcome(setVariable(name, call.value(1), of: dialog))
+                guard setVariable(name, call.value(1), of: dialog) else {
+                    call.log(.error, "\(call.name): there are \(DialogSettings.variablesMax) values already")
+                    return .no
+                }
+                return .yes
             },
             "fetch_dlg_value": { call in
                 guard let dialog = call.context.dialog, let name = call.string(0),
@@ -125,7 +129,11 @@ extension DialogModule {
                 },
                 write: { [self] access, value, _ in
                     guard let dialog = access.context.dialog, let name = access.inner else { return false }
-                    return setVariable(name, value, of: dialog)
+                    guard setVariable(name, value, of: dialog) else {
+                        log(.error, "$dlg_val(\(name)): there are \(DialogSettings.variablesMax) values already")
+                        return false
+                    }
+                    return true
                 }),
         ]
     }
