@@ -99,7 +99,11 @@ class FIFO:
         return self.receive(timeout)
 
     def close(self):
+        """A second call does nothing."""
+        if self.reply < 0:
+            return
         os.close(self.reply)
+        self.reply = -1
 
 
 @pytest.fixture(params=["udp", "unix", "fifo"])

@@ -215,6 +215,10 @@ def test_a_thousand_connections(web):  # noqa: F811
     for http in many[1::2]:
         http.send(HTTP.request(CALL))
     assert all(http.receive()[0] == 200 for http in many[1::2])
+    # Those that had sent half of a request send the other half.
+    for http in many[::2]:
+        http.send(HTTP.request(CALL)[50:])
+    assert all(http.receive()[0] == 200 for http in many[::2])
     assert memory(server) < before + (64 << 20)
     for http in many:
         http.close()
@@ -227,15 +231,18 @@ def test_a_thousand_clients(abused):
     served(abused)
     before = memory(abused)
     if abused.transport == "fifo":
-        idle = [os.open(abused.fifo, os.O_WRONLY) for _ in range(1000)]
-        clients = [abused.client() for _ in range(20)]
+        # The writers stay; each request has a reply FIFO of its own, which goes with its answer.
+        idle, clients = [os.open(abused.fifo, os.O_WRONLY) for _ in range(1000)], None
     else:
         idle, clients = [], [abused.client() for _ in range(1000)]
-    for start in range(0, len(clients), 50):  # no more than the kernel's queue holds
-        part = clients[start:start + 50]
+    for start in range(0, 1000, 50):  # no more than the kernel's queue holds
+        part = clients[start:start + 50] if clients else [abused.client() for _ in range(50)]
         for one in part:
             one.send(CALL)
         assert all(json.loads(one.receive())["result"]["WD"] for one in part)
+        if not clients:
+            for one in part:
+                one.close()
     served(abused)
     for one in idle:
         os.close(one)

@@ -129,13 +129,18 @@ class TestLimits:
             stream.socket.shutdown(socket.SHUT_WR)
             assert stream.closed(), "what is missing will never come"
 
-    def test_a_thousand_idle_connections(self, tcp):
-        server = tcp(GLOBAL="open_files_limit=4096")
+    def test_a_thousand_connections(self, tcp):
+        """All are answered; one more than may be is closed, and counted."""
+        server = tcp(GLOBAL="open_files_limit=4096\ntcp_max_connections=1000")
         streams = [Stream(server.tcp) for _ in range(1000)]
         wait_for(lambda: server.statistic("tcp:open_connections") == 1000, "a thousand connections")
-        for stream in (streams[0], streams[500], streams[999]):
+        for stream in streams:
             stream.send(options(stream, server))
+        for stream in streams:
             stream.expect(200)
+        with Stream(server.tcp) as one_more:
+            assert one_more.closed()
+        assert server.statistic("tcp:refused_connections") == 1 and "is refused: 1000 are open" in server.tail()
         for stream in streams:
             stream.close()
         wait_for(lambda: server.statistic("tcp:open_connections") == 0, "all to end")
