@@ -40,4 +40,13 @@ need_python() {
   fi
 }
 
+# need_python_alone PACKAGE…: into the same environment, after need_python, without what they depend on.
+need_python_alone() {
+  local stamp="$ROOT/.build/python/installed-alone" wanted="$*"
+  if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
+    "$PYTHON" -m pip install --quiet --disable-pip-version-check --no-deps "$@"
+    printf '%s' "$wanted" >"$stamp"
+  fi
+}
+
 build_packages=(libc-ares-dev pkg-config zlib1g-dev)

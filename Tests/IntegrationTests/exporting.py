@@ -220,7 +220,7 @@ def recovers(server, traffic, collector):
 class Rotel:
     """A real collector, which passes on what it took to the next one."""
 
-    def __init__(self, directory, behind, protocol="http"):
+    def __init__(self, directory, behind, protocol="http", exporter=None):
         import rotel
         agent = pathlib.Path(rotel.__file__).parent / "rotel-agent"
         self.http, self.grpc = free_tcp_port(), free_tcp_port()
@@ -228,8 +228,9 @@ class Rotel:
         self.log = open(directory / ("rotel-%d.log" % self.http), "wb")
         self.process = subprocess.Popen(
             [str(agent), "start", "--otlp-http-endpoint", "127.0.0.1:%d" % self.http, "--otlp-grpc-endpoint",
-             "127.0.0.1:%d" % self.grpc, "--exporter", "otlp", "--otlp-exporter-protocol", protocol, "--otlp-exporter-endpoint",
-             "http://127.0.0.1:%d" % behind, "--otlp-exporter-compression", "none", "--batch-timeout", "50ms",
+             "127.0.0.1:%d" % self.grpc, "--batch-timeout", "50ms", *(exporter or [
+                 "--exporter", "otlp", "--otlp-exporter-protocol", protocol, "--otlp-exporter-endpoint",
+                 "http://127.0.0.1:%d" % behind, "--otlp-exporter-compression", "none"]),
              "--pid-file", str(directory / ("rotel-%d.pid" % self.http))],
             stdout=self.log, stderr=subprocess.STDOUT, env=environment)
         wait_for(self.listens, "rotel to listen")
