@@ -15,7 +15,7 @@ confidence interval of 95 % (bootstrap).
     otlp-silent    to one that never answers        otlp-dead   to a port where nobody listens
     otlp-proc      as otlp, with proc_profiling     otlp-head   with head sampling of 1 %
     otlp-slow      with slow_us 1000000 and keep_every 0
-    level-1, -3    profiling at that level with a subscriber that reads both events
+    level-1, -3    profiling at that level with a subscriber that reads both events; level-3-call: which has asked for the field `call`
 
 Needs sipp (Debian: sip-tester), PyPI's rotel and a release build (swift build -c release --product sipray).
 """
@@ -37,6 +37,7 @@ GUARD_SECONDS = 0.05
 
 PARAMETERS = {
     "otlp-proc": 'modparam("opentelemetry", "proc_profiling", 1)\n',
+    "level-3-call": 'modparam("event_datagram", "profiling_fields", "call")\n',
     "otlp-slow": 'modparam("opentelemetry", "slow_us", 1000000)\nmodparam("opentelemetry", "keep_every", 0)\n'}
 ENVIRONMENT = {
     "otlp-json": {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}, "otlp-grpc": {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
@@ -59,6 +60,8 @@ class Server:
             path.write_text(path.read_text().replace(
                 "\nroute", '\nloadmodule "opentelemetry.so"\nmodparam("opentelemetry", "exporter_endpoint", "%s")\n%s\nroute' % (
                     where, PARAMETERS.get(kind, "")), 1))
+        elif kind in PARAMETERS:
+            path.write_text(path.read_text().replace("\nroute", "\n%s\nroute" % PARAMETERS[kind], 1))
         self.log = open(pathlib.Path(directory) / (kind + ".log"), "ab")
         self.process = subprocess.Popen([*options.wrap.split(), options.sipray, "serve", str(path)], stdout=self.log, stderr=self.log,
                                         stdin=subprocess.DEVNULL, env={**os.environ, **ENVIRONMENT.get(kind, {})})
@@ -96,7 +99,7 @@ class Server:
         if self.kind.startswith("otlp"):
             self.mi("opentelemetry:enable", {"enable": int(is_on)})
         elif self.kind.startswith("level"):
-            self.mi("core:profiling_proc", {"level": int(self.kind[-1]) if is_on else 0})
+            self.mi("core:profiling_proc", {"level": int(self.kind.split("-")[1]) if is_on else 0})
             for event in ("E_PROFILING_PROC", "E_PROFILING_SCRIPT"):
                 self.mi("evi:subscribe", {"event": event, "socket": "udp:127.0.0.1:%d" % self.reader.port, "expire": 3600 if is_on else 0})
         else:

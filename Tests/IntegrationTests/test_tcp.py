@@ -1,4 +1,5 @@
 """SIP over TCP: framing, limits, management and records."""
+import os
 import socket
 
 import pytest
@@ -130,20 +131,38 @@ class TestLimits:
             assert stream.closed(), "what is missing will never come"
 
     def test_a_thousand_connections(self, tcp):
-        """All are answered; one more than may be is closed, and counted."""
+        """All are answered; one more than may be is closed, and counted. They leave nothing: descriptors, memory."""
         server = tcp(GLOBAL="open_files_limit=4096\ntcp_max_connections=1000")
-        streams = [Stream(server.tcp) for _ in range(1000)]
-        wait_for(lambda: server.statistic("tcp:open_connections") == 1000, "a thousand connections")
-        for stream in streams:
-            stream.send(options(stream, server))
-        for stream in streams:
-            stream.expect(200)
-        with Stream(server.tcp) as one_more:
-            assert one_more.closed()
-        assert server.statistic("tcp:refused_connections") == 1 and "is refused: 1000 are open" in server.tail()
-        for stream in streams:
-            stream.close()
-        wait_for(lambda: server.statistic("tcp:open_connections") == 0, "all to end")
+
+        def round_of_all():
+            streams = [Stream(server.tcp) for _ in range(1000)]
+            wait_for(lambda: server.statistic("tcp:open_connections") == 1000, "a thousand connections")
+            for stream in streams:
+                stream.send(options(stream, server))
+            for stream in streams:
+                stream.expect(200)
+            with Stream(server.tcp) as one_more:
+                assert one_more.closed()
+            held = descriptors()
+            for stream in streams:
+                stream.close()
+            wait_for(lambda: server.statistic("tcp:open_connections") == 0, "all to end")
+            return held
+
+        def descriptors():
+            return len(os.listdir("/proc/%d/fd" % server.process.pid))
+
+        def allocated():
+            return server.statistic("memory:allocated_bytes")
+
+        before = descriptors()
+        assert round_of_all() == before + 2000, "each has a second one, for SIP processes to write to"
+        base = allocated()
+        round_of_all()
+        wait_for(lambda: descriptors() == before, "the descriptors to be closed")
+        wait_for(lambda: allocated() - base < 256 << 10, "memory to go back to its base", timeout=20)
+        assert server.statistic("tcp:refused_connections") == 2 and "is refused: 1000 are open" in server.tail()
+        assert server.statistic("tcp:sent_directly") > 0
 
     def test_a_listener_needs_its_module(self, start):
         text = (HERE / "cfg" / "tcp.cfg").read_text().replace('loadmodule "proto_tcp.so"', "")

@@ -1,6 +1,8 @@
 """SIP over TCP: what the script and the command line may set, each seen on the wire or in the kernel."""
 import os
 import re
+import select
+import signal
 import socket
 import time
 
@@ -75,6 +77,27 @@ class TestKernel:
             if target in ports and len(packet) > head + (packet[head + 12] >> 4) * 4:
                 found[target] = packet[1]
         return found
+
+
+    @pytest.mark.parametrize("setting, taken", [("", 30), ("tcp_socket_backlog=2", 3)])
+    def test_connections_that_nobody_has_accepted(self, tcp, setting, taken):
+        """While the server stands still the kernel takes as many as the backlog says, and one."""
+        server = tcp(GLOBAL=setting)
+        os.kill(server.process.pid, signal.SIGSTOP)
+        waiting = [socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) for _ in range(30)]
+        try:
+            for one in waiting:
+                one.connect_ex(server.tcp)
+            time.sleep(0.3)
+            ready = select.select([], waiting, [], 0)[1]
+            assert len(ready) == taken
+        finally:
+            os.kill(server.process.pid, signal.SIGCONT)
+            for one in waiting:
+                one.close()
+        with Stream(server.tcp) as stream:
+            stream.send(options(stream, server))
+            stream.expect(200)
 
 
 class TestProcesses:

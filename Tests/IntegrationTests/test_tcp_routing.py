@@ -73,17 +73,31 @@ class TestRouting:
                 callee.expect(200)
 
     def test_udp_to_tcp(self, tcp):
+        """UDP caller, TCP callee: two Record-Routes the other way round, one connection for all, and requests of both sides."""
         with StreamServer() as listener, Agent(None) as caller:
             server = tcp(TCP_PORT=listener.port)
             caller.server = ("127.0.0.1", server.port)
-            caller.request("INVITE", "sip:tcp@%s" % server.name)
+            sent = caller.request("INVITE", "sip:tcp@%s" % server.name)
             with listener.accept() as callee:
                 invite = callee.expect("INVITE")
                 assert [r.partition(";ftag")[0] + ">" for r in invite.all("record-route")] == \
                     ["<sip:%s;transport=tcp;r2=on;lr>" % server.name, "<sip:%s;r2=on;lr>" % server.name]
                 assert invite.all("via")[0].startswith("SIP/2.0/TCP ")
                 callee.reply(invite, 200, tag="b")
-                caller.expect(200)
+                answer = caller.expect(200)
+                routes = answer.all("record-route")
+                assert routes == invite.all("record-route") and len(routes) == 2
+                call = dict(call_id=sent["call_id"], from_tag=sent["from_tag"], to_tag="b")
+                caller.request("ACK", answer.get("contact").strip("<>"), headers=["Route: " + r for r in reversed(routes)],
+                               cseq=1, **call)
+                assert callee.expect("ACK").all("route") == []
+                # The callee ends the call over its connection; the caller has the BYE over UDP.
+                callee.send(callee.request("BYE", invite.get("contact").strip("<>"), headers=["Route: " + r for r in routes],
+                                           call_id=sent["call_id"], from_tag="b", to=";tag=" + sent["from_tag"], cseq=2))
+                bye = caller.expect("BYE")
+                assert bye.all("route") == [] and bye.all("via")[0].startswith("SIP/2.0/UDP 127.0.0.1:%d;" % server.port)
+                caller.reply(bye, 200, "OK")
+                callee.expect(200)
                 caller.request("MESSAGE", "sip:tcp@%s" % server.name)
                 callee.expect("MESSAGE")
                 assert len(connections(server)) == 1, "the second request takes the same connection"
