@@ -104,6 +104,49 @@ def test_the_call_is_named(start, listeners, way):
             assert set(named) == {None}, group
 
 
+@pytest.mark.parametrize("module", ["event_datagram", "event_stream"])
+def test_a_module_parameter_asks_for_every_field(start, listeners, module):
+    """And for what a session goes on with: a resume, the routes of a reply, a failure route."""
+    parameter = 'modparam("%s", "profiling_fields", "parent, link, call, nsec")\n' % module
+    text = (HERE / "cfg" / "waiting.cfg").read_text()
+    line = 'loadmodule "event_datagram.so"\n'
+    with Agent(None) as caller, Agent(None) as callee:
+        extra = parameter if module == "event_datagram" else STREAM + parameter
+        server = start(text.replace(line, line + extra), ROUTE="""
+            route {
+                if ($rm == "ACK") { t_check_trans(); exit; }
+                async(usleep(20000), resume);
+            }
+            route[resume] { t_on_reply("progress"); t_on_failure("failed"); $du = "sip:%s"; t_relay(); }
+            onreply_route[progress] { $var(x) = 1; }
+            failure_route[failed] { $var(x) = 1; }
+            """ % callee.name)
+        caller.server = server.address, server.port
+        one = listeners(Stream if module == "event_stream" else Events)
+        server.subscribe(one, *EVENTS)
+        server.mi("core:profiling_proc", level=1)
+        sent = caller.request("INVITE", "sip:x@127.0.0.1")
+        callee.reply(callee.expect("INVITE"), 486, "Busy", tag="t")
+        callee.expect("ACK")
+        caller.ack(sent, caller.expect(486))
+
+    def starts():
+        ended = {r["session"] for r in one.all() if r["verb"] == "end"}
+        found = {r["name"]: r for r in one.all(EVENTS[1]) if r["verb"] == "start" and r["session"] in ended}
+        return found if {"<root>", "resume", "progress", "failed"} <= set(found) else None
+
+    found = wait_for(starts, "the four routes")
+    records = one.all()
+    assert all("nsec" in r and r["nsec"] // 1000 == r["usec"] for r in records)
+    begun = next(r for r in one.all(EVENTS[1]) if r["verb"] == "start" and r["name"] == "<root>")
+    assert "link" not in begun and found["resume"]["link"] == begun["session"]
+    # The one that made the transaction, by async(); both belong to it, whoever relayed.
+    assert found["progress"]["link"] == found["failed"]["link"] == begun["session"]
+    jobs = {r["session"] for r in one.all(EVENTS[0]) if r["verb"] == "start"}
+    assert {r["parent"] for r in found.values()} <= jobs
+    assert {r["call"] for r in found.values()} == {sent["call_id"]}
+
+
 def test_a_resume_names_its_call(start, events):
     server = start("waiting.cfg", ROUTE="""
         route { async(usleep(20000), resume); }
