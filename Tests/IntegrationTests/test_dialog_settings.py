@@ -150,6 +150,53 @@ def test_management_of_profiles_and_lists(start, peers):
     assert dialogs(server) == []
 
 
+def test_old_names_of_commands(start, peers):
+    """Each answers as the one of its new name does, with and without what selects."""
+    server = serve(start, peers, call='set_dlg_profile("kind", "a"); set_dlg_profile("all"); $dlg_val(who) = "me";')
+    call = Call(server, *peers)
+    call.answer()
+    chosen = {"callid": call.sent["call_id"]}
+    whole = {**chosen, "from_tag": call.sent["from_tag"]}
+    profile = {"profile": "kind", "value": "a"}
+    for old, new, parameters in [
+            ("dlg_list", "dialog:list", {}), ("dlg_list", "dialog:list", whole),
+            ("dlg_list", "dialog:list", {"index": 0, "counter": 1}), ("dlg_list_ctx", "dialog:list_ctx", {}),
+            ("dlg_list_ctx", "dialog:list_ctx", chosen), ("dlg_list_ctx", "dialog:list_ctx", whole),
+            ("dlg_list_ctx", "dialog:list_ctx", {"index": 0, "counter": 1}),
+            ("profile_get_size", "dialog:profile_get_size", profile),
+            ("profile_list_dlgs", "dialog:profile_list_dlgs", profile),
+            ("profile_get_values", "dialog:profile_get_values", {"profile": "kind"}),
+            ("list_all_profiles", "dialog:list_all_profiles", {})]:
+        # Seconds pass between the two.
+        wait_for(lambda: server.mi(old, **parameters) == server.mi(new, **parameters), "%s to be %s" % (old, new))
+    dialog, = server.mi("dlg_list_ctx", **whole)["Dialogs"]
+    assert dialog["context"] == {"values": [{"who": "me"}], "profiles": [{"kind": "a"}, {"all": ""}]}
+    assert server.mi_call("dlg_list_ctx", {"callid": "nobody"})["error"]["code"] == 404
+    assert server.mi("profile_end_dlgs", **profile) == "OK"
+    answer_bye(*peers)
+    assert states(server) == []
+    second = Call(server, *peers)
+    second.answer()
+    assert server.mi("dlg_end_dlg", dialog_id=dialogs(server)[0]["ID"], extra_hdrs="X-Why: old\r\n") == "OK"
+    assert [bye.get("x-why") for bye in answer_bye(*peers)] == ["old", "old"]
+
+
+def test_how_long_a_call_is_there(start, peers):
+    """Also while it rings; `timestart` and what comes of it begin with the answer."""
+    server = serve(start, peers, extra=parameter("delete_delay", 5))
+    call = Call(server, *peers)
+    call.reply(180)
+    assert 0 <= dialogs(server)[0]["age"] < 30
+    ringing, = wait_for(lambda: [one for one in dialogs(server) if one["age"] >= 2], "two seconds")
+    assert [ringing["state"], ringing["timestart"], ringing["datestart"]] == [2, 0, "0"]
+    call.answer()
+    talking, = dialogs(server)
+    assert talking["timestart"] > 0 and talking["age"] >= 2
+    call.bye()
+    over, = dialogs(server)
+    assert over["state"] == 5 and over["age"] >= 2
+
+
 def test_requests_of_the_script_to_both_sides(start, peers):
     server = serve(start, peers, inside="""
         if (is_method("MESSAGE")) {

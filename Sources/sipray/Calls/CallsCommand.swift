@@ -10,7 +10,7 @@ struct CallsCommand: ParsableCommand {
         abstract: "Shows the calls that are up on a running server: dialogs and back-to-back sessions.",
         discussion: """
             A line for each call, the oldest first: how far it is, how long it is up (a dialog since its answer, a \
-            back-to-back session since its INVITE), the two parties, and the ID by which management ends it. The server \
+            back-to-back session and what still rings since its INVITE), the two parties, and the ID by which management ends it. The server \
             must follow its calls: by create_dialog() of the module dialog, or as a back-to-back user agent (b2b_logic).
 
             EXAMPLES

@@ -10,7 +10,7 @@ struct LiveCall {
     }
 
     let state: State
-    /// Of a dialog since the answer, nil before it; of a session since its INVITE, nil where the server does not tell.
+    /// Of a dialog since the answer, and while it rings since the INVITE, as of a session; nil where the server does not tell.
     let ageSeconds: Int?
     let caller: String
     let callee: String
@@ -27,7 +27,7 @@ struct LiveCall {
         self.id = id
         self.state = state
         let start = value["timestart"]?.integerValue ?? 0
-        ageSeconds = start > 0 ? max(0, now - start) : nil
+        ageSeconds = start > 0 ? max(0, now - start) : value["age"]?.integerValue
         caller = LiveCall.text(value["from_uri"])
         callee = LiveCall.text(value["to_uri"])
         callID = LiveCall.text(value["callid"])

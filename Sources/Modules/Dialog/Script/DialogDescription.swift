@@ -38,6 +38,8 @@ extension DialogModule {
                         "callee_sdp": .string(leg.bodySent.string),
                     ]
                 }))
+        // Ours: the peer tells of the time since the answer only.
+        object.append("age", .integer(max(0, (values.endedAt == 0 ? now() : values.endedAt) - dialog.createdAt)))
         if withContext { object.append("context", .object(context(values))) }
         return object
     }
