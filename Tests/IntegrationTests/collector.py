@@ -216,7 +216,8 @@ def check_attributes(spans):
             assert span["opensips.route.is_root"] == 1
             assert span.kind == ("client" if span["opensips.route.type"] == "local" else "server")
             assert span.name == "%s %s" % (span["sip.request.method"] or "SIP", span["opensips.route.type"])
+        if span.status == 2:
+            assert "opensips.route.type" in keys and int(span["sipray.status"]) < 0, span
+            needed = needed | {"error.type"}
         assert needed <= keys, (span, needed - keys)
         assert keys <= needed | some, (span, keys - needed - some)
-        if span.status == 2:
-            assert span["error.type"]
