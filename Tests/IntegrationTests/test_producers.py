@@ -158,6 +158,10 @@ def test_dialogs(start):
         caller.server = callee.server = ("127.0.0.1", server.port)
 
         def traffic():
+            # A request of a dialog that nobody knows: each function says that it is none.
+            caller.request("INFO", callee.uri("x"), to_tag="nobody")
+            callee.reply(callee.expect("INFO"), 200, "OK")
+            caller.expect(200)
             busy = Call(server, caller, callee)
             caller.ack(busy.sent, busy.answer(486, "Busy"))
             short = Call(server, caller, callee, headers=["X-Short: 1"])
@@ -194,6 +198,8 @@ def test_hidden_calls(start):
             call = Hidden(server, caller, callee)
             call.to_callee("ACK", 1, contact_uri(call.answer()))
             callee.expect("ACK")
+            caller.request("INFO", "sip:x@127.0.0.1:%d" % server.port, to_tag="nobody")
+            caller.expect(481)
 
         check(server, "hiding", traffic)
 
