@@ -138,11 +138,14 @@ func context(groups: [UInt8], isInvite: Bool = true, minor: Int? = nil, blocksOn
         #expect(fork.best() == BestResponse(branch: 0, status: 486, challenges: []))
     }
 
-    @Test func translation503CanBeSwitchedOff() {
+    /// A received 503, and one that stands for a failure of ours: what goes up with and without translation.
+    @Test(arguments: [(false, 500, 503), (true, 500, 500)])
+    func translation503CanBeSwitchedOffForWhatIsReceived(isLocal: Bool, usually: Int, otherwise: Int) {
         var fork = context(groups: [0])
         _ = fork.start()
-        _ = fork.receive(status: 503, branch: 0)
-        #expect(fork.best(translates503: false).status == 503)
+        _ = isLocal ? fork.fail(status: 503, branch: 0) : fork.receive(status: 503, branch: 0)
+        #expect(fork.best().status == usually)
+        #expect(fork.best(translates503: false).status == otherwise)
     }
 
     @Test func serialForkGoesGroupByGroup() {

@@ -13,7 +13,7 @@ package struct StackConfiguration: Sendable {
     package var branchesMax = ResponseContext.branchesMax
     /// `disable_6xx_block`: 6xx is handled as any other negative reply.
     package var blocksOn6xx = true
-    /// `disable_503_translation`: a 503 goes upstream as it is.
+    /// `disable_503_translation`: a 503 that was received goes upstream as it is.
     package var translates503 = true
     /// `disable_dns_failover`.
     package var usesDNSFailover = true

@@ -268,6 +268,8 @@ package struct ResponseContext: Sendable {
     ///
     /// 6xx wins; otherwise the lowest class, and in the 4xx class what tells the caller how to ask again (401, 407,
     /// 415, 420, 484) before the rest, a received response before a local one. Within a rank, the first to be added.
+    /// - Parameter translates503: a 503 that was received goes up as 500. One that stands for a failure of ours (RFC 3261
+    ///   §16.9) always does: upstream would take it for this server's overload.
     package func best(translates503: Bool = true) -> BestResponse {
         var chosen: Int?
         var challenges: BranchSet = []
@@ -285,7 +287,7 @@ package struct ResponseContext: Sendable {
         if isCancelled, branches[chosen].marks.contains(.local) {
             return BestResponse(branch: nil, status: 487, challenges: [])
         }
-        if status == 503, translates503 { status = 500 }
+        if status == 503, translates503 || branches[chosen].marks.contains(.local) { status = 500 }
         if status != 401, status != 407 { challenges = [] }
         return BestResponse(branch: chosen, status: status, challenges: challenges)
     }
