@@ -87,8 +87,9 @@ def test_a_dialogs_request_stays_in_the_trace_of_what_asked_for_it(start, peers,
     assert sender(message, spans).name == sender(info, spans).name == "INFO request"
 
 
-def test_a_bye_at_the_end_of_a_dialogs_time_names_the_job_that_sent_it(start, peers, collector):
-    server = test_dialogs.serve(start, peers, flags="B", call="$DLG_timeout = 1;",
+@pytest.mark.parametrize("route", ["", 'dlg_on_timeout("more");'], ids=["no route", "a route in the same pass"])
+def test_a_bye_at_the_end_of_a_dialogs_time_names_the_job_that_sent_it(start, peers, collector, route):
+    server = test_dialogs.serve(start, peers, flags="B", call="$DLG_timeout = 1; " + route, routes="route[more] { xlog(\"over\"); }\n",
                                 extra=module(collector, "enable=1", "propagate=1", "proc_profiling=1"))
     call = test_dialogs.Call(server, *peers)
     call.answer()
@@ -100,6 +101,7 @@ def test_a_bye_at_the_end_of_a_dialogs_time_names_the_job_that_sent_it(start, pe
     for bye in byes:
         job = sender(bye, spans)
         assert job["sipray.process.id"] is not None and job.kind == "internal", job
+        assert [s for s in spans if s.name == "more"] if route else not [s for s in spans if s.name == "more"]
         # The BYE's reply is in the same trace.
         assert [s for s in spans if s.trace == job.trace and s["sip.cseq"] == bye.get("cseq") and s["sip.response.status_code"] == 200]
 
