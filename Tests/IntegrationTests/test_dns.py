@@ -78,6 +78,26 @@ def test_the_next_server_of_a_pool_is_tried(start, agent):
             assert "Here" in one.expect(200).first
 
 
+def test_who_has_rung_is_not_rung_at_its_neighbour(start, agent):
+    with Agent(("127.0.0.1", 1)) as first, Agent(("127.0.0.1", 1)) as second:
+        names = NameServer({
+            ("_sip._udp.pool.test", "SRV"): [(20, 0, second.port, "b.test"), (10, 0, first.port, "a.test")],
+            ("pool.test", "A"): [], ("a.test", "A"): ["127.0.0.1"], ("b.test", "A"): ["127.0.0.1"]})
+        with names:
+            server = serve(start, names, EXTRA='modparam("tm", "fr_inv_timeout", 1)')
+            one = agent(server)
+            sent = one.request("INVITE", "sip:x@pool.test")
+            first.server = second.server = (server.address, server.port)
+            invite = first.expect("INVITE")
+            first.reply(invite, 180, "Ringing", tag="a")
+            one.expect(180)
+            cancel = first.expect("CANCEL")
+            first.reply(cancel, 200, "OK")
+            first.reply(invite, 487, "Gone", tag="a")
+            one.ack(sent, one.expect(408))
+            second.nothing()
+
+
 def test_naptr_and_srv_choose_tcp(start, agent):
     """RFC 3263 §4.1: the domain prefers TCP, the server speaks it, so that a request that came by UDP leaves by TCP."""
     with socket.create_server(("127.0.0.1", 0)) as listener:

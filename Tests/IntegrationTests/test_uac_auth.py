@@ -127,6 +127,48 @@ def test_which_credentials_are_used(uac, before, argument, challenge, answered):
         caller.expect(200)
 
 
+CHALLENGE = ['WWW-Authenticate: Digest realm="example.org", nonce="n"']
+
+
+def test_a_prack_names_the_invite_that_was_challenged(uac):
+    server, caller, callee = uac()
+    sent = caller.request("INVITE", "sip:bob@example.org", cseq=7, headers=["Supported: 100rel"])
+    callee.reply(callee.expect("INVITE"), 401, "Who", tag="x", headers=CHALLENGE)
+    callee.expect("ACK")
+    invite = callee.expect("INVITE")
+    assert invite.get("cseq") == "8 INVITE"
+    callee.reply(invite, 183, "Progress", tag="y", headers=[contact(callee), "Require: 100rel", "RSeq: 9"])
+    progress = caller.expect(183)
+    assert progress.get("cseq") == "7 INVITE"
+    caller.request("PRACK", callee.uri("bob"), callee="sip:bob@example.org", call_id=sent["call_id"], cseq=8,
+                   from_tag=sent["from_tag"], to_tag="y", headers=["Route: " + progress.get("record-route"), "RAck: 9 7 INVITE"])
+    prack = callee.expect("PRACK")
+    assert prack.get("cseq") == "9 PRACK" and prack.get("rack") == "9 8 INVITE"
+
+
+@pytest.mark.parametrize("method, answered", [("INVITE", False), ("INFO", False), ("BYE", True)])
+def test_inside_a_call_without_a_dialog_only_its_end_can_be_challenged(uac, method, answered):
+    """Nobody would keep the callee's count for the ACK and what follows."""
+    server, caller, callee = uac(sequential='t_on_failure("challenged");')
+    sent = caller.request("INVITE", "sip:bob@example.org", cseq=1)
+    callee.reply(callee.expect("INVITE"), 200, "OK", tag="y", headers=[contact(callee)])
+    within = dict(callee="sip:bob@example.org", call_id=sent["call_id"], from_tag=sent["from_tag"], to_tag="y",
+                  headers=["Route: " + caller.expect(200).get("record-route")])
+    caller.request("ACK", callee.uri("bob"), cseq=1, contact=False, **within)
+    callee.expect("ACK")
+    caller.request(method, callee.uri("bob"), cseq=2, **within)
+    callee.reply(callee.expect(method), 401, "Who", headers=CHALLENGE)
+    if answered:
+        again = callee.expect(method)
+        assert again.get("cseq") == "3 " + method
+        check(again.get("authorization"), method, "alice", "wonder")
+        callee.reply(again, 200, "OK")
+        assert caller.expect(200).get("cseq") == "2 " + method
+    else:
+        assert caller.expect(401).get("cseq") == "2 " + method
+        wait_for(lambda: "inside a dialog needs create_dialog()" in server.tail(), "the reason")
+
+
 KAMAILIO = """
 debug=1
 log_stderror=yes

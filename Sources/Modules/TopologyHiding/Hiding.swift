@@ -72,6 +72,11 @@ final class Hiding: TransactionObserver {
             side: { HiddenSide(contact: $0, routes: routes.values, socket: self.inbound?.description ?? .empty) })
     }
 
+    func relaying(_ branch: RelayedBranch, _ edits: inout MessageEdits, _ worker: StackWorker) {
+        // The Vias are here only.
+        branch.transaction.awaitLateAnswers()
+    }
+
     func received(_ reply: InboundReply, _ edits: inout MessageEdits, _ worker: StackWorker) {
         let message = reply.message
         if let via = message.first(.via), let transaction = reply.transaction {

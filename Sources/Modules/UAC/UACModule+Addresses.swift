@@ -87,6 +87,7 @@ extension UACModule {
             Int(number) + raised < 1 << 31
         else { return }
         context.edits.setSequenceNumber(number + UInt32(raised), of: context.message)
+        context.edits.raiseRAck(of: context.message, by: UInt32(raised))
         context.avps.replaceAll(Self.sequenceName, with: .integer(raised))
         Self.restoreReplies(context)
     }

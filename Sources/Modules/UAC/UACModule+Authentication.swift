@@ -11,6 +11,12 @@ extension UACModule {
             call.log(.error, "uac_auth: the reply is neither 401 nor 407")
             return .no
         }
+        let message = context.message
+        guard message.toTag == nil || context.dialogUse != nil || message.method == .bye else {
+            // Nobody would keep the callee's count of what follows: the ACK, or the next request, would come with a wrong number.
+            call.log(.error, "uac_auth: a \(message.methodText) inside a dialog needs create_dialog() for its numbers")
+            return .no
+        }
         guard let allowed = algorithms(call) else { return .no }
         let state = context.makeTMState()
         let carried =

@@ -16,6 +16,10 @@ final class UACRestorer: TransactionObserver {
         cseq = request.cseq?.number
     }
 
+    func relaying(_ branch: RelayedBranch, _ edits: inout MessageEdits, _ worker: StackWorker) {
+        branch.transaction.awaitLateAnswers()
+    }
+
     func received(_ reply: InboundReply, _ edits: inout MessageEdits, _ worker: StackWorker) {
         let message = reply.message
         if let from, let field = message.first(.from), message.value(of: field) != from {
@@ -38,6 +42,18 @@ extension NameAddress {
 }
 
 extension MessageEdits {
+    /// Raises the CSeq that a PRACK acknowledges with that of its INVITE (RFC 3262 §7.2).
+    mutating func raiseRAck(of message: Message, by step: UInt32) {
+        guard message.method == .prack, let rack = message.rack, let field = message.first(.rack) else { return }
+        var writer = ByteWriter(reserving: 32)
+        writer.append(decimal: UInt64(rack.responseNumber))
+        writer.append(ASCII.space)
+        writer.append(decimal: UInt64(rack.cseq.number &+ step))
+        writer.append(ASCII.space)
+        writer.append(rack.cseq.methodText)
+        replaceValue(of: field, with: writer.finishText())
+    }
+
     /// Sets the number of CSeq. False when there is no CSeq that could be read.
     @discardableResult
     mutating func setSequenceNumber(_ number: UInt32, of message: Message) -> Bool {

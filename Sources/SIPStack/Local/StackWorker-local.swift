@@ -77,7 +77,11 @@ extension StackWorker {
         }
         count(counters.clientTransactions)
         if let agent = local.agent {
-            transaction.lock.withLock { transaction.seat = AgentSeat(agent: agent) }
+            transaction.lock.withLock {
+                transaction.seat = AgentSeat(agent: agent)
+                // Each is acknowledged, and ended if it is another fork's (RFC 3261 §13.2.2.4).
+                transaction.settings.keepAccepted()
+            }
             agent.begin(transaction, self)
         }
         var branch = OutgoingBranch(requestURI: local.requestURI, destinations: destinations)

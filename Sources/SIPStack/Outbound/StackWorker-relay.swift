@@ -140,7 +140,7 @@ extension StackWorker {
 
     /// A branch ended without a response: its next address is tried, or the response context is told.
     func branchFailed(_ transaction: Transaction, branch index: Int, status: Int) {
-        if failOver(transaction, branch: index) { return }
+        if failOver(transaction, branch: index, isRefused: false) { return }
         step(transaction) { transaction, effects in
             let step = transaction.fork.fail(status: status, branch: index)
             effects.fork = step.actions
@@ -153,13 +153,16 @@ extension StackWorker {
         }
     }
 
-    /// Sends a branch's request to its next address, as a new branch (RFC 3263 §4.3). False when there is none, when a
-    /// provisional response came, or when failover is switched off.
-    func failOver(_ transaction: Transaction, branch index: Int) -> Bool {
+    /// Sends a branch's request to its next address, as a new branch (RFC 3263 §4.3). False when there is none, when the branch is
+    /// being cancelled, or when failover is switched off.
+    ///
+    /// - Parameter isRefused: by a 503; else the branch failed without one, and goes elsewhere only if nothing at all has come from
+    ///   there: who has rung is not rung at its neighbour's.
+    func failOver(_ transaction: Transaction, branch index: Int, isRefused: Bool) -> Bool {
         transaction.lock.lock()
         guard !transaction.isOver, transaction.usesFailover, transaction.fork.phase == .collecting,
             !transaction.fork.isCancelled, transaction.branches[index].alternatives.first != nil,
-            transaction.fork.status(of: index) < 200, let new = transaction.fork.replace(index)
+            transaction.fork.status(of: index) < (isRefused ? 200 : 1), let new = transaction.fork.replace(index)
         else {
             transaction.lock.unlock()
             return false

@@ -67,7 +67,7 @@ extension StackWorker {
             }
             return
         }
-        if status == 503, failOver(transaction, branch: index) { return }
+        if status == 503, failOver(transaction, branch: index, isRefused: true) { return }
         var edits = verdict.edits
         if status > 100 {
             for observer in transaction.currentObservers { observer.received(reply, &edits, self) }

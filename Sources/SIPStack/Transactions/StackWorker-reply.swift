@@ -47,7 +47,8 @@ extension StackWorker {
                 let finish = transaction.fork.finish(isSuccess: status < 300)
                 effects.cancelled.formUnion(finish.cancelled)
             }
-        } else if step.actions.contains(.sendOnce) {
+        } else if !isLocal, step.actions.contains(.sendOnce) {
+            // A 2xx of another hop goes up whatever went before (RFC 3261 §16.7 item 5); one made here would be a second answer.
             effects.reply = bytes
         }
         let wasSent = effects.reply != nil

@@ -163,6 +163,12 @@ package final class Transaction: @unchecked Sendable {
         set { lock.withLock { settings.finalInviteResponse = newValue } }
     }
 
+    /// Has the transaction stay for every 2xx that an INVITE of it may still bring (RFC 6026 §8.7), when only its observers or its
+    /// agent can do what is due with one. Before the first 2xx.
+    package func awaitLateAnswers() {
+        lock.withLock { settings.keepAccepted() }
+    }
+
     /// Headers, with their line ends, for every request that leaves for this transaction.
     package func addHeaders(_ headers: ByteString) {
         lock.withLock { extraHeaders = extraHeaders.isEmpty ? headers : extraHeaders + headers }

@@ -51,11 +51,10 @@ extension StackWorker {
         of transaction: Transaction, untilGivenUp givenUp: @escaping @Sendable (StackWorker) -> Void
     ) -> AnswerRepeater {
         let bytes = transaction.lastReplyBytes
-        let isReliable = transaction.replyDestination.transport.isReliable
+        let (settings, status) = transaction.lock.withLock { (transaction.settings, transaction.lastStatus) }
         let repeater = AnswerRepeater(
             bytes: bytes, destination: transaction.replyDestination,
-            settings: transaction.lock.withLock { transaction.settings },
-            isReliable: isReliable, startedAt: now, givenUp: givenUp)
+            settings: settings, isFinal: status >= 200, startedAt: now, givenUp: givenUp)
         schedule(repeater, afterMilliseconds: repeater.nextWait)
         return repeater
     }

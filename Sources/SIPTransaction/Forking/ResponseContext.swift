@@ -96,10 +96,12 @@ package struct ResponseContext: Sendable {
         return started
     }
 
-    /// The branch is given up in favour of a new one (the next address of its name): what it got counts no more.
+    /// The branch is given up in favour of a new one (the next address of its name): what it got counts no more. nil as `add`
+    /// says, and for one that is being cancelled.
     package mutating func replace(_ index: Int) -> Int? {
         let old = branches[index]
-        guard let new = add(group: old.group, isMinor: old.marks.contains(.minor)) else { return nil }
+        guard !old.marks.contains(.cancelWanted), let new = add(group: old.group, isMinor: old.marks.contains(.minor))
+        else { return nil }
         branches[index].marks.insert(.replaced)
         if branches[index].status < 200 { branches[index].status = 503 }
         branches[new].marks.insert(.sent)

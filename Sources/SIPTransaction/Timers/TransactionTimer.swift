@@ -65,6 +65,9 @@ package struct TransactionSettings: Sendable, BitwiseCopyable {
 
     package init() {}
 
+    /// Timers L and M by the letter of RFC 6026 (64·T1), where a 2xx that comes late is lost on everybody else.
+    package mutating func keepAccepted() { acceptedWait = max(acceptedWait, t1 &* 64) }
+
     /// All waits after the final response (D, I, J, K, L, M) set to one value, as `wt_timer` does.
     package mutating func setWait(_ milliseconds: UInt32) {
         clientInviteWait = milliseconds

@@ -171,6 +171,8 @@ final class SequentialFollower: TransactionObserver {
     }
 
     func relaying(_ branch: RelayedBranch, _ edits: inout MessageEdits, _ worker: StackWorker) {
+        // Its answers may need another CSeq.
+        if request.method == .invite { branch.transaction.awaitLateAnswers() }
         // A BYE that did not fit was let through by the script all the same.
         if request.method == .bye, use.endsWhenRelayed, use.isMainLeg {
             module.step(use.dialog, .bye(use.sender), in: .init(worker: worker))
