@@ -28,12 +28,12 @@ route[inside] {
 
 
 def test_sipp_calls_each_with_a_dialog(start, sipp):
-    """Callers and callees over UDP and TCP in each combination at once, half of the calls hidden, half with recorded routes."""
+    """Callers and callees over UDP and TCP in each combination at once, half of them hidden, half with recorded routes."""
     port, tcp_callee, udp_callee = free_port(kind=socket.SOCK_STREAM), free_port(kind=socket.SOCK_STREAM), free_port()
     server = start("dialog.cfg", CALLEE=udp_callee, port=port, ROUTE=ROUTES % (tcp_callee, udp_callee),
                    # A busy machine answers late, and sipp takes an INVITE that comes again for a fault.
-                   EXTRA='modparam("tm", "fr_timeout", 15)\nmodparam("tm", "wt_timer", 2)\nmodparam("tm", "T1_timer", 4000)\n'
-                   'loadmodule "topology_hiding.so"\nloadmodule "proto_tcp.so"\nsocket=tcp:127.0.0.1:%d\n' % port)
+                   EXTRA='modparam("tm", "fr_timeout", 15)\nmodparam("tm", "wt_timer", 2)\n'
+                   'modparam("tm", "T1_timer", 4000)\nloadmodule "topology_hiding.so"\nloadmodule "proto_tcp.so"\nsocket=tcp:127.0.0.1:%d\n' % port)
     # Callees that stay: one that is gone refuses what is repeated, and with it what waits to be read.
     for number, transport in ((udp_callee, "u1"), (tcp_callee, "t1")):
         sipp("uas_call", port=number, calls=None, arguments=["-t", transport])
