@@ -11,3 +11,9 @@ public func allocations(_ body: () throws -> Void) rethrows -> Int {
     try body()
     return Int(callocationcounter_count() - before)
 }
+
+/// How many allocations this thread has made.
+public var allocationsOfThread: Int { Int(callocationcounter_count()) }
+
+/// How many allocations all threads have made. For programs that do one thing: others' are in it.
+public var allocationsOfAllThreads: Int { Int(callocationcounter_total()) }

@@ -1,6 +1,7 @@
 #include "CAllocationCounter.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
 #if defined(__has_feature)
@@ -10,8 +11,15 @@
 #endif
 
 static __thread uint64_t count;
+static _Atomic uint64_t total;
 
 uint64_t callocationcounter_count(void) { return count; }
+uint64_t callocationcounter_total(void) { return atomic_load_explicit(&total, memory_order_relaxed); }
+
+static inline void counted(void) {
+    count++;
+    atomic_fetch_add_explicit(&total, 1, memory_order_relaxed);
+}
 
 #if defined(HAS_SANITIZER) || !defined(__GLIBC__)
 bool callocationcounter_works(void) { return false; }
@@ -24,27 +32,27 @@ void *__libc_realloc(void *block, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
 
 void *malloc(size_t size) {
-    count++;
+    counted();
     return __libc_malloc(size);
 }
 
 void *calloc(size_t members, size_t size) {
-    count++;
+    counted();
     return __libc_calloc(members, size);
 }
 
 void *realloc(void *block, size_t size) {
-    count++;
+    counted();
     return __libc_realloc(block, size);
 }
 
 void *memalign(size_t alignment, size_t size) {
-    count++;
+    counted();
     return __libc_memalign(alignment, size);
 }
 
 void *aligned_alloc(size_t alignment, size_t size) {
-    count++;
+    counted();
     return __libc_memalign(alignment, size);
 }
 
@@ -52,7 +60,7 @@ int posix_memalign(void **block, size_t alignment, size_t size) {
     if (alignment < sizeof(void *) || (alignment & (alignment - 1)) != 0) {
         return EINVAL;
     }
-    count++;
+    counted();
     void *memory = __libc_memalign(alignment, size);
     if (memory == NULL) {
         return ENOMEM;

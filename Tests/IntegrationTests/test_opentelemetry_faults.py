@@ -247,7 +247,9 @@ def test_the_system_clock_steps(serve, close, tmp_path, monkeypatch, name, proto
     collector = close(collector_of(protocol)())
     monkeypatch.setenv("CLOCKSTEP_FILE", str(clock.offset))
     monkeypatch.setenv("LD_PRELOAD", str(clock.library))
-    server, traffic = serve(collector.url, parameters=[("proc_profiling", 1)], OTEL_EXPORTER_OTLP_PROTOCOL=protocol)
+    # A full batch as JSON takes the collector here its time on a busy machine: that is no fault.
+    server, traffic = serve(collector.url, parameters=[("proc_profiling", 1)], OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+                            OTEL_EXPORTER_OTLP_TIMEOUT="20000")
     monkeypatch.delenv("LD_PRELOAD")
     memory = Bounded(server)
     traffic.call(4)

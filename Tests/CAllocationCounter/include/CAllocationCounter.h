@@ -7,6 +7,9 @@
 /// Allocations made by the calling thread so far.
 uint64_t callocationcounter_count(void);
 
+/// Allocations made by all threads so far.
+uint64_t callocationcounter_total(void);
+
 /// False where a sanitizer needs the names for itself: nothing is counted then.
 bool callocationcounter_works(void);
 #endif
