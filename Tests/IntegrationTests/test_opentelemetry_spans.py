@@ -34,7 +34,7 @@ def test_a_call_is_a_trace_of_each_transaction(spine, sipp, events, collector):
         branch = next(s for s in trace if s.name == "INVITE branch")
         assert by_id[branch.parent].name == "t_relay"
         replies = [s for s in trace if s.name == "INVITE onreply"]
-        assert {s["sip.response.status_code"] for s in replies} >= {180, 200}
+        assert {(s["sip.response.status_code"], s["sip.response.reason"]) for s in replies} >= {(180, "Ringing"), (200, "OK")}
         for reply in replies:
             # Up to the root of its process session, which hangs on the request's span.
             root = reply
