@@ -238,10 +238,11 @@ let package = Package(
         .testTarget(
             name: "OpenTelemetryTests",
             dependencies: [
-                "OpenTelemetry", "Compression", "SIPMessage", "Reactor", "Profiling", "JSONRPC", "Bytes",
+                "OpenTelemetry", "Compression", "SIPMessage", "Reactor", "Profiling", "JSONRPC", "Bytes", "AllocationCounting",
                 logging,
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
                 .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
             ]),
         .testTarget(name: "EventsTests", dependencies: ["Events", "Management", "JSONRPC", "Reactor", "Profiling"]),
     ],

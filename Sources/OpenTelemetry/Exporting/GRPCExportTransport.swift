@@ -11,7 +11,7 @@ final class GRPCExportTransport: ExportTransport {
     private let metadata: Metadata
     private let options: CallOptions
 
-    private static let export = MethodDescriptor(
+    static let export = MethodDescriptor(
         service: ServiceDescriptor(fullyQualifiedService: "opentelemetry.proto.collector.trace.v1.TraceService"),
         method: "Export")
 
@@ -114,11 +114,11 @@ final class GRPCExportTransport: ExportTransport {
 }
 
 /// The request is encoded already.
-private struct BytesSerializer: MessageSerializer {
+struct BytesSerializer: MessageSerializer {
     func serialize<Bytes: GRPCContiguousBytes>(_ message: [UInt8]) throws -> Bytes { Bytes(message) }
 }
 
-private struct BytesDeserializer: MessageDeserializer {
+struct BytesDeserializer: MessageDeserializer {
     func deserialize<Bytes: GRPCContiguousBytes>(_ bytes: Bytes) throws -> [UInt8] {
         bytes.withUnsafeBytes { Array($0) }
     }
