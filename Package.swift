@@ -238,7 +238,8 @@ let package = Package(
         .testTarget(
             name: "OpenTelemetryTests",
             dependencies: [
-                "OpenTelemetry", "Compression", "SIPMessage", "Reactor", "Profiling", "JSONRPC", "Bytes", "AllocationCounting",
+                "OpenTelemetry", "Compression", "SIPMessage", "Reactor", "Profiling", "JSONRPC", "Bytes",
+                "AllocationCounting",
                 logging,
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
                 .product(name: "GRPCCore", package: "grpc-swift-2"),
