@@ -106,6 +106,22 @@ import Testing
         #expect(RPCNotification(try JSONParser.parse(#"{"params":{}}"#)) == nil)
     }
 
+    /// Text that is copied as it is, and text in which each kind of byte has to be looked at, first, last and alone.
+    @Test(arguments: [
+        "", "a", "~", "plain text-1@host", "é", "\"", "\\", "\n", "\u{1}", "\"in front", "behind\\", "in\tthe middle",
+        "ü\u{7F}",
+    ])
+    func writerQuotesText(text: String) throws {
+        var asText = JSONWriter()
+        asText.append(string: text)
+        var asBytes = JSONWriter()
+        asBytes.append(bytes: Array(text.utf8))
+        #expect(asText.bytes == asBytes.bytes)
+        #expect(try JSONParser.parse(asText.bytes) == .string(text))
+        let isCopied = !text.utf8.contains { $0 < 0x20 || $0 == 0x22 || $0 == 0x5C }
+        #expect((asText.count == text.utf8.count + 2) == isCopied)
+    }
+
     @Test func writerMendsForeignBytes() {
         var writer = JSONWriter()
         writer.append(bytes: [0x41, 0xFF, 0x22, 0x0D, 0x0A, 0xC3, 0xA9])

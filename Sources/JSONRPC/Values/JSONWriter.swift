@@ -52,24 +52,39 @@ package struct JSONWriter: Sendable {
         bytes.append(contentsOf: value.description.utf8)
     }
 
-    /// Appends a quoted string.
+    /// Appends a quoted string; at once where nothing in it has to be escaped.
     package mutating func append(string value: String) {
         bytes.append(UInt8(ascii: "\""))
-        for byte in value.utf8 { append(escaping: byte) }
+        if Self.isPlain(value.utf8.span, upTo: 0xFF) {
+            bytes.append(contentsOf: value.utf8)
+        } else {
+            for byte in value.utf8 { append(escaping: byte) }
+        }
         bytes.append(UInt8(ascii: "\""))
     }
 
     /// Appends a quoted string of bytes from outside; what is not UTF-8 becomes U+FFFD.
-    package mutating func append(bytes value: some Sequence<UInt8>) {
+    package mutating func append(bytes value: [UInt8]) {
         bytes.append(UInt8(ascii: "\""))
-        let start = bytes.count
-        var allASCII = true
-        for byte in value {
-            allASCII = allASCII && byte < 0x80
-            append(escaping: byte)
+        if Self.isPlain(value.span, upTo: 0x7F) {
+            bytes.append(contentsOf: value)
+        } else {
+            let start = bytes.count
+            for byte in value { append(escaping: byte) }
+            repair(from: start)
         }
-        if !allASCII { repair(from: start) }
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// Nothing has to be escaped, and no byte is greater than `highest`.
+    private static func isPlain(_ text: borrowing Span<UInt8>, upTo highest: UInt8) -> Bool {
+        for index in text.indices {
+            let byte = text[index]
+            if byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte > highest {
+                return false
+            }
+        }
+        return true
     }
 
     package mutating func append(_ value: JSONValue) {
