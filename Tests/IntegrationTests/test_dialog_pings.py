@@ -85,6 +85,48 @@ def test_a_re_invite_ping_says_again_what_was_agreed_and_acknowledges(start, pee
     assert dialogs(server) == [] and stat(server, "active_dialogs") == 0
 
 
+def test_a_re_invite_ping_says_what_was_accepted_last_in_its_own_type(start, peers):
+    """Not an offer that was refused; and what the caller said is labelled as the caller did."""
+    server = serve(start, peers, flags="reinvite-ping-callee", extra=EACH_SECOND)
+    caller, callee = peers
+    mixed = "multipart/mixed;boundary=b"
+    parts = "--b\r\nContent-Type: application/sdp\r\n\r\n%s\r\n--b--\r\n" % (SDP % "caller")
+    call = Call(server, *peers, headers=["Content-Type: " + mixed], body=parts)
+    call.answer(headers=TYPE, body=SDP % "callee")
+
+    def pinged():
+        ping = next_request(callee, "INVITE")
+        callee.reply(ping, 200, "OK", headers=TYPE, body=SDP % "callee")
+        next_request(callee, "ACK")
+        return ping.get("content-type"), ping.body
+
+    def asks(cseq, status, body, answer=SDP % "callee", ack=""):
+        """A re-INVITE of the caller's; pings of the server's that come before it are answered."""
+        sent = call.within("INVITE", cseq, headers=TYPE if body else [], body=body)
+        while True:
+            invite = next_request(callee, "INVITE")
+            if invite.body == body and invite.get("content-type") != mixed:
+                break
+            callee.reply(invite, 200, "OK", headers=TYPE, body=SDP % "callee")
+        callee.reply(invite, status, "Whatever", headers=["Contact: <%s>" % callee.uri("bob"), *TYPE], body=answer)
+        reply = caller.expect(status)
+        if status < 300:
+            call.within("ACK", cseq, headers=TYPE if ack else [], body=ack)
+        else:
+            caller.ack(sent, reply)
+
+    assert pinged() == (mixed, parts)
+    asks(2, 488, SDP % "refused", answer="")
+    assert pinged() == (mixed, parts)
+    asks(3, 200, SDP % "accepted")
+    wait_for(lambda: pinged() == ("application/sdp", SDP % "accepted"), "a ping with what was accepted")
+    # The callee offers, and the ACK answers.
+    asks(4, 200, "", ack=SDP % "answered")
+    wait_for(lambda: pinged() == ("application/sdp", SDP % "answered"), "a ping with what was answered")
+    legs = dialogs(server)[0]
+    assert legs["caller_sdp"] == SDP % "answered" and legs["CALLEES"][0]["callee_sdp"] == SDP % "callee"
+
+
 def test_both_sides_are_pinged_each_in_its_way(start, peers):
     server = serve(start, peers, flags="options-ping-caller,reinvite-ping-callee", extra=EACH_SECOND,
                    routes='route[gone] { xlog("L_NOTICE", "gone: $DLG_end_reason\\n"); }\n',

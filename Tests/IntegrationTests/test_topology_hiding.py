@@ -48,8 +48,8 @@ class Hidden:
         self.caller.request(method, target, callee=self.uri, call_id=self.sent["call_id"], cseq=cseq,
                             from_tag=self.sent["from_tag"], to_tag=self.tag)
 
-    def to_caller(self, method, cseq, target):
-        self.callee.request(method, target, caller=self.uri, callee="sip:caller@127.0.0.1",
+    def to_caller(self, method, cseq, target, contact=True):
+        self.callee.request(method, target, caller=self.uri, callee="sip:caller@127.0.0.1", contact=contact,
                             call_id=self.invite.get("call-id"), cseq=cseq, from_tag=self.tag,
                             to_tag=self.sent["from_tag"], destination=(self.server.address, self.server.port))
 
@@ -124,6 +124,40 @@ def test_requests_find_both_ways_without_a_dialog(start, peers):
     forged = contact_uri(answer)[:-4] + "AAAA"
     call.to_callee("INFO", 2, forged)
     caller.expect(481)
+
+
+@pytest.mark.parametrize("flags, users, of_caller, of_callee", [
+    ("U", "", "me", "bob"), ("", ', "both"', "both", "both"), ("", ', "/ann/ben"', "ben", "ann"),
+    ("U", ', "/ann"', "me", "ann"), ("", "", "", "")])
+def test_user_names_stay_without_a_dialog(start, peers, flags, users, of_caller, of_callee):
+    """What topology_hiding() was asked for holds for every Contact of the call."""
+    server = serve(start, peers, flags, with_dialog=False, users=users)
+    caller, callee = peers
+    call = Hidden(server, caller, callee)
+
+    def user(message):
+        return contact_uri(message).partition("@")[0][4:] if "@" in contact_uri(message) else ""
+
+    answer = call.answer()
+    targets = {"callee": contact_uri(answer), "caller": contact_uri(call.invite)}
+    assert (user(call.invite), user(answer)) == (of_caller, of_callee)
+    call.to_callee("ACK", 1, targets["callee"])
+    callee.expect("ACK")
+    for number in (2, 3):
+        call.to_callee("INVITE", number, targets["callee"])
+        invite = callee.expect("INVITE")
+        callee.reply(invite, 200, "OK", headers=["Contact: <%s>" % callee.uri("bob")])
+        answer = caller.expect(200)
+        assert (user(invite), user(answer)) == (of_caller, of_callee)
+        call.to_callee("ACK", number, contact_uri(answer))
+        callee.expect("ACK")
+        targets = {"callee": contact_uri(answer), "caller": contact_uri(invite)}
+        call.to_caller("UPDATE", number, targets["caller"], contact="<%s>" % callee.uri("bob"))
+        update = caller.expect("UPDATE")
+        caller.reply(update, 200, "OK", headers=["Contact: <%s>" % caller.uri("me")])
+        reply = callee.expect(200)
+        assert (user(update), user(reply)) == (of_callee, of_caller)
+        targets = {"callee": contact_uri(update), "caller": contact_uri(reply)}
 
 
 def test_a_cancelled_hidden_call(start, peers):

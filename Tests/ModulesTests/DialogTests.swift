@@ -1,4 +1,5 @@
 import Bytes
+import SIPDialog
 import SIPMessage
 import SIPTransport
 import Testing
@@ -7,7 +8,8 @@ import Testing
 
 /// Parts of the dialog and hiding modules that need no network.
 @Suite struct DialogPartsTests {
-    private static func dialog(_ table: DialogTable, _ callID: String, settings: DialogSettings) throws -> Dialog? {
+    static func dialog(_ table: DialogTable, _ callID: String) throws -> Dialog {
+        let settings = try DialogSettings(ModuleParameters([]))
         let request = try Message.parse(
             Array(
                 """
@@ -21,7 +23,7 @@ import Testing
                 \r
 
                 """.utf8))
-        return table.add(callID: request.callID) { chain, number, hash in
+        return try table.add(callID: request.callID) { chain, number, hash in
             Dialog(
                 chain: chain, number: number, hash: hash, request: request, options: [], createdAt: 0, socket: nil,
                 settings: settings)
@@ -29,13 +31,12 @@ import Testing
     }
 
     @Test func dialogsAreFoundByIdAndCallID() throws {
-        let settings = try DialogSettings(ModuleParameters([]))
         let table = DialogTable(chainsCount: 64, dialogsMax: 100)
         var dialogs: [Dialog] = []
         for number in 0..<100 {
-            dialogs.append(try #require(try Self.dialog(table, "call-\(number % 50)", settings: settings)))
+            dialogs.append(try Self.dialog(table, "call-\(number % 50)"))
         }
-        #expect(try Self.dialog(table, "one more", settings: settings) == nil, "full")
+        #expect(throws: DialogTable.Full.all) { try Self.dialog(table, "one more") }
         for dialog in dialogs {
             let parts = try #require(Dialog.parts(of: dialog.id))
             #expect(table.find(chain: parts.chain, number: parts.number) === dialog)
@@ -47,14 +48,52 @@ import Testing
         #expect(table.find(chain: 1 << 30, number: 0) == nil)
     }
 
+    /// Ids have as many beginnings as `hash_size` says, 1 at least; what is found and how far is walked does not depend on it.
+    @Test(arguments: [1, 2, 64, 4096])
+    func dialogsOfOneCallIDAreBounded(chainsCount: Int) throws {
+        let table = DialogTable(chainsCount: chainsCount, dialogsMax: 10_000)
+        let most = DialogSettings.ofCallIDMax
+        var dialogs: [Dialog] = []
+        for number in 0..<500 { dialogs.append(try Self.dialog(table, "other-\(number)")) }
+        for _ in 0..<most { dialogs.append(try Self.dialog(table, "same")) }
+        #expect(throws: DialogTable.Full.ofCallID) { try Self.dialog(table, "same") }
+        #expect(table.count == dialogs.count && table.all.count == dialogs.count)
+        // From the middle, from both ends: there is room again, and the others are found as before.
+        for index in [500, 500 + most / 2, 499 + most, 0, 250] {
+            #expect(table.remove(dialogs[index]))
+            #expect(table.find(chain: dialogs[index].chain, number: dialogs[index].number) == nil)
+        }
+        for _ in 0..<3 { dialogs.append(try Self.dialog(table, "same")) }
+        #expect(throws: DialogTable.Full.ofCallID) { try Self.dialog(table, "same") }
+        var count = 0
+        for dialog in dialogs where table.find(chain: dialog.chain, number: dialog.number) === dialog {
+            count += 1
+            #expect(dialog.chain < chainsCount)
+        }
+        #expect(count == table.count && count == 500 - 2 + most)
+        for dialog in dialogs { table.remove(dialog) }
+        #expect(table.count == 0 && table.all.isEmpty)
+    }
+
+    /// A dialog ends before the one who put it into the profile has counted it.
+    @Test func profileCountsComeOutRightInAnyOrder() throws {
+        let profiles = try DialogProfiles(withValue: ["calls"], withoutValue: [])
+        let link = profiles.link(0, "x")
+        profiles.count(link, by: -1)
+        #expect(profiles.size(0, "x") == 0 && profiles.size(0, nil) == 0 && profiles.values(0).isEmpty)
+        profiles.count(link, by: 1)
+        #expect(profiles.size(0, "x") == 0 && profiles.size(0, nil) == 0)
+        profiles.count(link, by: 1)
+        #expect(profiles.size(0, "x") == 1 && profiles.values(0).map(\.count) == [1])
+    }
+
     @Test func deadlinesComeInOrderAndLeaveNothing() throws {
-        let settings = try DialogSettings(ModuleParameters([]))
         let table = DialogTable(chainsCount: 64, dialogsMax: 1000)
         let timers = DialogTimers()
         var generator = SystemRandomNumberGenerator()
         var dialogs: [Dialog] = []
         for number in 0..<200 {
-            let dialog = try #require(try Self.dialog(table, "c\(number)", settings: settings))
+            let dialog = try Self.dialog(table, "c\(number)")
             dialogs.append(dialog)
             timers.set(.life, of: dialog, to: Int.random(in: 0..<1000, using: &generator))
             timers.set(.optionsPing, of: dialog, to: 5)
@@ -109,6 +148,18 @@ import Testing
     @Test func aSideIsReadBack() {
         let side = HiddenSide(contact: "sip:a@h", routes: ["<sip:p1;lr>", "<sip:p2;lr>"], socket: "udp:127.0.0.1:5060")
         #expect(HiddenSide(side.text) == side)
-        #expect(HiddenSide("") == nil && HiddenSide("only") == nil)
+        #expect(HiddenSide("") == nil && HiddenSide("only") == nil && HiddenSide("sip:a@h\nudp:x U") == nil)
+        for flags: HidingFlags in [[], .passesUser] {
+            for users: (ByteString?, ByteString?) in [(nil, nil), ("a", nil), (nil, "b"), ("a", "b")] {
+                for end: DialogSide in [.caller, .callee] {
+                    var wishes = side
+                    wishes.wishes = HidingWishes(HidingSides(flags: flags, users: users), of: end)
+                    #expect(HiddenSide(wishes.text) == wishes)
+                    #expect(wishes.wishes.isEmpty == (wishes.text == side.text), "nothing is written for nothing")
+                    let read = HidingSides(wishes.wishes)
+                    #expect(read.flags == flags && read.users.caller == users.0 && read.users.callee == users.1)
+                }
+            }
+        }
     }
 }

@@ -13,6 +13,7 @@ import Testing
         // @unchecked: everything happens on the test's thread.
         var seen: [String] = []
         var vias = ""
+        var transaction: Transaction?
 
         func relaying(_ branch: RelayedBranch, _ edits: inout MessageEdits, _ worker: StackWorker) {
             seen.append("relaying \(branch.index) \(branch.branch.requestURI) by \(branch.socket)")
@@ -26,6 +27,7 @@ import Testing
         }
 
         func answered(_ transaction: Transaction, status: Int, response: Message?, _ worker: StackWorker) {
+            self.transaction = transaction
             seen.append("answered \(status) \(response == nil ? "here" : "there")")
         }
 
@@ -101,5 +103,14 @@ import Testing
         let (harness, recorder) = try begin("UPDATE")
         harness.advance(200_000)
         #expect(recorder.seen == [Self.relaying, "ended"])
+    }
+
+    @Test func aTransactionThatIsOverSaysThatNobodyWatchesIt() throws {
+        let (harness, recorder) = try begin("INFO")
+        let found = try #require(recorder.transaction)
+        #expect(found.observe(recorder))
+        harness.advance(130_000)
+        let count = recorder.seen.count
+        #expect(harness.stack.transactionCount == 0 && !found.observe(recorder) && recorder.seen.count == count)
     }
 }

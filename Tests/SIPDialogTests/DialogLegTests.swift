@@ -147,4 +147,20 @@ import Testing
         #expect(shift.outgoing(9, method: .invite) == 11 && shift.outgoing(9, method: .ack) == 11)
         #expect(CSeqShift(invite: 1, leftAs: 1).offset == 0)
     }
+
+    @Test func bodiesKeepTheirTypes() {
+        var leg = DialogLeg(tag: "b")
+        #expect(leg.bodySent.isEmpty && leg.bodyReceived.isEmpty)
+        leg.note(sent: DialogBody("one", type: "multipart/mixed;boundary=x"))
+        leg.note(received: DialogBody("two", type: nil))
+        for body in [DialogBody("", type: "a/b"), DialogBody(ByteString(Array(repeating: 65, count: 8193)), type: nil)]
+        {
+            #expect(body == nil)
+            leg.note(sent: body)
+            leg.note(received: body)
+        }
+        leg.note(sent: DialogBody.none)
+        #expect(leg.bodySent.text == "one" && leg.bodySent.type == "multipart/mixed;boundary=x")
+        #expect(leg.bodyReceived.text == "two" && leg.bodyReceived.type == "application/sdp")
+    }
 }

@@ -1,4 +1,5 @@
 package import Bytes
+import Profiling
 import Reactor
 import RouteRuntime
 import SIPDialog
@@ -69,12 +70,16 @@ extension DialogModule {
     /// The last body that a side sent, or was sent, with its type.
     package func lastBody(_ dialog: Dialog, ofCaller: Bool, sentByIt: Bool) -> (body: ByteString, type: ByteString)? {
         dialog.read { values in
-            values.leg(ofCaller ? .caller : .callee).map { (sentByIt ? $0.bodySent : $0.bodyReceived, $0.contentType) }
+            values.leg(ofCaller ? .caller : .callee).map { leg in
+                let body = sentByIt ? leg.bodySent : leg.bodyReceived
+                return (body.text, body.type)
+            }
         }
     }
 
-    private func onProcess(_ body: @escaping @Sendable (StackWorker) -> Void) -> Bool {
+    /// Runs a job on a process that serves SIP. False when it takes no more.
+    func onProcess(_ job: Site = DialogSites.managementJob, _ body: @escaping @Sendable (StackWorker) -> Void) -> Bool {
         guard let (worker, script) = host.anyProcess else { return false }
-        return script.process.reactor.submit(DialogSites.managementJob) { body(worker) }
+        return script.process.reactor.submit(job) { body(worker) }
     }
 }

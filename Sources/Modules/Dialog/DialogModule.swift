@@ -11,8 +11,8 @@ import Synchronization
 
 /// `dialog` at work: creates dialogs, follows their INVITEs and requests, ends them.
 ///
-/// One per server, used by all processes. Budget of a call: the dialog's object and legs, one observer of its INVITE, four lock sections
-/// of the dialog, two of the table; a call without a dialog pays nothing.
+/// One per server, used by all processes. Budget of a call: the dialog's object and legs, one observer and one look-up of its INVITE,
+/// six lock sections of the dialog, three of the table; a call without a dialog pays nothing.
 package final class DialogModule: Sendable {
     let settings: DialogSettings
     let table: DialogTable
@@ -107,8 +107,9 @@ package final class DialogModule: Sendable {
             forget(dialog, worker)
         }
         if actions.contains(.race), dialog.options.contains(.endOnRace) {
-            timers.set(.life, of: dialog, to: Self.milliseconds() + settings.raceSeconds * 1000)
             dialog.update { $0.lifetimeSeconds = 0 }
+            timers.set(.life, of: dialog, to: Self.milliseconds() + settings.raceSeconds * 1000)
+            settleTimers(dialog)
         }
         if actions.contains(.terminated) {
             let site = actions.contains(.expired) ? DialogSites.expired : DialogSites.terminated
@@ -134,6 +135,7 @@ package final class DialogModule: Sendable {
         if !dialog.options.isDisjoint(with: .reinvitePing) {
             timers.set(.reinvitePing, of: dialog, to: now + settings.reinvitePingMilliseconds)
         }
+        settleTimers(dialog)
         if let route = dialog.read({ $0.onAnswer }) { run(route, dialog, worker) }
     }
 
@@ -147,6 +149,14 @@ package final class DialogModule: Sendable {
     private func linger(_ dialog: Dialog) {
         let delay = dialog.read { $0.deleteDelaySeconds } * 1000
         timers.set(.life, of: dialog, to: Self.milliseconds() + max(delay, settings.lingerMilliseconds))
+    }
+
+    /// Stands behind whatever sets timers of a dialog that was not over a moment before: who ended it since may have cleared them
+    /// too early.
+    func settleTimers(_ dialog: Dialog) {
+        guard dialog.state == .deleted else { return }
+        timers.clear(dialog)
+        linger(dialog)
     }
 
     func forget(_ dialog: Dialog, _ worker: StackWorker) {

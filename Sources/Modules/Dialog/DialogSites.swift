@@ -22,5 +22,6 @@ enum DialogSites {
     static let destroy = Site("DLGCB_DESTROY", file: "dlg_cb", line: 19)
 
     static let dueJob = Site("dlg-timer job", file: "dlg_timer", line: 20)
+    static let abandonedJob = Site("dialog dropped", file: "dlg_handlers", line: 22)
     static let managementJob = Site("dialog management", file: "mi_dlg", line: 21)
 }

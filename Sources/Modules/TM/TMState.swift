@@ -137,13 +137,15 @@ extension TMState: FollowableTransaction {
         lock.withLock { stored.attachments.isEmpty ? nil : stored.attachments[ObjectIdentifier(type)] as? Object }
     }
 
-    /// Shows the observer the transaction, from now on or from its making on.
-    func observe(_ observer: any TransactionObserver) {
+    /// Shows the observer the transaction, from now on or from its making on. One that never is made lets the observer go, without
+    /// a word, with the last route of the request. False when the transaction is over: the observer is not kept.
+    @discardableResult
+    func observe(_ observer: any TransactionObserver) -> Bool {
         let transaction = lock.withLock {
             if stored.transaction == nil { stored.observers.append(observer) }
             return stored.transaction
         }
-        transaction?.observe(observer)
+        return transaction?.observe(observer) ?? true
     }
 
     /// There is a transaction now: those who asked are told of its answer.

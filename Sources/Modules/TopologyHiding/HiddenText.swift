@@ -93,34 +93,3 @@ struct HiddenText: Sendable {
         return bytes
     }
 }
-
-/// What a Contact parameter keeps of one side when there is no dialog: its Contact, its routes, the listener that it is reached by.
-struct HiddenSide: Equatable {
-    var contact: ByteString
-    var routes: [ByteString]
-    /// `udp:127.0.0.1:5060`
-    var socket: ByteString
-
-    /// Fields with a line feed between them: none of them has one.
-    var text: ByteString {
-        var writer = ByteWriter(reserving: 128)
-        writer.append(contact)
-        writer.append(ASCII.lineFeed)
-        writer.append(socket)
-        for route in routes {
-            writer.append(ASCII.lineFeed)
-            writer.append(route)
-        }
-        return writer.finishText()
-    }
-
-    init(contact: ByteString, routes: [ByteString], socket: ByteString) {
-        (self.contact, self.routes, self.socket) = (contact, routes, socket)
-    }
-
-    init?(_ text: ByteString) {
-        let fields = text.split(at: ASCII.lineFeed)
-        guard fields.count >= 2, !fields[0].isEmpty else { return nil }
-        self.init(contact: fields[0], routes: Array(fields.dropFirst(2)), socket: fields[1])
-    }
-}

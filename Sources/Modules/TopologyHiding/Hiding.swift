@@ -69,7 +69,7 @@ final class Hiding: TransactionObserver {
         let routes = RouteSet(recordedBy: message)
         replaceContacts(
             of: message, &edits, for: sender.other, socket: outbound,
-            side: { HiddenSide(contact: $0, routes: routes.values, socket: self.inbound?.description ?? .empty) })
+            side: { self.hidden(self.sender, at: $0, routes, by: self.inbound?.description ?? .empty) })
     }
 
     func relaying(_ branch: RelayedBranch, _ edits: inout MessageEdits, _ worker: StackWorker) {
@@ -96,10 +96,17 @@ final class Hiding: TransactionObserver {
         let name = module.host.scriptSocket(socket)?.description ?? .empty
         replaceContacts(
             of: message, &edits, for: sender, socket: inbound,
-            side: { HiddenSide(contact: $0, routes: routes.values, socket: name) })
+            side: { self.hidden(self.sender.other, at: $0, routes, by: name) })
     }
 
     // MARK: Contact
+
+    private func hidden(_ side: DialogSide, at contact: ByteString, _ routes: RouteSet, by socket: ByteString)
+        -> HiddenSide
+    {
+        HiddenSide(
+            contact: contact, routes: routes.values, socket: socket, wishes: HidingWishes(sides, of: side))
+    }
 
     private func replaceContacts(
         of message: Message, _ edits: inout MessageEdits, for side: DialogSide, socket: ScriptSocket,

@@ -64,8 +64,12 @@ final class TopologyHidingModule: Sendable {
         }
         let users = Self.users(call.string(1))
         var dialog = context.dialog
-        if dialog == nil, settings.forcesDialog, context.message.method == .invite {
-            dialog = dialogs?.create(context, options: [], on: call.process)
+        if dialog == nil, settings.forcesDialog, context.message.method == .invite, let dialogs {
+            switch dialogs.create(context, options: [], on: call.process) {
+            case .dialog(let made): dialog = made
+            case .none: break
+            case .repeated: return DialogCreation.repeated.outcome
+            }
         }
         let sides = HidingSides(flags: flags, users: users)
         if let dialog {
@@ -166,7 +170,8 @@ final class TopologyHidingModule: Sendable {
         let target = DialogTarget(remoteTarget: side.contact, routes: RouteSet(side.routes))
         DialogModule.replaceRoutes(of: context, with: target)
         context.socketOut = addresses.socket(described: side.socket) ?? context.socketOut
-        follow(context, Hiding(self, context, nil, HidingSides(flags: [], users: (nil, nil)), sender: .caller))
+        let sender: DialogSide = side.wishes.isOfCaller ? .callee : .caller
+        follow(context, Hiding(self, context, nil, HidingSides(side.wishes), sender: sender))
         return true
     }
 }

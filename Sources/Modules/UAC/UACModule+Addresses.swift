@@ -36,6 +36,11 @@ extension UACModule {
             call.log(.error, "\(call.name): the name or the URI cannot stand in a header field")
             return .no
         }
+        if mode != .none, context.message.toTag == nil, let dialogs,
+            case .repeated = dialogs.create(context, options: [], on: call.process)
+        {
+            return DialogCreation.repeated.outcome
+        }
         Self.set(side, change.replaced, namesChanged, in: context)
         guard mode != .none else { return .yes }
         Self.restoreReplies(context)
@@ -48,7 +53,6 @@ extension UACModule {
     /// Keeps the change with the dialog of the request. False: it has to travel in Record-Route, because there is no dialog, or for
     /// one branch of several.
     private func keep(_ change: AddressChange, _ side: Side, _ call: borrowing Call) -> Bool {
-        if let dialogs { _ = dialogs.create(call.context, options: [], on: call.process) }
         guard let use = call.context.dialogUse, use.isInitial else { return false }
         let isForBranch = call.kind == .branch
         let isAutomatic = mode == .auto

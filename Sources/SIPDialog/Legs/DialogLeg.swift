@@ -5,9 +5,6 @@ package import SIPMessage
 ///
 /// A pure value; owned and guarded by who keeps the dialog.
 package struct DialogLeg: Sendable, Equatable {
-    /// Bodies longer than this are not kept.
-    package static let bodyBytesMax = 8192
-
     /// Of its From and To; empty while it is not known.
     package var tag: ByteString
     /// The URI of its Contact: where requests to it are addressed.
@@ -15,10 +12,9 @@ package struct DialogLeg: Sendable, Equatable {
     /// The proxies on the way to it.
     package var routes = RouteSet()
     /// The last body that it sent, such as its offer.
-    package private(set) var bodySent: ByteString = .empty
-    /// The last body that was sent to it.
-    package private(set) var bodyReceived: ByteString = .empty
-    package private(set) var contentType: ByteString = "application/sdp"
+    package private(set) var bodySent = DialogBody.none
+    /// The last body that was sent to it, and not refused.
+    package private(set) var bodyReceived = DialogBody.none
     /// Numbers of the requests that it sends.
     package var numbers = RequestNumbers()
     /// Of a callee: numbers of the requests that the caller sends to it. Each early dialog of a fork counts for itself.
@@ -38,21 +34,14 @@ package struct DialogLeg: Sendable, Equatable {
         if contact.uriText != remoteTarget { remoteTarget = contact.uriText.compacted() }
     }
 
-    package mutating func noteBodySent(_ message: Message) {
-        guard let body = Self.body(of: message) else { return }
-        bodySent = body
-        if let type = message.value(.contentType), type != contentType { contentType = type.compacted() }
+    /// What it said; where there is nothing the last stays.
+    package mutating func note(sent body: DialogBody?) {
+        if let body, !body.isEmpty { bodySent = body }
     }
 
-    package mutating func noteBodyReceived(_ body: ByteString) {
-        guard !body.isEmpty, body.count <= Self.bodyBytesMax else { return }
-        bodyReceived = body.compacted()
-    }
-
-    private static func body(of message: Message) -> ByteString? {
-        let body = message.body
-        guard !body.isEmpty, body.count <= bodyBytesMax else { return nil }
-        return body.compacted()
+    /// What it was told; where there is nothing the last stays.
+    package mutating func note(received body: DialogBody?) {
+        if let body, !body.isEmpty { bodyReceived = body }
     }
 
     /// How a request to this side is addressed.

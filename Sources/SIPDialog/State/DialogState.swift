@@ -12,6 +12,9 @@ package enum DialogState: Int, Sendable, CaseIterable {
 
     /// A 2xx came and nobody has ended it.
     package var isConfirmed: Bool { self == .confirmedWithoutAck || self == .confirmed }
+
+    /// The INVITE has no final answer yet.
+    package var isOpen: Bool { self == .unconfirmed || self == .early }
 }
 
 /// Whose side of a dialog: the one that sent the INVITE, or one that answers it.

@@ -64,9 +64,14 @@ private final class AnswerOnly: TransactionObserver {
 extension Transaction {
     var currentObservers: [any TransactionObserver] { lock.withLock { observers } }
 
-    /// Shows the observer what passes from now on. Ignored when the transaction is over: the observer's `ended` is not called.
-    package func observe(_ observer: any TransactionObserver) {
-        lock.withLock { if !isOver { observers.append(observer) } }
+    /// Shows the observer what passes from now on. False when the transaction is over: it is not kept, and its `ended` is not
+    /// called.
+    @discardableResult
+    package func observe(_ observer: any TransactionObserver) -> Bool {
+        lock.withLock {
+            if !isOver { observers.append(observer) }
+            return !isOver
+        }
     }
 
     /// Calls the observer after the final reply was sent (accounting). Not called when none ever is.

@@ -35,6 +35,8 @@ extension DialogModule {
             return (values.machine.state, values.lifetimeSeconds, values.onTimeout)
         }
         guard state != .deleted else { return forget(dialog, worker) }
+        // Nobody follows its INVITE any more, and no process took the job that drops it (`abandon`).
+        guard state.isConfirmed else { return _ = step(dialog, .failed, in: .init(worker: worker)) }
         if lifetime == 0, dialog.options.contains(.endOnRace) {
             step(dialog, .end(.race), in: .init(worker: worker))
             return
@@ -56,7 +58,9 @@ extension DialogModule {
             values.lifetimeSeconds = seconds
             return values.machine.state.isConfirmed
         }
-        if isRunning { timers.set(.life, of: dialog, to: Self.milliseconds() + seconds * 1000) }
+        guard isRunning else { return }
+        timers.set(.life, of: dialog, to: Self.milliseconds() + seconds * 1000)
+        settleTimers(dialog)
     }
 
     /// Seconds until the dialog expires; before it is confirmed, those that it will have.
@@ -77,6 +81,7 @@ extension DialogModule {
         let wanted = dialog.options.intersection(kind)
         let interval = isInvite ? settings.reinvitePingMilliseconds : settings.optionsPingMilliseconds
         timers.set(isInvite ? .reinvitePing : .optionsPing, of: dialog, to: Self.milliseconds() + interval)
+        settleTimers(dialog)
         for side in [DialogSide.caller, .callee] {
             let flag: DialogOptions =
                 side == .caller
@@ -84,8 +89,8 @@ extension DialogModule {
             guard !wanted.isDisjoint(with: flag) else { continue }
             var request = OwnRequest(method: method, headers: settings.extraHeaders)
             if isInvite, let leg = dialog.read({ $0.leg(side) }) {
-                request.body = leg.bodyReceived
-                request.contentType = leg.contentType
+                request.body = leg.bodyReceived.text
+                request.contentType = leg.bodyReceived.type
             }
             send(request, to: side, of: dialog, worker) { [self] reply, status, _, worker in
                 // No reply: in time, or the side can't be reached. 503 stands for this server's having too much to do.

@@ -69,7 +69,7 @@ extension DialogModule {
                     // No reply has come by here yet.
                     return Match(dialog: dialog, sender: sender, callee: nil, isMainLeg: true)
                 }
-                guard values.callees.count == DialogSettings.legsMax else { return nil }
+                guard values.callees.count >= DialogSettings.legsMax else { return nil }
                 return Match(dialog: dialog, sender: sender, callee: DialogUse.unknownCallee, isMainLeg: false)
             }
             return Match(
@@ -104,8 +104,13 @@ extension DialogModule {
     private func leave(_ use: DialogUse, _ context: MessageContext, _ edits: inout MessageEdits) {
         let message = context.message
         guard let cseq = message.cseq else { return }
+        // The answer to what a 2xx offered. What a request offers counts when it is accepted.
+        let answer = message.method == .ack && use.isMainLeg ? DialogBody(of: message) : nil
         let change = use.dialog.update { values -> (number: UInt32, rack: UInt32)? in
-            values.updateLeg(use.sender, callee: use.callee) { $0.numbers.note(cseq.number, method: message.method) }
+            values.updateLeg(use.sender, callee: use.callee) { leg in
+                leg.numbers.note(cseq.number, method: message.method)
+                leg.note(sent: answer)
+            }
             if use.sender == .caller {
                 values.updateLeg(.callee, callee: use.callee) {
                     $0.callerNumbers.note(cseq.number, method: message.method)
@@ -114,7 +119,7 @@ extension DialogModule {
             // Requests of our own go to the caller on the main leg only: another one's numbers stay as they are.
             guard use.isMainLeg || use.sender == .caller else { return nil }
             return values.updateLeg(use.sender.other, callee: use.callee) { leg in
-                if message.method == .invite || message.method == .update { leg.noteBodyReceived(message.body) }
+                leg.note(received: answer)
                 let rack = leg.shift.offsetOfInvite(message.rack?.cseq.number ?? 0)
                 return (leg.shift.outgoing(cseq.number, method: message.method), rack)
             }
@@ -191,17 +196,18 @@ final class SequentialFollower: TransactionObserver {
         guard isInvite || request.method == .subscribe || request.method == .notify || request.method == .refer else {
             return
         }
+        let asked = isInvite ? DialogBody(of: request) : nil
+        let answered = isInvite ? DialogBody(of: reply.message) : nil
         use.dialog.update { values in
             values.updateLeg(use.sender, callee: use.callee) { leg in
                 leg.refreshTarget(from: request)
-                if isInvite {
-                    leg.noteBodySent(request)
-                    leg.noteBodyReceived(reply.message.body)
-                }
+                leg.note(sent: asked)
+                leg.note(received: answered)
             }
             values.updateLeg(use.sender.other, callee: use.callee) { leg in
                 leg.refreshTarget(from: reply.message)
-                if isInvite { leg.noteBodySent(reply.message) }
+                leg.note(sent: answered)
+                leg.note(received: asked)
             }
         }
     }

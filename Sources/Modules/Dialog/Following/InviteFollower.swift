@@ -5,7 +5,9 @@ import SIPMessage
 import SIPStack
 import SIPTransport
 
-/// Follows the INVITE that made a dialog: its branches, replies and end.
+/// Follows the INVITE that made a dialog: its branches, replies and end. When nobody holds it any more and the INVITE came to no
+/// end, the dialog is dropped: there never was a transaction (`sl_send_reply()`, `forward()`, a script that just ended), or it was
+/// over already.
 final class InviteFollower: TransactionObserver {
     private let module: DialogModule
     private let dialog: Dialog
@@ -13,6 +15,10 @@ final class InviteFollower: TransactionObserver {
     init(_ module: DialogModule, _ dialog: Dialog) {
         self.module = module
         self.dialog = dialog
+    }
+
+    deinit {
+        if dialog.state.isOpen { module.abandon(dialog) }
     }
 
     func relaying(_ branch: RelayedBranch, _ edits: inout MessageEdits, _ worker: StackWorker) {
@@ -37,18 +43,22 @@ final class InviteFollower: TransactionObserver {
         }
     }
 
-    /// Keeps what the reply tells of the callee: one leg for each tag. Answers its place; nil when it can't be kept.
+    /// Keeps what the reply tells of the callee: one leg for each tag, and always one for the first 2xx. Answers its place; nil
+    /// when it can't be kept.
     private func learn(_ message: Message, _ reply: InboundReply, isSuccess: Bool) -> Int? {
-        guard let tag = message.toTag, let cseq = message.cseq?.number else { return nil }
+        // A 2xx without a tag is one of RFC 2543: it answers all the same.
+        guard let tag = message.toTag ?? (isSuccess ? .empty : nil), let cseq = message.cseq?.number else { return nil }
+        let body = DialogBody(of: message)
         let socket = reply.transaction?.branch(reply.branch)?.destination.socket
         let scriptSocket = isSuccess ? module.host.scriptSocket(socket) : nil
         let addresses = module.addresses
         let invited = dialog.inviteNumber
         return dialog.update { values in
             var index = values.callees.firstIndex { $0.tag == tag }
-            if index == nil, values.callees.count < DialogSettings.legsMax {
+            let isAnswer = isSuccess && values.confirmed == nil
+            if index == nil, isAnswer || values.callees.count < DialogSettings.legsMax {
                 var leg = DialogLeg(tag: tag)
-                leg.noteBodyReceived(values.caller.bodySent)
+                leg.note(received: values.caller.bodySent)
                 // The script may have sent it with another number (`uac_auth()`).
                 leg.shift = CSeqShift(invite: invited, leftAs: cseq)
                 leg.callerNumbers.note(invited, method: .invite)
@@ -61,9 +71,9 @@ final class InviteFollower: TransactionObserver {
                 values.callees[index].routes = RouteSet(
                     recordedBy: message, before: values.recordedBefore, isOwn: addresses.contains)
             }
-            values.callees[index].noteBodySent(message)
-            values.caller.noteBodyReceived(message.body)
-            guard isSuccess, values.confirmed == nil else { return index }
+            values.callees[index].note(sent: body)
+            values.caller.note(received: body)
+            guard isAnswer else { return index }
             values.confirmed = index
             if let scriptSocket { values.calleeSocket = scriptSocket }
             return index
@@ -90,31 +100,53 @@ final class InviteFollower: TransactionObserver {
     }
 }
 
+/// What came of `create_dialog()`.
+package enum DialogCreation {
+    case dialog(Dialog)
+    /// There is none: the request makes none, there are too many, or its transaction is answered already.
+    case none
+    /// The request came before. Its last reply went out again, and the script has nothing more to do.
+    case repeated
+
+    /// What a function that was asked for a dialog answers.
+    var outcome: Outcome {
+        switch self {
+        case .dialog: .yes
+        case .none: .no
+        case .repeated: .done(0)
+        }
+    }
+}
+
 extension DialogModule {
-    /// `create_dialog()`: a dialog for the request of a context. Nil when it is none that makes one, or there are too many.
+    /// `create_dialog()`: a dialog for the request of a context, or the one that it has. One look-up of its transaction, so that a
+    /// request that comes again makes no second one.
     ///
     /// - Parameter process: the one that runs the script.
-    package func create(_ context: MessageContext, options: DialogOptions, on process: ScriptProcess) -> Dialog? {
+    package func create(
+        _ context: MessageContext, options: DialogOptions, on process: ScriptProcess
+    ) -> DialogCreation {
         let worker = host.worker(process)
         let message = context.message
-        if let use = context.dialogUse { return use.dialog }
+        if let use = context.dialogUse { return .dialog(use.dialog) }
         guard message.isRequest, message.method == .invite, message.toTag == nil, !message.callID.isEmpty,
             message.fromTag != nil
-        else { return nil }
-        let made = table.add(callID: message.callID) { chain, number, hash in
-            Dialog(
-                chain: chain, number: number, hash: hash, request: message, options: options, createdAt: now(),
-                socket: context.socketIn, settings: settings)
+        else { return .none }
+        if let transaction = context.tmTransaction {
+            // After a wait: nothing would tell how the call ends.
+            guard !transaction.isAnswered else { return .none }
+        } else if let worker, let request = host.inbound(context),
+            case .retransmission(let transaction) = worker.match(request)
+        {
+            worker.absorb(transaction)
+            return .repeated
         }
-        guard let dialog = made else {
-            log(.error, "dialog: there are \(settings.dialogsMax) dialogs already (dialogs_max)")
-            return nil
-        }
+        guard let dialog = add(context, options) else { return .none }
         statistics.noteCreated()
         if let worker { callback(DialogSites.created, worker) }
         let state = context.makeTMState()
+        guard state.observe(InviteFollower(self, dialog)) else { return .none }
         state.attach(DialogUse(dialog, sender: .caller, isInitial: true))
-        state.observe(InviteFollower(self, dialog))
         if settings.matching != .tags {
             var writer = ByteWriter(reserving: 32)
             writer.append(UInt8(ascii: ";"))
@@ -124,6 +156,35 @@ extension DialogModule {
             let parameter = writer.finishText()
             context.updateState(RouteState()) { $0.parameters = $0.parameters + parameter }
         }
-        return dialog
+        return .dialog(dialog)
+    }
+
+    private func add(_ context: MessageContext, _ options: DialogOptions) -> Dialog? {
+        let message = context.message
+        do throws(DialogTable.Full) {
+            return try table.add(callID: message.callID) { chain, number, hash in
+                Dialog(
+                    chain: chain, number: number, hash: hash, request: message, options: options, createdAt: now(),
+                    socket: context.socketIn, settings: settings)
+            }
+        } catch {
+            switch error {
+            case .all: log(.error, "dialog: there are \(settings.dialogsMax) dialogs already (dialogs_max)")
+            case .ofCallID:
+                log(
+                    .error,
+                    "dialog: there are \(DialogSettings.ofCallIDMax) dialogs of Call-ID \(message.callID) already")
+            }
+            return nil
+        }
+    }
+
+    /// Drops a dialog whose INVITE nobody follows any more, soon and on a SIP process. Any thread, whatever it holds.
+    func abandon(_ dialog: Dialog) {
+        let isTaken = onProcess(DialogSites.abandonedJob) { [self] worker in
+            step(dialog, .failed, in: .init(worker: worker))
+        }
+        // Its queue is full: with the next tick (`fireLife`).
+        if !isTaken { timers.set(.life, of: dialog, to: Self.milliseconds()) }
     }
 }

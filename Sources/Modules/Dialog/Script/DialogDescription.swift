@@ -23,7 +23,7 @@ extension DialogModule {
             "callee_cseq": .string(String(values.callee?.numbers.last ?? 0)),
             "caller_route_set": .string(values.caller.routes.text.string),
             "caller_bind_addr": .string(dialog.callerSocket?.description.string ?? ""),
-            "caller_sdp": .string(values.caller.bodySent.string),
+            "caller_sdp": .string(values.caller.bodySent.text.string),
         ]
         let shown = values.confirmed.map { [values.callees[$0]] } ?? values.callees
         object.append(
@@ -35,7 +35,7 @@ extension DialogModule {
                         "caller_cseq": .string(String(values.caller.numbers.last ?? 0)),
                         "callee_route_set": .string(leg.routes.text.string),
                         "callee_bind_addr": .string(values.calleeSocket?.description.string ?? ""),
-                        "callee_sdp": .string(leg.bodySent.string),
+                        "callee_sdp": .string(leg.bodySent.text.string),
                     ]
                 }))
         // Ours: the peer tells of the time since the answer only.

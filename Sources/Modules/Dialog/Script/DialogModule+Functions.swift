@@ -27,7 +27,7 @@ extension DialogModule {
                         call.log(.error, "create_dialog: \"\(call.string(0) ?? "")\" is no flag of it")
                         return .no
                     }
-                    return Outcome(create(call.context, options: options, on: call.process) != nil)
+                    return create(call.context, options: options, on: call.process).outcome
                 }
             },
             "match_dialog": { [self] call in recorded(DialogSites.match, call) { match(call) } },
@@ -153,7 +153,7 @@ extension DialogModule {
         let first = call.isPresent(1) ? nil : call.value(0).integer
         let change = first ?? call.integer(1) ?? 1
         let tag = first == nil ? call.string(0) ?? call.context.message.toTag : call.context.message.toTag
-        guard abs(change) < 1_000_000, let tag else { return .no }
+        guard (-999_999...999_999).contains(change), let tag else { return .no }
         return Outcome(
             dialog.update { values in
                 if values.caller.tag == tag {

@@ -157,7 +157,9 @@ extension Dialog {
 extension Value {
     /// Whole seconds, up to 30 years; text that is a number counts as one.
     fileprivate var seconds: Int? {
-        guard let number = integer ?? text?.decimal(), abs(number) <= 1_000_000_000 else { return nil }
+        guard let number = integer ?? text?.decimal(), (-1_000_000_000...1_000_000_000).contains(number) else {
+            return nil
+        }
         return number
     }
 }

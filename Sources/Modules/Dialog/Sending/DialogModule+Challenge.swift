@@ -46,8 +46,7 @@ extension DialogModule {
                 worker, body: answer.body, contentType: answer.value(.contentType) ?? "application/sdp")
             return
         }
-        let known = dialog.read { $0.leg(side) }
-        invite?.acknowledge(
-            worker, body: known?.bodyReceived ?? .empty, contentType: known?.contentType ?? .empty)
+        let known = dialog.read { $0.leg(side)?.bodyReceived } ?? .none
+        invite?.acknowledge(worker, body: known.text, contentType: known.type)
     }
 }

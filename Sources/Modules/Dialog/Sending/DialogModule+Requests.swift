@@ -111,12 +111,14 @@ extension DialogModule {
     /// A 2xx came for a request of ours: where the side is now, and what was said.
     func note(_ reply: Message, of request: OwnRequest, _ side: DialogSide, _ dialog: Dialog) {
         guard request.refreshesTargets else { return }
+        let isSession = request.isInvite || request.method == "UPDATE"
+        let told = isSession ? DialogBody(request.body, type: request.contentType) : nil
+        let said = isSession ? DialogBody(of: reply) : nil
         dialog.update { values in
             values.updateLeg(side, callee: request.callee) { leg in
                 leg.refreshTarget(from: reply)
-                guard request.isInvite || request.method == "UPDATE" else { return }
-                leg.noteBodyReceived(request.body)
-                leg.noteBodySent(reply)
+                leg.note(received: told)
+                leg.note(sent: said)
             }
         }
     }

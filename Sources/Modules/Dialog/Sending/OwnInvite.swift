@@ -70,7 +70,9 @@ final class OwnInvite: TransactionAgent {
         var local = plan.acknowledging(reply, at: target).makeRequest("ACK", module.host)
         local.body = body
         local.contentType = body.isEmpty ? .empty : contentType
-        if !body.isEmpty { dialog.update { $0.updateLeg(side) { $0.noteBodyReceived(body) } } }
+        if let told = DialogBody(body, type: contentType) {
+            dialog.update { $0.updateLeg(side) { $0.note(received: told) } }
+        }
         worker.acknowledge(local) { [self] bytes, destination in
             progress.withLock { $0.ack = (bytes, destination) }
         }

@@ -8,11 +8,12 @@ import SIPStack
 ///
 /// Any process may work on it at any moment. No other lock is taken and nothing is sent while `lock` is held.
 package final class Dialog: @unchecked Sendable {
-    // @unchecked: `next` is guarded by the table's shard, `places` and `deadlines` by the timers, `stored` by `lock`; the rest is
+    // @unchecked: `next…` is guarded by the table's shard, `places` and `deadlines` by the timers, `stored` by `lock`; the rest is
     // constant.
 
-    // Guarded by the table's shard.
+    // Guarded by the table's shard: what follows in its chains by Call-ID and by number.
     var next: Dialog?
+    var nextByNumber: Dialog?
     var isStored = false
 
     // Guarded by the timers: place in each heap, -1 outside, and deadline, in milliseconds.
@@ -111,7 +112,7 @@ package final class Dialog: @unchecked Sendable {
         var caller = DialogLeg(tag: request.fromTag ?? .empty)
         caller.refreshTarget(from: request)
         caller.routes = RouteSet(recordedBy: request)
-        caller.noteBodySent(request)
+        caller.note(sent: DialogBody(of: request))
         caller.numbers.note(inviteNumber, method: .invite)
         stored = Values(
             machine: DialogMachine(byesOnTimeout: options.contains(.byeOnTimeout)), caller: caller,

@@ -40,23 +40,26 @@ final class DialogProfiles: Sendable {
         ProfileLink(profile: index, value: profiles[index].hasValues ? (value ?? .empty).compacted() : .empty)
     }
 
+    /// A dialog that joins and one that ends may be told of in either order: for that moment a count may stand below 0, and
+    /// comes out right.
     func count(_ link: ProfileLink, by change: Int) {
         counts.withLock { counts in
             let new = (counts[link.profile][link.value] ?? 0) + change
-            counts[link.profile][link.value] = new > 0 ? new : nil
+            counts[link.profile][link.value] = new == 0 ? nil : new
         }
     }
 
     /// Dialogs in the profile, with that value if one is given and the profile has values.
     func size(_ index: Int, _ value: ByteString?) -> Int {
         counts.withLock { counts in
-            if let value, profiles[index].hasValues { return counts[index][value] ?? 0 }
-            return counts[index].values.reduce(0, +)
+            if let value, profiles[index].hasValues { return max(0, counts[index][value] ?? 0) }
+            return max(0, counts[index].values.reduce(0, +))
         }
     }
 
     /// Values and how many dialogs have each, by name.
     func values(_ index: Int) -> [(value: ByteString, count: Int)] {
-        counts.withLock { $0[index] }.map { ($0.key, $0.value) }.sorted { $0.value.string < $1.value.string }
+        counts.withLock { $0[index] }.filter { $0.value > 0 }.map { ($0.key, $0.value) }
+            .sorted { $0.value.string < $1.value.string }
     }
 }

@@ -3,8 +3,12 @@ import RouteRuntime
 
 /// The parameters of `dialog`, and its limits.
 struct DialogSettings: Sendable {
-    /// Callees that one forked INVITE may bring; what further ones answer is relayed, but they are not known.
+    /// Callees that one forked INVITE may bring; what further ones say is relayed, but they are not known. The first that answers
+    /// with a 2xx is, even if it is the thirteenth.
     static let legsMax = 12
+    /// Dialogs of one Call-ID, those included that are over: a request may pass this server that often (Max-Forwards is 70), and
+    /// to be found they are walked through.
+    static let ofCallIDMax = 100
     /// Variables of one dialog (`$dlg_val`).
     static let variablesMax = 256
     /// Memberships of one dialog in profiles.
@@ -36,6 +40,9 @@ struct DialogSettings: Sendable {
             }
             return value
         }
+        func seconds(_ name: String, _ fallback: Int) -> Int {
+            min(max(0, parameters.integer("dialog", name) ?? fallback), 1_000_000_000)
+        }
         chainsCount = try positive("hash_size", 4096)
         guard chainsCount & (chainsCount - 1) == 0, chainsCount <= 1 << 20 else {
             throw ModuleError("dialog", "hash_size", nil, "\(chainsCount) is no power of 2 up to 1048576")
@@ -43,12 +50,12 @@ struct DialogSettings: Sendable {
         dialogsMax = try positive("dialogs_max", 250_000)
         routeParameter = parameters.text("dialog", "rr_param") ?? "did"
         defaultTimeoutSeconds = try positive("default_timeout", 43_200)
-        deleteDelaySeconds = max(0, parameters.integer("dialog", "delete_delay") ?? 0)
+        deleteDelaySeconds = seconds("delete_delay", 0)
         let wait = parameters.integer("tm", "wt_timer") ?? 0
         lingerMilliseconds = 1000 * (wait > 0 ? min(wait, 3600) : 5)
         optionsPingMilliseconds = 1000 * (try positive("options_ping_interval", 30))
         reinvitePingMilliseconds = 1000 * (try positive("reinvite_ping_interval", 300))
-        raceSeconds = max(0, parameters.integer("dialog", "race_condition_timeout") ?? 5)
+        raceSeconds = seconds("race_condition_timeout", 5)
         extraHeaders = parameters.text("dialog", "dlg_extra_hdrs")?.asHeaderLines ?? .empty
         let mode = parameters.integer("dialog", "dlg_match_mode") ?? 1
         guard let matching = DialogMatching(rawValue: mode) else {
