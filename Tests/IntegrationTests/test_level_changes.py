@@ -85,6 +85,24 @@ def well_nested(groups):
         assert group[0]["name"] == group[-1]["name"]
 
 
+# Waits twice for each call, so that levels change between a script's beginning and its resumes.
+WAITING = """
+route {
+    if (has_totag()) {
+        if (is_method("ACK") && t_check_trans()) { t_relay(); exit; }
+        loose_route();
+        t_relay();
+        exit;
+    }
+    t_newtran();
+    record_route();
+    usleep(10000);
+    async(usleep(10000), relay);
+}
+route[relay] { $du = "sip:127.0.0.1:%d"; t_relay(); }
+"""
+
+
 def serve(start, b2b, mode):
     """A server that takes calls in that way, the URI's user that leads to the callee, and the callee's port."""
     port = free_port(kind=socket.SOCK_STREAM)
@@ -92,6 +110,8 @@ def serve(start, b2b, mode):
         return b2b(UAS_PORT=port), "callee", port
     if mode == "tcp":
         return start("tcp.cfg", WORKERS=2, UDP_PORT=9, TCP_PORT=port, GLOBAL="", REGISTER=""), "tcp", port
+    if mode == "waiting":
+        return start("waiting.cfg", WORKERS=3, ROUTE=WAITING % port), "callee", port
     return start("spine.cfg", WORKERS=3, UAS_PORT=port, BUSY_PORT=9, DEAD_PORT=9), "callee", port
 
 
@@ -111,7 +131,12 @@ def change_levels(server, until, at_least):
     return changes
 
 
-@pytest.mark.parametrize("mode", ["udp", "tcp", "b2b"])
+# Of each call, the sessions of the request route and of the local route. INVITE, ACK and BYE run the script, one that waits
+# once more for each wait; of a back-to-back call the INVITE alone, and three requests the local route.
+ROUTES = {"udp": (3, 0), "tcp": (3, 0), "b2b": (1, 3), "waiting": (5, 0)}
+
+
+@pytest.mark.parametrize("mode", ROUTES)
 def test_thousands_of_level_changes_at_two_hundred_calls_a_second(start, b2b, sipp, events, mode):  # noqa: F811
     server, user, port = serve(start, b2b, mode)
     server.subscribe(events, "E_PROFILING_PROC", "E_PROFILING_SCRIPT", fields="parent")
@@ -132,8 +157,7 @@ def test_thousands_of_level_changes_at_two_hundred_calls_a_second(start, b2b, si
     well_nested(by_process.values())
     well_nested(by_script.values())
     kinds = Counter(g[0]["type"] for g in by_script.values())
-    # INVITE, ACK and BYE run the script; of a back-to-back call the INVITE alone, and three requests the local route.
-    assert (kinds[1], kinds[32]) == ((calls, 3 * calls) if mode == "b2b" else (3 * calls, 0))
+    assert (kinds[1], kinds[32]) == tuple(calls * count for count in ROUTES[mode])
     assert len(by_process) > 500 and not set(by_process) & set(by_script) and changes >= 2000
     if mode == "tcp":
         assert {g[0]["type"] for g in by_process.values()} >= {2}

@@ -88,6 +88,14 @@ def test_a_domain_holds_for_the_next_request(start, files, https):
         agent.request("OPTIONS", "sip:nobody@127.0.0.1", headers=["X-Form: get"])
         agent.expect(404)
     assert "tls_mgm has no client_domain `nobody`" in server.tail(20000)
+    listed = {domain["Name"]: domain for domain in server.mi("tls_list")["Domains"]}
+    assert list(listed) == ["known", "stranger", "doubter", "careless", "modern"]
+    assert listed["modern"] == {
+        "Name": "modern", "Type": "client", "Verify": True, "Certificate": str(files / "client.pem"),
+        "Key": str(files / "client.key"), "CA list": str(files / "service.pem"), "Ciphers": None,
+        "Lowest version": "TLSv1_3", "Highest version": "TLSv1_3"}
+    assert listed["careless"]["Verify"] is False and listed["stranger"]["Certificate"] is None
+    assert server.mi_call("tls_mgm:reload")["error"]["code"] == 501
 
 
 @pytest.mark.parametrize("lines, phrase", [

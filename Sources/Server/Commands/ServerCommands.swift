@@ -42,6 +42,9 @@ enum ServerCommands {
                 in: &registry, module, hashedFile: server.parameters.text("cfgutils", "hash_file")?.string,
                 logger: server.logger)
         }
+        if server.script.isLoaded("tls_mgm") {
+            TLSCommands.register(in: &registry, server.environment.tlsClientDomains)
+        }
         if let parts = server.openTelemetry { OpenTelemetryCommands.register(in: &registry, parts) }
         return registry
     }
