@@ -197,6 +197,68 @@ def test_how_long_a_call_is_there(start, peers):
     assert over["state"] == 5 and over["age"] >= 2
 
 
+KINDS = """
+branch_route[b] { set_dlg_profile("kind", "branch"); set_dlg_flag("branch"); store_dlg_value("branch", $ci); }
+onreply_route[r] {
+	set_dlg_profile("kind", "reply"); set_dlg_flag("reply"); $dlg_val(reply) = $rs;
+	if (is_in_profile("kind", "branch") && is_dlg_flag_set("branch")) $dlg_val(seen) = "branch";
+}
+failure_route[f] {
+	set_dlg_profile("kind", "failure"); test_and_set_dlg_flag("failure", 0); unset_dlg_profile("kind", "reply");
+	reset_dlg_flag("reply"); fetch_dlg_value("branch", $avp(back)); get_profile_size("kind", , $avp(size));
+	$dlg_val(size) = $avp(size); $dlg_val(back) = $avp(back); $dlg_val(flags) = $DLG_flags;
+	$du = "sip:127.0.0.1:%d";
+	t_relay();
+}
+"""
+
+
+def test_values_flags_and_profiles_in_each_kind_of_route(start, peers):
+    server = serve(start, peers, call='t_on_branch("b"); t_on_reply("r"); t_on_failure("f");',
+                   routes=KINDS % peers[1].port)
+    call = Call(server, *peers)
+    call.callee.reply(call.invite, 486, "Busy", tag="busy")
+    call.callee.expect("ACK")
+    call.invite = call.callee.expect("INVITE")
+    call.answer()
+    dialog, = server.mi("dialog:list_ctx")["Dialogs"]
+    # What the failure route took away the 200 brought back.
+    assert sorted(dialog["user_flags"].split()) == ["branch", "failure", "reply"]
+    values = {name: value for one in dialog["context"]["values"] for name, value in one.items()}
+    assert values == {"branch": call.sent["call_id"], "reply": values["reply"], "seen": "branch",
+                      "size": 2, "back": call.sent["call_id"], "flags": "branch failure"}
+    kinds = [value for one in dialog["context"]["profiles"] for value in one.values()]
+    assert sorted(kinds) == ["branch", "failure", "reply"]
+    call.bye()
+
+
+def test_routes_that_were_asked_for_are_taken_back(start, peers):
+    """Each of the three functions without an argument."""
+    server = serve(start, peers, flags="bye-on-timeout", routes='route[heard] { xlog("HEARD $DLG_end_reason\\n"); }\n',
+                   call='dlg_on_answer("heard"); dlg_on_timeout("heard"); dlg_on_hangup("heard"); $DLG_timeout = 1;'
+                   ' if ($hdr(X-Not)) { dlg_on_answer(); dlg_on_timeout(); dlg_on_hangup(); }')
+    for headers, heard in (["X-Not: 1"], 0), ([], 3):
+        call = Call(server, *peers, headers=headers)
+        call.answer()
+        answer_bye(*peers)
+        wait_for(lambda: server.tail().count("HEARD") == heard, "%d routes" % heard)
+
+
+def test_a_dialog_that_is_over_is_loaded_unless_it_must_be_active(start, peers):
+    server = serve(start, peers, extra=parameter("delete_delay", 20), call="""
+        if (load_dialog_ctx($hdr(X-Other))) { append_hf("X-Any: $DLG_status\\r\\n"); unload_dialog_ctx(); }
+        if (load_dialog_ctx($hdr(X-Other), "callid", 0)) { append_hf("X-Zero: $DLG_status\\r\\n"); unload_dialog_ctx(); }
+        if (load_dialog_ctx($hdr(X-Other), "callid", 1)) { append_hf("X-Active: $DLG_status\\r\\n"); unload_dialog_ctx(); }""")
+    first = Call(server, *peers)
+    first.answer()
+    for other, shown in (("talking", ["4", "4", "4"]), ("over", ["5", "5", None])):
+        if other == "over":
+            first.bye()
+        call = Call(server, *peers, headers=["X-Other: " + first.sent["call_id"]])
+        assert [call.invite.get("x-" + name) for name in ("any", "zero", "active")] == shown
+        call.answer(486)
+
+
 def test_requests_of_the_script_to_both_sides(start, peers):
     server = serve(start, peers, inside="""
         if (is_method("MESSAGE")) {

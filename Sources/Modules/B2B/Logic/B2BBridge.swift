@@ -47,8 +47,8 @@ final class B2BBridge {
     /// Who sent the REFER and wants to know.
     var referrer: B2BEntity?
     var media: B2BEntity?
-    /// The party of another session that is told how it goes.
-    var informed: (session: B2BSession, party: Int)?
+    /// Who else is told how it goes.
+    var informed: ReferListener?
     let options: BridgeOptions
     /// Who makes the offer: the new entity (its INVITE has no body) or the old one.
     var giver: B2BEntity

@@ -49,11 +49,22 @@ extension B2BLogicModule {
         plan.beganBy = call.context.records
         plan.requestRoute = logic.requestRoute.flatMap { call.process.engine.route(.request, $0.string) }
         plan.replyRoute = logic.replyRoute.flatMap { call.process.engine.route(.request, $0.string) }
+        guard let worker = worker(call) else { return .no }
+        let message = call.context.message
         if parameters.first == "n", parameters.count > 1 {
             let party = parameters.count > 2 ? parameters[2].decimal() ?? 0 : 0
-            plan.informed = logic.session(named: parameters[1]).map { ($0, party) }
+            plan.informed = logic.session(named: parameters[1]).map { .party($0, party) }
+        } else if parameters.first == "n", message.isRequest, message.method == .refer, message.toTag == nil {
+            let transaction: Transaction
+            switch tm.enter(call, worker) {
+            case .transaction(let entered, _): transaction = entered
+            case .end(let outcome): return outcome
+            }
+            plan.informed = ReferSender(
+                message, tag: transaction.localTag, contact: plan.contact, socket: worker.listener(of: transaction)
+            ).map { .sender($0) }
         }
-        guard let worker = worker(call), let session = logic.trigger(plan, worker) else { return .no }
+        guard let session = logic.trigger(plan, worker) else { return .no }
         call.context.updateState(B2BTurnState()) { $0.session = session }
         return .yes
     }
@@ -88,8 +99,8 @@ struct TriggerPlan: @unchecked Sendable {
     var requestRoute: RouteHandle?
     var replyRoute: RouteHandle?
     var values: [(name: ByteString, value: Value)] = []
-    /// Whose party (0 or 1) is told how it goes (RFC 3515).
-    var informed: (session: B2BSession, party: Int)?
+    /// Who is told how it goes (RFC 3515).
+    var informed: ReferListener?
 }
 
 extension ClientDraft {

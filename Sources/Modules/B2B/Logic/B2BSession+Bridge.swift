@@ -298,22 +298,24 @@ extension B2BSession {
     private func tell(_ bridge: B2BBridge, status: Int, _ worker: StackWorker) {
         guard status > bridge.toldStatus else { return }
         bridge.toldStatus = status
-        if let informed = bridge.informed {
-            informed.session.act(worker) { session, worker in
-                guard session.entities.indices.contains(informed.party) else { return }
-                session.notify(session.entities[informed.party], status: status, worker)
+        switch bridge.informed {
+        case .party(let session, let party):
+            session.act(worker) { session, worker in
+                guard session.entities.indices.contains(party) else { return }
+                session.notify(session.entities[party], status: status, worker)
             }
+        case .sender(let sender): sender.tell(ReferNotice(status: status), records: records, worker)
+        case nil: break
         }
         if bridge.options.notifies, let referrer = bridge.referrer { notify(referrer, status: status, worker) }
     }
 
     private func notify(_ referrer: B2BEntity, status: Int, _ worker: StackWorker) {
         guard referrer.state == .confirmed else { return }
-        let state = status < 200 ? "active;expires=60" : "terminated;reason=noresource"
-        let fragment = ByteString("SIP/2.0 \(status) ") + ByteString(StatusCode.reason(status)) + "\r\n"
+        let notice = ReferNotice(status: status)
         referrer.send(
-            "NOTIFY", lines: "Event: refer\r\nSubscription-State: \(state)\r\n".lines, body: fragment,
-            contentType: "message/sipfrag;version=2.0", purpose: .notice, worker)
+            "NOTIFY", lines: notice.lines, body: notice.body, contentType: ReferNotice.contentType, purpose: .notice,
+            worker)
     }
 }
 
