@@ -3,13 +3,7 @@ import pytest
 
 from b2bcalls import ANSWER, OFFER, SDP, Leg, agents, b2b, contact_of
 from conftest import wait_for
-from uasessions import Controller, ended
-
-
-def calls(server, callee, **more):
-    """Has the server call somebody; gives the key."""
-    return server.mi("ua_session_client_start", ruri="sip:b@%s" % callee.name, to="sip:b@x",
-                     **{"from": "sip:a@x"}, **more)
+from uasessions import Controller, calls, ended
 
 
 def test_a_call_to_outside(b2b, agents, events):

@@ -54,6 +54,12 @@ def ended(server):
     assert server.mi("b2be_list") == []
 
 
+def calls(server, callee, **more):
+    """Has the server call somebody; gives the key."""
+    return server.mi("ua_session_client_start", ruri="sip:b@%s" % callee.name, to="sip:b@x",
+                     **{"from": "sip:a@x"}, **more)
+
+
 def invite(agents, server, **more):
     caller = agents(server)
     sent = caller.request("INVITE", "sip:box@%s:%d" % (server.address, server.port), body=OFFER,

@@ -92,6 +92,14 @@ package struct AgentDialog: Sendable {
         if let contact = response.contacts.first { remoteTarget = contact.uriText.compacted() }
     }
 
+    /// Goes on as another early dialog of the same request: tag, target, routes and the far end's numbers are those of `fork`.
+    package mutating func turn(to fork: AgentDialog) {
+        remoteTag = fork.remoteTag
+        remoteTarget = fork.remoteTarget
+        routes = fork.routes
+        remoteSequence = fork.remoteSequence
+    }
+
     /// The answer that was sent makes the dialog whole.
     package mutating func confirm() { isConfirmed = true }
 

@@ -53,11 +53,14 @@ extension Transaction {
 }
 
 extension StackWorker {
-    /// Says that `owner` answers a transaction, whenever that may be: an INVITE no longer ends by itself when nobody does.
+    /// How long who adopted an INVITE may take to answer it. Far beyond any call that rings: who forgets one leaks it no longer.
+    static let adoptedMilliseconds = 24 * 3_600_000
+
+    /// Says that `owner` answers a transaction: an INVITE no longer ends by itself when nobody does within the usual time.
     package func adopt(_ transaction: Transaction, by owner: AnyObject) {
         step(transaction) { transaction, _ in
             transaction.seat = AgentSeat(owner: owner)
-            if transaction.isInvite { transaction.orphanDeadline = .max }
+            if transaction.isInvite { transaction.orphanDeadline = now + Self.adoptedMilliseconds }
         }
     }
 

@@ -161,8 +161,10 @@ package final class B2BEntities: Sendable {
         guard case .cancel(let transaction) = worker.match(request), let entity = transaction.owner as? B2BEntity else {
             return false
         }
+        // A repeated CANCEL, or one that came too late, changes nothing.
+        let isNew = !transaction.isAnswered
         worker.cancel(transaction, with: request)
-        entity.post(.cancelled(transaction, request), worker)
+        if isNew { entity.post(.cancelled(transaction, request), worker) }
         return true
     }
 

@@ -9,27 +9,59 @@ extension B2BEntity {
 
     /// Whether a request fits the dialog; one that does not is answered here.
     func accepts(_ message: Message, _ transaction: Transaction?, _ worker: StackWorker) -> Bool {
+        guard let transaction else { return acceptsAck(message) }
+        let refusal: (status: Int, reason: ByteString)
+        switch fit(message) {
+        case .inOrder where message.maxForwards != 0: return true
+        case .inOrder: refusal = (483, "Too Many Hops")
+        case .outOfOrder: refusal = (500, "Server Internal Error")
+        case .endOfFork: refusal = (200, "OK")
+        case .nowhere: refusal = (481, "Call/Transaction Does Not Exist")
+        }
+        reply(transaction, refusal.status, refusal.reason, site: B2BSites.ownReply, worker)
+        return false
+    }
+
+    private enum Fit {
+        case inOrder, outOfOrder
+        /// A fork that is not the call, or not any more, hangs up: its own affair.
+        case endOfFork
+        case nowhere
+    }
+
+    /// Each fork counts for itself, and moves its own target, until one has answered; then the others are over.
+    private func fit(_ message: Message) -> Fit {
         let tag = message.fromTag
-        guard dialog.remoteTag == tag || legs.contains(where: { $0.remoteTag == tag }) else {
-            if let transaction {
-                reply(transaction, 481, "Call/Transaction Does Not Exist", site: B2BSites.ownReply, worker)
-            }
+        let leg = legs.firstIndex { $0.remoteTag == tag }
+        let isOther = dialog.isConfirmed ? dialog.remoteTag != tag : legs.count > 1
+        if message.method == .bye, isOther, leg != nil || endedForks.contains(where: { $0 == tag }) {
+            return .endOfFork
+        }
+        guard dialog.remoteTag == tag || (leg != nil && !dialog.isConfirmed) else { return .nowhere }
+        let order: AgentDialog.Order
+        if let leg, !dialog.isConfirmed {
+            order = legs[leg].receive(request: message)
+            if dialog.remoteTag == tag { dialog.turn(to: legs[leg]) }
+        } else {
+            order = dialog.receive(request: message)
+        }
+        return order == .inOrder ? .inOrder : .outOfOrder
+    }
+
+    /// Only the ACK of the INVITE that was answered last says something.
+    private func acceptsAck(_ message: Message) -> Bool {
+        guard dialog.remoteTag == message.fromTag, let number = message.cseq?.number, number == inviteAnswered else {
             return false
         }
-        guard let transaction else {
-            repeater?.stop()
-            repeater = nil
-            return true
-        }
-        guard dialog.receive(request: message) == .inOrder else {
-            reply(transaction, 500, "Server Internal Error", site: B2BSites.ownReply, worker)
-            return false
-        }
-        guard message.maxForwards != 0 else {
-            reply(transaction, 483, "Too Many Hops", site: B2BSites.ownReply, worker)
-            return false
-        }
+        stopRepeating(final: true)
         return true
+    }
+
+    /// The far end has shown that it has our 2xx (`final`), or our reliable provisional response.
+    func stopRepeating(final: Bool) {
+        guard repeatsFinal == final else { return }
+        repeater?.stop()
+        repeater = nil
     }
 
     /// Answers an INVITE that can't be taken now: the one before is not answered yet (500), or one of ours is under way (491;
@@ -50,6 +82,7 @@ extension B2BEntity {
 
     /// Takes over what a response says of the dialog. False: it was a repetition, or of a fork too many, and is seen to.
     func learn(_ response: AgentResponse, _ request: OutgoingRequest, _ worker: StackWorker) -> Bool {
+        if response.status >= 300, inviteSent === request { inviteSent = nil }
         guard let message = response.message else {
             request.isAnswered = true
             return true
@@ -62,7 +95,7 @@ extension B2BEntity {
         } else {
             guard !request.isAnswered else { return false }
             request.isAnswered = true
-            if request.method == .update, response.status < 300 { dialog.refresh(by: message) }
+            if request.method == .update, response.status < 300 { refreshTarget(by: message) }
             if request.method == .prack, response.status < 300 { noteAgreement(message.toTag) }
         }
         if response.status < 300, !message.bodyRange.isEmpty, request.method == .invite || request.method == .update {
@@ -81,40 +114,60 @@ extension B2BEntity {
             return false
         }
         request.isAnswered = true
-        if !dialog.isConfirmed { noteLeg(message) }
+        if !dialog.isConfirmed { turn(to: message) }
         dialog.receive(message)
         state = .confirmed
         if !message.bodyRange.isEmpty { media = B2BMedia(message) }
         return true
     }
 
+    private func refreshTarget(by message: Message) {
+        if let leg = legs.firstIndex(where: { $0.remoteTag == message.toTag }) { legs[leg].refresh(by: message) }
+        if dialog.remoteTag == message.toTag { dialog.refresh(by: message) }
+    }
+
     private func learnProvisional(_ message: Message) {
         guard !dialog.isConfirmed, message.toTag != nil else { return }
-        noteLeg(message)
-        dialog.receive(message)
+        turn(to: message)
         state = .early
     }
 
     /// Forks of one INVITE that an entity remembers.
-    private static let legsMax = 32
+    static let legsMax = 32
 
-    private func noteLeg(_ message: Message) {
-        guard let tag = message.toTag, !legs.contains(where: { $0.remoteTag == tag }), legs.count < Self.legsMax
-        else { return }
+    /// The early dialog that a response belongs to is the one that the entity goes on with.
+    private func turn(to message: Message) {
+        let tag = message.toTag
+        if let index = legs.firstIndex(where: { $0.remoteTag == tag }) {
+            legs[index].receive(message)
+            dialog.turn(to: legs[index])
+            return
+        }
         var leg = freshFork
         leg.receive(message)
-        legs.append(leg)
+        if tag != nil, legs.count < Self.legsMax { legs.append(leg) }
+        dialog.turn(to: leg)
     }
 
     // MARK: reliable provisional responses
 
-    /// Takes note of a reliable provisional response. nil: it is not reliable; false: it came before.
-    func noteReliable(_ message: Message) -> Bool? {
+    /// Takes note of a reliable provisional response. nil: it is not reliable; false: it came before, or one before it did not:
+    /// neither is acknowledged (RFC 3262 §4).
+    func noteReliable(_ message: Message, of request: OutgoingRequest) -> Bool? {
         guard let rseq = message.number(.rseq), message.lists("100rel", in: .require), let tag = message.toTag else {
             return nil
         }
-        guard !reliable.contains(where: { $0.rseq == rseq && $0.remoteTag == tag }) else { return false }
-        if reliable.count < 64 { reliable.append((rseq, tag.compacted())) }
+        if reliableSequence != request.sequence {
+            reliableSequence = request.sequence
+            reliable = []
+        }
+        if let last = reliable.firstIndex(where: { $0.remoteTag == tag }) {
+            guard rseq == reliable[last].rseq &+ 1 else { return false }
+            reliable[last].rseq = rseq
+        } else {
+            guard reliable.count < Self.legsMax else { return false }
+            reliable.append((rseq, tag.compacted()))
+        }
         if !message.bodyRange.isEmpty, inviteSent?.body.isEmpty == false { answeredTag = tag.compacted() }
         return true
     }

@@ -125,6 +125,7 @@ extension B2BEntity {
         var writer = ByteWriter(reserving: lines.count + contact.value.count + 16)
         if hasContact, status < 400, transaction.method != .bye { writeContact(&writer) }
         writer.append(lines)
+        let number = transaction.isInvite && status >= 200 ? transaction.originalRequest?.cseq?.number : nil
         worker.probe.enter(B2BSites.reply)
         let isSent = worker.reply(
             transaction, status: status, reason: reason, headers: writer.finishText(), body: body,
@@ -139,7 +140,8 @@ extension B2BEntity {
             if state != .confirmed { dialog.localTag = tag(leg: leg) }
             dialog.confirm()
             state = .confirmed
-            repeatAnswer(transaction, worker)
+            inviteAnswered = number
+            repeatAnswer(transaction, final: true, worker)
         }
         return true
     }
@@ -151,8 +153,9 @@ extension B2BEntity {
     }
 
     /// Sends what was answered last until the far end shows that it has it.
-    func repeatAnswer(_ transaction: Transaction, _ worker: StackWorker) {
+    func repeatAnswer(_ transaction: Transaction, final: Bool, _ worker: StackWorker) {
         repeater?.stop()
+        repeatsFinal = final
         repeater = worker.repeatAnswer(of: transaction) { [weak self] worker in self?.post(.unacknowledged, worker) }
     }
 }

@@ -7,9 +7,9 @@ import SIPTransport
 
 /// One dialog that the server has itself: as the answering side of its first INVITE (server entity) or the asking one (client).
 ///
-/// Found by key from any process; what changes belongs to the turn of its owner. `view` is for everybody.
+/// Found by key from any process; what changes belongs to the turn of its owner, also when it is gone. `view` is for everybody.
 final class B2BEntity: @unchecked Sendable {
-    // @unchecked: `ownerStored` and `viewStored` are guarded by `lock`; constants need none; the rest belongs to the owner's turn.
+    // @unchecked: `ownerStored` and `viewStored` are guarded by `lock`; constants need none; the rest belongs to `turns`.
 
     /// In the order of its life: management counts by it.
     enum State: String, CaseIterable, Sendable {
@@ -26,13 +26,17 @@ final class B2BEntity: @unchecked Sendable {
     let contact: LocalContact
     let socket: ListenSocket?
     let outboundProxy: ByteString?
+    /// The owner's. What still comes for an entity that is deleted takes its turn there too.
+    let turns: TurnQueue
 
     // The owner's turn.
     /// What the script calls it.
     var id: ByteString
     var dialog: AgentDialog
-    /// Further dialogs that forks of the far end began, by their tags, oldest first.
+    /// Of a client entity: the dialogs that forks of the far end began, oldest first; each knows the far end's numbers and target.
     var legs: [AgentDialog] = []
+    /// Tags of forks that answered too late and were ended.
+    var endedForks: [ByteString] = []
     var state = State.new
     /// The entity that it talks with.
     var peer: B2BEntity?
@@ -42,10 +46,14 @@ final class B2BEntity: @unchecked Sendable {
     var inviteSent: OutgoingRequest?
     /// The last INVITE that was answered 2xx: its ACK answers repeated 2xx.
     var inviteDone: OutgoingRequest?
+    /// The number of the far end's INVITE that was answered 2xx last: that of its ACK.
+    var inviteAnswered: UInt32?
     /// The peer's BYE was passed on to the far end.
     var isHangingUp = false
     /// The 2xx, or reliable provisional response, of ours that is repeated.
     var repeater: AnswerRepeater?
+    /// What `repeater` repeats is a 2xx.
+    var repeatsFinal = false
     /// The last session description that came from the far end, and its type.
     var media = B2BMedia()
     /// Header lines for requests to the far end (`extra_hdrs`).
@@ -63,8 +71,9 @@ final class B2BEntity: @unchecked Sendable {
     var answeredTag: ByteString?
     /// The same, once that is so (RFC 3262 §5).
     var agreedTag: ByteString?
-    /// RSeq of reliable responses by fork, for PRACK.
+    /// The last RSeq of each fork's reliable responses to the INVITE with the number `reliableSequence`.
     var reliable: [(rseq: UInt32, remoteTag: ByteString)] = []
+    var reliableSequence: UInt32 = 0
 
     private let lock = StackLock()
     private var ownerStored: (any EntityOwner)?
@@ -86,14 +95,13 @@ final class B2BEntity: @unchecked Sendable {
         self.outboundProxy = outboundProxy
         self.id = id
         ownerStored = owner
+        turns = owner.turns
         viewStored = EntityView(key: key, id: id, callID: dialog.callID, isServer: isServer)
         publish()
     }
 
-    var owner: (any EntityOwner)? {
-        get { lock.withLock { ownerStored } }
-        set { lock.withLock { ownerStored = newValue } }
-    }
+    /// nil once it is deleted.
+    var owner: (any EntityOwner)? { lock.withLock { ownerStored } }
 
     /// What everybody may know.
     var view: EntityView { lock.withLock { viewStored } }
@@ -119,20 +127,25 @@ final class B2BEntity: @unchecked Sendable {
 
     /// Has the owner handle an event, in its turn. An entity without an owner ends what still comes for it.
     func post(_ event: EntityEvent, _ worker: StackWorker) {
-        guard let owner else { return endAlone(event, worker) }
         let box = EventBox(event)
-        let isTaken = owner.turns.take(worker) { [self] worker, turn in
-            guard let present = self.owner, present === owner else {
-                turn.end()
-                post(box.event, worker)
-                return
-            }
-            owner.handle(box.event, self, worker, turn)
+        let isTaken = turns.take(worker, isVital: isVital(event)) { [self] worker, turn in
+            if let owner { return owner.handle(box.event, self, worker, turn) }
+            endAlone(box.event, worker)
+            turn.end()
         }
         if !isTaken { refuse(event, worker) }
     }
 
-    /// Too much waits for the owner's turn: a request is told so, anything else is as if it were lost.
+    /// Nobody would say it again: there is one first final response to a request, one CANCEL, one end of a repetition.
+    private func isVital(_ event: EntityEvent) -> Bool {
+        switch event {
+        case .request: false
+        case .response(let response, let request): request.isFirstFinal(response)
+        case .cancelled, .unacknowledged: true
+        }
+    }
+
+    /// Too much waits for the owner's turn: a request is told so, anything else is as if it were lost, and comes again.
     private func refuse(_ event: EntityEvent, _ worker: StackWorker) {
         service.log(
             .warning, "b2b_entities: \(TurnQueue.waitingMax) messages wait for the turn of \(key): one more is refused")
@@ -148,6 +161,7 @@ final class B2BEntity: @unchecked Sendable {
         case .response(let response, let request):
             // A BYE that is challenged ends the call for the far end only with credentials.
             if request.method == .bye, learn(response, request, worker), retry(response, request, worker) { return }
+            answerWaiting(response, request, worker)
             guard request.method == .invite, (200..<300).contains(response.status), let message = response.message
             else {
                 return
@@ -157,12 +171,26 @@ final class B2BEntity: @unchecked Sendable {
         }
     }
 
+    /// Who asked what was passed on here is not left without an answer (RFC 3261 §15.1.2). INVITEs are seen to at once (`delete`).
+    private func answerWaiting(_ response: AgentResponse, _ request: OutgoingRequest, _ worker: StackWorker) {
+        guard response.status >= 200, request.method != .invite, let waiting = request.answers else { return }
+        if request.method == .bye {
+            worker.reply(waiting, status: 200, reason: "OK")
+        } else {
+            worker.reply(waiting, status: 487, reason: "Request Terminated")
+        }
+    }
+
     /// Acknowledges a 2xx that nobody wants and ends the dialog that it made.
     func endFork(_ response: Message, _ request: OutgoingRequest, _ worker: StackWorker) {
         var fork = dialog
         if dialog.isConfirmed { fork = freshFork }
         fork.receive(response)
         send(acknowledging: request, in: &fork, body: .empty, contentType: .empty, worker) { _, _ in }
+        // It comes again when its ACK was lost; the BYE takes care of itself.
+        let tag = response.toTag?.compacted() ?? .empty
+        guard !endedForks.contains(tag), endedForks.count < Self.legsMax else { return }
+        endedForks.append(tag)
         _ = send("BYE", in: &fork, purpose: .notice, worker)
     }
 
@@ -173,8 +201,12 @@ final class B2BEntity: @unchecked Sendable {
             remoteAddress: dialog.remoteAddress, target: dialog.remoteTarget, sequence: dialog.localSequence)
     }
 
-    /// Takes the entity out of everything. On the owner's turn.
-    func delete() {
+    /// Takes the entity out of everything. An INVITE of the far end that waits is answered, one to the far end given up. On the
+    /// owner's turn.
+    func delete(_ worker: StackWorker) {
+        guard state != .terminated else { return }
+        if let invite { reply(invite, 487, "Request Terminated", site: B2BSites.ownReply, worker) }
+        settleInvite(worker)
         state = .terminated
         repeater?.stop()
         repeater = nil
@@ -184,7 +216,7 @@ final class B2BEntity: @unchecked Sendable {
         inviteSent = nil
         inviteDone = nil
         service.remove(self)
-        owner = nil
+        lock.withLock { ownerStored = nil }
         publish()
     }
 }

@@ -46,6 +46,7 @@ final class OutgoingRequest: TransactionAgent, @unchecked Sendable {
     private let lock = StackLock()
     private var transaction: Transaction?
     private var isGivenUp = false
+    private var hasFinal = false
     private var acknowledgementStored: (bytes: [UInt8], destination: Destination)?
 
     init(
@@ -72,9 +73,19 @@ final class OutgoingRequest: TransactionAgent, @unchecked Sendable {
         if givesUp { worker.giveUp(transaction) }
     }
 
+    /// Whether a response is the first final one. To be asked once for each response, on any process.
+    func isFirstFinal(_ response: AgentResponse) -> Bool {
+        guard response.status >= 200 else { return false }
+        return lock.withLock {
+            defer { hasFinal = true }
+            return !hasFinal
+        }
+    }
+
     /// CANCEL, as soon as there is something to cancel. Harmless when it is answered.
     func giveUp(_ worker: StackWorker) {
-        let found = lock.withLock {
+        let found: Transaction? = lock.withLock {
+            guard !isGivenUp else { return nil }
             isGivenUp = true
             return transaction
         }

@@ -4,7 +4,7 @@ import SIPStack
 ///
 /// A turn that comes while another is taken waits in a queue; the process that has the turn works the queue off. So no lock is
 /// held while a script runs or a message is sent, and nobody waits for anybody. A turn may end later (a script that waits):
-/// what comes meanwhile queues up, up to `waitingMax`.
+/// what comes meanwhile queues up, up to `waitingMax`; beyond that only what comes once and can't be made up for.
 final class TurnQueue: @unchecked Sendable {
     // @unchecked: `waiting` and `isTaken` are guarded by `lock`.
 
@@ -18,12 +18,14 @@ final class TurnQueue: @unchecked Sendable {
     private var isTaken = false
 
     /// Has `body` run, now or when those before it have ended. False when too many wait.
+    ///
+    /// - Parameter isVital: it waits however many others do. For what comes at most once for each of the owner's own deeds.
     @discardableResult
-    func take(_ worker: StackWorker, _ body: @escaping Body) -> Bool {
+    func take(_ worker: StackWorker, isVital: Bool = false, _ body: @escaping Body) -> Bool {
         lock.lock()
         if isTaken {
             defer { lock.unlock() }
-            guard waiting.count < Self.waitingMax else { return false }
+            guard isVital || waiting.count < Self.waitingMax else { return false }
             waiting.append(body)
             return true
         }
@@ -72,8 +74,8 @@ final class TurnQueue: @unchecked Sendable {
 
 /// One turn; `end` is called once, on the process that has it. Confined to that process.
 final class Turn {
+    let worker: StackWorker
     private let queue: TurnQueue
-    private let worker: StackWorker
     private var isEnded = false
     private var isLeft = false
 

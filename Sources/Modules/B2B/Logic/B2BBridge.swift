@@ -74,4 +74,8 @@ final class B2BBridge {
     }
 
     var answerer: B2BEntity { giver === old ? new : old }
+
+    func involves(_ entity: B2BEntity) -> Bool {
+        entity === old || entity === new || entity === former || entity === referrer || entity === media
+    }
 }

@@ -92,6 +92,8 @@ final class B2BCurrent {
     var sent: OutgoingRequest?
     /// The message was passed on, answered or used.
     var isHandled = false
+    /// A request that was passed on, or answered in the course of that.
+    var isPassed = false
 
     init(
         session: B2BSession, entity: B2BEntity, request: InboundRequest? = nil, transaction: Transaction? = nil,

@@ -39,7 +39,7 @@ extension B2BLogicModule {
             return .no
         }
         guard let new = make(draft, in: session, like: old, call, worker) else {
-            made?.delete()
+            made?.delete(worker)
             return .no
         }
         let bridge = B2BBridge(old: old, new: new, options: options)

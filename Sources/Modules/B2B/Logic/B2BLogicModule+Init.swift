@@ -56,13 +56,14 @@ extension B2BLogicModule {
         return writer.finishText()
     }
 
-    /// `a,b=1` as names and values.
+    /// `a,b=1` as names and values, which are seconds: none is below 0 or too long for a timer.
     func flags(_ call: borrowing Call, _ index: Int) -> [(name: ByteString, value: Int?)] {
         guard let text = call.string(index), !text.isEmpty else { return [] }
         return text.split(at: ASCII.comma).map { part in
             let part = part.trimmed()
             guard let equals = part.first(of: UInt8(ascii: "=")) else { return (part, nil) }
-            return (part.prefix(equals).trimmed(), part.dropFirst(equals + 1).trimmed().decimal())
+            let seconds = part.dropFirst(equals + 1).trimmed().decimal()
+            return (part.prefix(equals).trimmed(), seconds.map { min(max(0, $0), B2BSettings.secondsMax) })
         }
     }
 
@@ -121,7 +122,7 @@ extension B2BLogicModule {
             let isBegun = session.begin(
                 context.message, transaction, server: server, client: client, plan: plan, contact: contact,
                 passesLegs: passesLegs, isTopHiding: isTopHiding, worker)
-            session.settle()
+            session.settle(worker)
             return isBegun
         }
         guard isBegun ?? false else {

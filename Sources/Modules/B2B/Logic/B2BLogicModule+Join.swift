@@ -156,7 +156,7 @@ extension B2BLogic {
         else { return nil }
         for one in plan.values { _ = session.set(one.name, one.value) }
         let isBegun = session.turns.takeNow(worker) {
-            defer { session.settle() }
+            defer { session.settle(worker) }
             return session.begin(plan, worker)
         }
         guard isBegun ?? false else {
@@ -185,7 +185,7 @@ extension B2BSession {
                 plan.second, from: address(plan.first, as: plan.second.displayName), contact: plan.contact,
                 like: plan.socket, worker)
         else {
-            first.delete()
+            first.delete(worker)
             return false
         }
         let bridge = B2BBridge(old: first, new: second, options: BridgeOptions())

@@ -46,6 +46,7 @@ package struct B2BLogicModule: Sendable {
         guard let current = current(call), let request = current.request, let worker = worker(call), !current.isHandled
         else { return .no }
         current.isHandled = true
+        current.isPassed = true
         current.session.pass(request, current.transaction, current.entity, worker)
         return .yes
     }
@@ -73,9 +74,9 @@ package struct B2BLogicModule: Sendable {
     }
 
     private func deleteEntity(_ call: borrowing Call) -> Outcome {
-        guard let current = current(call) else { return .no }
+        guard let current = current(call), let worker = worker(call) else { return .no }
         current.isHandled = true
-        current.entity.delete()
+        current.entity.delete(worker)
         return .yes
     }
 

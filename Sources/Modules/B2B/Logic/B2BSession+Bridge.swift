@@ -84,11 +84,7 @@ extension B2BSession {
     ) {
         guard let bridge, entity.state != .terminated else {
             // The bridge is over: nobody waits for this any more.
-            guard request.method == .invite, (200..<300).contains(response.status) else {
-                entity.inviteSent = entity.inviteSent === request ? nil : entity.inviteSent
-                return
-            }
-            entity.acknowledge(request, worker)
+            if request.method == .invite, (200..<300).contains(response.status) { entity.acknowledge(request, worker) }
             return
         }
         if response.status < 200 {
@@ -96,7 +92,6 @@ extension B2BSession {
             return
         }
         guard response.status < 300 else {
-            if request.method == .invite { entity.inviteSent = nil }
             if response.status == 491, retryLater(step, request, entity, bridge, worker) { return }
             if entity.retry(response, request, worker) { return }
             return refused(step, response.status, entity, bridge, worker)
@@ -264,7 +259,7 @@ extension B2BSession {
             entity.reply(invite, 487, "Request Terminated", site: B2BSites.ownReply, worker)
         }
         entity.settleInvite(worker)
-        guard let bridge else { return entity.delete() }
+        guard let bridge else { return entity.delete(worker) }
         let wasOld = entity === bridge.old
         let wasNew = entity === bridge.new
         if entity === bridge.former { bridge.former = nil }
@@ -273,7 +268,7 @@ extension B2BSession {
             bridge.media = nil
             bridge.isMediaPending = false
         }
-        entity.delete()
+        entity.delete(worker)
         if wasOld {
             tell(bridge, status: 487, worker)
             end(worker)

@@ -21,7 +21,7 @@ extension B2BSession {
 
     /// Who rings leaves its peer, whose INVITE is cancelled, or answered.
     func part(_ old: B2BEntity, from former: B2BEntity, _ worker: StackWorker) {
-        if !old.isServer { old.inviteSent?.answers = nil }
+        (old.isServer ? former : old).inviteSent?.answers = nil
         former.hangUp(worker)
     }
 
@@ -45,15 +45,14 @@ extension B2BSession {
     ) {
         guard request.method == .invite else { return }
         guard response.status >= 200 else {
-            if let message = response.message, entity.noteReliable(message) != nil {
+            if let message = response.message, entity.noteReliable(message, of: request) == true {
                 entity.acknowledgeReliably(message, request, worker)
             }
             return
         }
         guard response.status < 300 else {
-            entity.inviteSent = nil
             if entity.retry(response, request, worker) { return }
-            entity.delete()
+            entity.delete(worker)
             if let bridge { return fail(bridge, status: response.status, worker) }
             return end(worker)
         }

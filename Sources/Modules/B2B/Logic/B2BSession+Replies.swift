@@ -58,7 +58,6 @@ extension B2BSession {
             return passProvisional(response, waiting, asker, entity, request, worker)
         }
         let isInvite = request.method == .invite
-        if isInvite, response.status >= 300 { entity.inviteSent = nil }
         if isInvite, response.status < 300 {
             passSuccess(response, waiting, asker, entity, request, worker)
             return
@@ -67,8 +66,8 @@ extension B2BSession {
         forward(response, waiting, asker, entity, passes3xxContact: passes3xxContact, site: B2BSites.passFinal, worker)
         if isInvite, entity.state != .confirmed {
             // The first INVITE failed: nothing is left.
-            entity.delete()
-            asker.delete()
+            entity.delete(worker)
+            asker.delete(worker)
         }
     }
 
@@ -83,7 +82,7 @@ extension B2BSession {
             entity.acknowledge(request, worker)
             if phase == .setup {
                 entity.hangUp(worker)
-                asker.delete()
+                asker.delete(worker)
             }
         }
     }
@@ -103,8 +102,8 @@ extension B2BSession {
                 return
             }
         }
-        entity.delete()
-        asker.delete()
+        entity.delete(worker)
+        asker.delete(worker)
     }
 
     private func passProvisional(
@@ -112,15 +111,15 @@ extension B2BSession {
         _ request: OutgoingRequest, _ worker: StackWorker
     ) {
         guard let message = response.message, response.status > 100 else { return }
-        let isNew = entity.noteReliable(message)
+        let isNew = entity.noteReliable(message, of: request)
         let isOwnPRACK = isNew != nil && !logic.entities.passesPRACK
         if isOwnPRACK {
+            guard isNew == true else { return }
             entity.acknowledgeReliably(message, request, worker)
-            guard isNew ?? true else { return }
         }
         let isSent = forward(response, waiting, asker, entity, site: B2BSites.passProvisional, worker)
         if asker.state == .new { asker.state = .early }
-        if isSent, isOwnPRACK { asker.repeatAnswer(waiting, worker) }
+        if isSent, isOwnPRACK { asker.repeatAnswer(waiting, final: false, worker) }
     }
 
     /// Answers who asked with what came. False when it is answered already.

@@ -38,9 +38,18 @@ extension B2BSession {
         if !parameters.isEmpty { entity.contactParameters = parameters.compacted() }
     }
 
-    /// A request that the route left alone is not left unanswered for ever.
+    /// A request that the route left alone is not left unanswered for ever, nor one whose call it ended or bridged.
     private func finish(_ current: B2BCurrent, _ worker: StackWorker) {
-        guard let transaction = current.transaction, !current.isHandled, !transaction.isAnswered else { return }
+        guard let transaction = current.transaction, !current.isPassed, !transaction.isAnswered else { return }
+        if current.isHandled, let message = current.request?.message {
+            guard current.entity.state == .terminated else {
+                return answerAlone(message, transaction, current.entity, worker)
+            }
+            let isBye = message.method == .bye
+            current.entity.reply(
+                transaction, isBye ? 200 : 487, isBye ? "OK" : "Request Terminated", site: B2BSites.ownReply, worker)
+            return
+        }
         logic.log(
             .warning,
             "b2b_logic: the request route did nothing with \(current.request.map { $0.message.methodText.string } ?? "a request")"
@@ -94,6 +103,7 @@ extension B2BSession {
             return
         }
         entity.repeater?.stop()
+        entity.settleInvite(worker)
         if let invite = entity.invite {
             entity.reply(invite, 487, "Request Terminated", site: B2BSites.ownReply, worker)
         }
@@ -101,8 +111,12 @@ extension B2BSession {
             // An early dialog: what rings is cancelled (RFC 3261 §15).
             entity.reply(transaction, 200, "OK", site: B2BSites.ownReply, worker)
             peer.hangUp(worker)
-            entity.delete()
+            entity.delete(worker)
             return
+        }
+        // What it asked of who hung up (RFC 3261 §15.1.2), and what it was asked.
+        if let invite = peer.invite {
+            peer.reply(invite, 487, "Request Terminated", site: B2BSites.ownReply, worker)
         }
         peer.settleInvite(worker)
         peer.isHangingUp = true
@@ -124,8 +138,7 @@ extension B2BSession {
     private func passPrack(
         _ message: Message, _ transaction: Transaction, _ entity: B2BEntity, _ peer: B2BEntity, _ worker: StackWorker
     ) {
-        entity.repeater?.stop()
-        entity.repeater = nil
+        entity.stopRepeating(final: false)
         entity.noteAgreement(message.toTag)
         guard let rack = message.rack else {
             entity.reply(transaction, 400, "Bad RAck", site: B2BSites.ownReply, worker)
@@ -149,13 +162,12 @@ extension B2BSession {
         case .bye:
             if bridge != nil { return bridgeLost(entity, transaction, worker) }
             entity.reply(transaction, 200, "OK", site: B2BSites.ownReply, worker)
-            entity.delete()
+            entity.delete(worker)
         case .invite, .update:
             // Nobody is there who could answer an offer.
             entity.reply(transaction, 491, "Request Pending", site: B2BSites.ownReply, worker)
         case .prack:
-            entity.repeater?.stop()
-            entity.repeater = nil
+            entity.stopRepeating(final: false)
             entity.noteAgreement(message.toTag)
             entity.reply(transaction, 200, "OK", site: B2BSites.ownReply, worker)
         default:
@@ -176,7 +188,7 @@ extension B2BSession {
         guard entity.state != .confirmed else { return }
         // The first INVITE: nothing is left of it but the other side's answer to the CANCEL.
         entity.peer?.hangUp(worker)
-        entity.delete()
+        entity.delete(worker)
     }
 }
 

@@ -30,7 +30,7 @@ extension B2BSession {
         worker.probe.enter(isTopHiding ? B2BSites.topHidingClient : B2BSites.clientNew)
         defer { worker.probe.exit(isTopHiding ? B2BSites.topHidingClient : B2BSites.clientNew, status: 1) }
         guard let callee = logic.entities.makeClient(plan, id: client.id, owner: self, worker) else {
-            caller.delete()
+            caller.delete(worker)
             worker.reply(transaction, status: 503, reason: "Too Many Entities", headers: "Retry-After: 5\r\n")
             return false
         }

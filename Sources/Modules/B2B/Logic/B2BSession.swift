@@ -130,9 +130,9 @@ final class B2BSession: EntityOwner, @unchecked Sendable {
         }
     }
 
-    /// Does something in a turn of its own.
+    /// Does something in a turn of its own, however many wait: what a timer or a command wants is not asked for again.
     func act(_ worker: StackWorker, _ body: @escaping @Sendable (B2BSession, StackWorker) -> Void) {
-        turns.take(worker) { [self] worker, turn in
+        turns.take(worker, isVital: true) { [self] worker, turn in
             if phase != .ended { body(self, worker) }
             settle(turn)
         }
@@ -140,11 +140,12 @@ final class B2BSession: EntityOwner, @unchecked Sendable {
 
     /// Ends a turn: tells everybody how things stand, and ends the session when nobody is left in it.
     func settle(_ turn: Turn) {
-        settle()
+        settle(turn.worker)
         turn.end()
     }
 
-    func settle() {
+    func settle(_ worker: StackWorker) {
+        for entity in entities where entity.state != .terminated { tidy(entity, worker) }
         entities.removeAll { $0.state == .terminated }
         if entities.isEmpty, phase != .ended {
             phase = .ended
@@ -159,11 +160,29 @@ final class B2BSession: EntityOwner, @unchecked Sendable {
         }
     }
 
+    /// An INVITE is given up when who asked for it has an answer; one that nobody will answer any more is answered; who was called
+    /// in vain, and is in no bridge, goes.
+    private func tidy(_ entity: B2BEntity, _ worker: StackWorker) {
+        if let sent = entity.inviteSent, !sent.isAnswered, sent.answers?.isAnswered ?? false { sent.giveUp(worker) }
+        guard bridge?.involves(entity) != true else { return }
+        guard entity.isServer || entity.inviteSent != nil || entity.state == .confirmed else {
+            return entity.delete(worker)
+        }
+        guard let waiting = entity.invite, !entities.contains(where: { $0.inviteSent?.answers === waiting }) else {
+            return
+        }
+        if entity.state == .confirmed {
+            entity.reply(waiting, 487, "Request Terminated", site: B2BSites.ownReply, worker)
+        } else {
+            entity.hangUp(worker)
+        }
+    }
+
     /// The session's life is over: BYE to dialogs, CANCEL to what rings, an answer to who waits.
     func end(_ worker: StackWorker, status: Int = 480, reason: ByteString = "Temporarily Unavailable") {
         bridge = nil
         for entity in entities { entity.hangUp(worker, status: status, reason: reason) }
-        settle()
+        settle(worker)
     }
 
     /// The first two have each other.
@@ -193,8 +212,8 @@ extension B2BEntity {
         inviteSent.map { sent in
             if sent.isAnswered, state == .confirmed { acknowledge(sent, worker) } else { sent.giveUp(worker) }
         }
-        if state == .confirmed { bye(worker, lines: lines) }
-        delete()
+        if state == .confirmed, !isHangingUp { bye(worker, lines: lines) }
+        delete(worker)
     }
 
     /// Sends a BYE that nobody waits for.

@@ -23,6 +23,9 @@ struct B2BSettings: Sendable {
     private var customHeaders: [ByteString] = []
     private var customPattern: RegularExpression?
 
+    /// No time that a script names is longer. (Parameters have 32 bits.)
+    static let secondsMax = Int(Int32.max)
+
     init(_ parameters: ModuleParameters) throws(ModuleError) {
         func number(_ name: String, _ usual: Int) -> Int { parameters.integer("b2b_logic", name) ?? usual }
         func text(_ name: String) -> ByteString? { parameters.text("b2b_logic", name) }

@@ -74,7 +74,9 @@ extension UASession {
         if status < 200 {
             guard isInvite else { return }
             if entity.state == .new { entity.state = .early }
-            if content.lines.first(of: "rseq:", ignoringCase: true) != nil { entity.repeatAnswer(transaction, worker) }
+            if content.lines.first(of: "rseq:", ignoringCase: true) != nil {
+                entity.repeatAnswer(transaction, final: false, worker)
+            }
             return
         }
         unanswered.removeAll { $0 === transaction }

@@ -40,7 +40,7 @@ final class UASession: EntityOwner, @unchecked Sendable {
         switch event {
         case .request(let request, let transaction): receive(request.message, transaction, entity, worker)
         case .response(let response, let request): receive(response, request, entity, worker)
-        case .cancelled(let transaction, let request): cancelled(transaction, request.message, entity)
+        case .cancelled(let transaction, let request): cancelled(transaction, request.message, entity, worker)
         case .unacknowledged: expire(entity, "No ACK", worker)
         }
         entity.publish()
@@ -69,10 +69,7 @@ final class UASession: EntityOwner, @unchecked Sendable {
             entity.invite = transaction
             raise(.updated, message, entity)
         default:
-            if message.method == .prack {
-                entity.repeater?.stop()
-                entity.repeater = nil
-            }
+            if message.method == .prack { entity.stopRepeating(final: false) }
             keep(transaction, entity, worker)
             raise(.updated, message, entity)
         }
@@ -88,13 +85,15 @@ final class UASession: EntityOwner, @unchecked Sendable {
     }
 
     /// The stack has sent 200 and 487. A re-INVITE that is cancelled leaves the call as it was.
-    private func cancelled(_ transaction: Transaction, _ message: Message, _ entity: B2BEntity) {
+    private func cancelled(
+        _ transaction: Transaction, _ message: Message, _ entity: B2BEntity, _ worker: StackWorker
+    ) {
         guard entity.invite === transaction else { return }
         entity.invite = nil
         guard entity.state != .confirmed else { return }
         raise(.terminated, message, entity)
         service.forget(entity)
-        entity.delete()
+        entity.delete(worker)
     }
 
     // MARK: responses
@@ -104,14 +103,13 @@ final class UASession: EntityOwner, @unchecked Sendable {
     ) {
         guard entity.learn(response, request, worker) else { return }
         let isInvite = request.method == .invite
-        if isInvite, response.status >= 300, entity.inviteSent === request { entity.inviteSent = nil }
         if entity.retry(response, request, worker) { return }
         if case .notice = request.purpose { return }
-        if response.status < 200, let message = response.message, let isNew = entity.noteReliable(message),
-            !service.entities.passesPRACK
+        if response.status < 200, let message = response.message,
+            let isNew = entity.noteReliable(message, of: request)
         {
-            entity.acknowledgeReliably(message, request, worker)
             guard isNew else { return }
+            if !service.entities.passesPRACK { entity.acknowledgeReliably(message, request, worker) }
         }
         if isInvite, (200..<300).contains(response.status), !flags.leavesAcks { entity.acknowledge(request, worker) }
         if flags.reportsReplies { raise(response, request, entity) }
@@ -134,6 +132,6 @@ final class UASession: EntityOwner, @unchecked Sendable {
         }
         unanswered = []
         service.forget(entity)
-        if entity.state != .terminated { entity.delete() }
+        entity.delete(worker)
     }
 }

@@ -26,7 +26,8 @@ final class UASessions: Sendable {
         events = environment.events
         now = environment.now
         let parameters = environment.parameters
-        lifeSeconds = max(1, parameters.integer("b2b_entities", "ua_default_timeout") ?? 12 * 3600)
+        lifeSeconds = min(
+            max(1, parameters.integer("b2b_entities", "ua_default_timeout") ?? 12 * 3600), B2BSettings.secondsMax)
         advertisedContact = parameters.text("b2b_entities", "advertised_contact")
         environment.statistics.gauge(group: "b2b_entities", name: "ua_sessions") { [weak self] in self?.count ?? 0 }
         environment.every(milliseconds: 1000, "ua-session-timeout") { [weak self] in self?.expire() }
