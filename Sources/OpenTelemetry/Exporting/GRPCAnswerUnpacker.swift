@@ -13,15 +13,18 @@ final class GRPCAnswerUnpacker: ChannelInboundHandler {
     typealias InboundOut = HTTP2Frame.FramePayload
 
     private var received = ByteBuffer()
+    /// What has come was refused: the library ends the stream, and what comes until then is nobody's.
+    private var isOver = false
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard case .data(var frame) = unwrapInboundIn(data), case .byteBuffer(var bytes) = frame.data else {
             return context.fireChannelRead(data)
         }
+        guard !isOver else { return }
         received.writeBuffer(&bytes)
         var out = context.channel.allocator.buffer(capacity: received.readableBytes)
         while let message = next() { out.writeBytes(message) }
-        received.discardReadBytes()
+        if isOver { received.clear() } else { received.discardReadBytes() }
         // The end of the stream is told by trailers; a frame that says so itself is passed on with whatever there is.
         if frame.endStream { out.writeBuffer(&received) }
         guard out.readableBytes > 0 || frame.endStream else { return }
@@ -31,12 +34,12 @@ final class GRPCAnswerUnpacker: ChannelInboundHandler {
 
     /// The next message that is here, with its prefix, as it goes on.
     private func next() -> [UInt8]? {
-        guard let flag = received.getInteger(at: received.readerIndex, as: UInt8.self),
+        guard !isOver, let flag = received.getInteger(at: received.readerIndex, as: UInt8.self),
             let count = received.getInteger(at: received.readerIndex + 1, as: UInt32.self)
         else { return nil }
         guard count <= ExportLimits.answerBytesMax else {
-            // The library knows from the prefix that it is too long; what follows is dropped with the stream.
-            received.clear()
+            // The library knows from the prefix that it is too long.
+            isOver = true
             return Self.tooLong
         }
         guard received.readableBytes >= Self.prefixCount + Int(count) else { return nil }
