@@ -59,9 +59,18 @@ int cplatform_child_descriptor(pid_t pid) {
     return descriptor < 0 ? -errno : (int)descriptor;
 }
 
-int cplatform_child_reap(pid_t pid) {
-    int status = 0;
-    pid_t ended = waitpid(pid, &status, WNOHANG);
-    if (ended != pid) return -1;
-    return WIFSIGNALED(status) ? 256 + WTERMSIG(status) : WEXITSTATUS(status);
+int cplatform_child_status(pid_t pid) {
+    siginfo_t info;
+    info.si_pid = 0;
+    if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0)
+        return errno == ECHILD ? CPLATFORM_CHILD_LOST : -1;
+    if (info.si_pid == 0) return -1;
+    return info.si_code == CLD_EXITED ? info.si_status : 256 + info.si_status;
 }
+
+void cplatform_child_reap(pid_t pid) {
+    while (waitpid(pid, NULL, WNOHANG) < 0 && errno == EINTR) {
+    }
+}
+
+void cplatform_children_prepare(void) { signal(SIGCHLD, SIG_DFL); }

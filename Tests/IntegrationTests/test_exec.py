@@ -1,5 +1,6 @@
 """exec() with real programs: input, output, environment, ends, limits."""
 import os
+import signal
 import subprocess
 import time
 
@@ -121,3 +122,72 @@ def test_too_many_programs_are_refused(start, agent):
     codes = [result(one) for _ in range(258)]
     assert codes[:256] == ["1"] * 256 and codes[256:] == ["-1", "-1"]
     assert "256 programs run already" in server.tail()
+
+
+HOLDING = "sleep 300 & echo $$! >%s/pid; echo hi"
+
+
+def test_what_a_program_leaves_behind_is_ended(start, agent, tmp_path):
+    """The shell has ended, and what it started holds its output: time_to_kill and the end of async() end that too."""
+    deaf = "(trap '' TERM; sh -c 'echo $$PPID >%s/deaf'; while :; do sleep 1; done) | cat" % tmp_path
+    server = start("waiting.cfg", WORKERS=1, EXTRA='modparam("exec", "time_to_kill", 1)', ROUTE="""
+        route {
+            if ($rm == "MESSAGE") { exec("%s", , $var(o)); %s }
+            exec("%s", , $var(o));
+            %s
+        }
+        """ % (deaf, answer("$rc"), HOLDING % tmp_path, answer("$rc/$var(o)")))
+    one, other = agent(server), agent(server)
+    descriptors = "/proc/%d/fd" % server.process.pid
+    before = len(os.listdir(descriptors))
+    other.request("MESSAGE", "sip:x@127.0.0.1")
+    assert result(one) == "-1/hi", server.tail()
+    assert other.expect(200, timeout=15).get("x-result") == "-1", server.tail()
+    # Deaf to SIGTERM, of a shell that was not.
+    for name in ("pid", "deaf"):
+        assert (tmp_path / name).read_text().strip()
+        wait_for(lambda: not alive(tmp_path / name), "the program to end")
+    wait_for(lambda: len(os.listdir(descriptors)) <= before, "the pipes to be closed")
+
+
+def test_what_a_program_leaves_behind_ends_with_async_and_with_the_server(start, agent, tmp_path):
+    (tmp_path / "two").mkdir()
+    server = start("waiting.cfg", WORKERS=1, ROUTE="""
+        route {
+            if ($rm == "MESSAGE") { exec("%s", , $var(o)); exit; }
+            async(exec("%s", , $var(o)), resume, 1);
+        }
+        route[resume] { %s }
+        """ % (HOLDING % (tmp_path / "two"), HOLDING % tmp_path, answer("$rc")))
+    one = agent(server)
+    one.request("MESSAGE", "sip:x@127.0.0.1")
+    assert result(one) == "-1", server.tail()
+    wait_for(lambda: not alive(tmp_path / "pid"), "the program of async to end")
+    wait_for(lambda: alive(tmp_path / "two/pid"), "the other program to run")
+    server.stop()
+    wait_for(lambda: not alive(tmp_path / "two/pid"), "the other program to end")
+
+
+def test_children_that_the_starter_had_ignored_are_seen_to_end(start, agent):
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        server = start("waiting.cfg", WORKERS=1, ROUTE="""
+            route { exec("echo x", , $var(o)); async(exec("exit 0"), resume); }
+            route[resume] { %s }
+            """ % answer("$rc"))
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    one = agent(server)
+    assert [result(one) for _ in range(3)] == ["1"] * 3
+    process, = server.processes("SIP receiver")
+    used = server.threads_cpu()[process["PID"]]
+    assert [result(one) for _ in range(3)] == ["1"] * 3
+    assert server.threads_cpu()[process["PID"]] - used < 0.5
+
+
+def test_more_lines_than_an_avp_holds(start, agent):
+    server = start("waiting.cfg", WORKERS=1, ROUTE="""
+        route { exec("yes '' | head -c 65000", , $avp(o)); set_count($avp(o), $var(n)); %s }
+        """ % answer("$rc/$var(n)"))
+    assert result(agent(server)) == "1/1024"
+    assert server.log_path.read_text().count("AVPs") == 1 and "takes no more lines" in server.tail()

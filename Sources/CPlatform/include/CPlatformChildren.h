@@ -14,7 +14,17 @@ pid_t cplatform_spawn_shell(const char *command, char *const environment[], int 
 /// A descriptor that is readable when the child has ended; closed on exec. The negative errno on failure.
 int cplatform_child_descriptor(pid_t pid);
 
-/// Takes a child's status without waiting: its exit status, 256 plus the signal that ended it, -1 while it runs.
-int cplatform_child_reap(pid_t pid);
+/// The status of a child that is no child any more: somebody else has taken it.
+#define CPLATFORM_CHILD_LOST 512
+
+/// A child's status without waiting and without reaping it, so that its pid and its group stay its own: its exit
+/// status, 256 plus the signal that ended it, -1 while it runs, CPLATFORM_CHILD_LOST.
+int cplatform_child_status(pid_t pid);
+
+/// Lets go of a child that has ended. Nothing happens while it runs.
+void cplatform_child_reap(pid_t pid);
+
+/// Has the kernel keep the status of ended children, also when whoever started this program had them ignored.
+void cplatform_children_prepare(void);
 
 #endif

@@ -6,7 +6,8 @@ import Reactor
 
 /// One program under way: its pipes and its end, followed on the reactor of the process that started it. Confined to it.
 ///
-/// Keeps itself alive until it was reaped and its pipes are closed.
+/// Keeps itself alive until it has ended, its pipes are closed, and nothing of it is to be ended any more. Until then
+/// it is not reaped: its process group stays its own, so that a signal never meets strangers.
 final class ChildProgram {
     /// Bytes of output that are kept of each stream; what comes beyond is read and dropped, so that the program goes on.
     static let outputBytesMax = 65_536
@@ -16,7 +17,7 @@ final class ChildProgram {
     struct Result {
         var output: [UInt8] = []
         var error: [UInt8] = []
-        /// The exit status, 256 and more for a signal; nil while it runs on.
+        /// The exit status, 256 and more for a signal or when it is unknown; nil while the shell runs on.
         var status: Int32?
         var isCut = false
         /// It was ended from here.
@@ -30,8 +31,8 @@ final class ChildProgram {
     }
 
     let pid: Int32
-    /// Called once the program has ended.
-    var onReaped: (() -> Void)?
+    /// Called once nothing of it is left that is followed here.
+    var onGone: (() -> Void)?
     private let reactor: Reactor
     private var result = Result()
     private var openStreams = 0
@@ -40,6 +41,9 @@ final class ChildProgram {
     private var written = 0
     private var exit: (registration: Registration, descriptor: Int32)?
     private var killTimer: Timer?
+    /// Runs from SIGTERM to SIGKILL.
+    private var graceTimer: Timer?
+    private var isGone = false
     private var follower: (moment: Moment, body: (Result) -> Void)?
 
     private static let killSite = Site("exec time_to_kill", file: "ChildProgram", interest: .timers)
@@ -110,20 +114,25 @@ final class ChildProgram {
         settle()
     }
 
-    /// Ends the program and everything that it started: SIGTERM, and SIGKILL if it goes on.
+    /// Ends the program and everything that it started: SIGTERM, and SIGKILL for what goes on, even when the shell has
+    /// ended.
     func end() {
-        guard result.status == nil else { return }
+        guard !isGone, !result.wasEnded else { return }
         result.wasEnded = true
-        kill(-pid, SIGTERM)
-        killTimer?.cancel()
-        killTimer = reactor.schedule(afterMilliseconds: Self.graceMilliseconds, label: Self.killSite) { [self] in
-            if result.status == nil { kill(-pid, SIGKILL) }
+        signal(SIGTERM)
+        graceTimer = reactor.schedule(afterMilliseconds: Self.graceMilliseconds, label: Self.killSite) { [self] in
+            graceTimer = nil
+            signal(SIGKILL)
             // What still holds the pipes has left the group: it is not waited for.
             for pipe in pipes { pipe.close() }
             pipes = []
             openStreams = 0
             settle()
         }
+    }
+
+    private func signal(_ number: Int32) {
+        if result.status != CPLATFORM_CHILD_LOST { kill(-pid, number) }
     }
 
     // MARK: Pipes
@@ -155,7 +164,9 @@ final class ChildProgram {
         } else if errno == EAGAIN || errno == EINTR {
             return
         }
-        if count <= 0 || written == input.count { drop(pipe) }
+        guard count <= 0 || written == input.count else { return }
+        drop(pipe)
+        settle()
     }
 
     private func read(from pipe: Pipe, isError: Bool) {
@@ -190,7 +201,7 @@ final class ChildProgram {
         let descriptor = cplatform_child_descriptor(pid)
         guard descriptor >= 0 else { return pollEnd() }
         do throws(SystemCallError) {
-            let registration = try reactor.add(descriptor, for: .readable) { [self] _ in reap() }
+            let registration = try reactor.add(descriptor, for: .readable) { [self] _ in noteEnd() }
             exit = (registration, descriptor)
         } catch {
             close(descriptor)
@@ -201,25 +212,35 @@ final class ChildProgram {
     /// For a system without process descriptors: looks now and then.
     private func pollEnd() {
         reactor.schedule(afterMilliseconds: 100, label: Self.killSite) { [self] in
-            reap()
+            noteEnd()
             if result.status == nil { pollEnd() }
         }
     }
 
-    private func reap() {
-        let status = cplatform_child_reap(pid)
+    /// The shell has ended. What it started may go on, and hold the pipes.
+    private func noteEnd() {
+        let status = cplatform_child_status(pid)
         guard status >= 0 else { return }
         result.status = status
         exit?.registration.remove()
         if let descriptor = exit?.descriptor { close(descriptor) }
         exit = nil
-        if !result.wasEnded || pipes.isEmpty { killTimer?.cancel() }
-        onReaped?()
-        onReaped = nil
         settle()
     }
 
+    /// Tells the follower when its moment has come, and lets go of the program when nothing is left to do.
     private func settle() {
+        tell()
+        guard !isGone, result.status != nil, pipes.isEmpty, graceTimer == nil else { return }
+        isGone = true
+        killTimer?.cancel()
+        killTimer = nil
+        cplatform_child_reap(pid)
+        onGone?()
+        onGone = nil
+    }
+
+    private func tell() {
         guard let (moment, body) = follower else { return }
         switch moment {
         case .silent: guard openStreams == 0 else { return }

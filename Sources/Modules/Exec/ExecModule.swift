@@ -13,7 +13,8 @@ final class ExecModule: Sendable {
 
     private let setsVariables: Bool
     private let secondsMax: Int
-    /// Pids of the programs that run, by process.
+    /// Pids of the programs that run, or that have left something behind which holds their pipes, by process. Their
+    /// groups are theirs.
     private let running = Mutex<[Int: Set<Int32>]>([:])
 
     static func bind(_ environment: ModuleEnvironment) throws(ModuleError) -> ModuleBinding {
@@ -21,6 +22,8 @@ final class ExecModule: Sendable {
         guard seconds >= 0 else {
             throw ModuleError.value("exec", "time_to_kill", ByteString(decimal: seconds))
         }
+        // Without the status of ended children none of them would ever be seen to end.
+        cplatform_children_prepare()
         let module = ExecModule(setsVariables: environment.parameters.isOn("exec", "setvars"), secondsMax: seconds)
         environment.atStop { module.stop() }
         return ModuleBinding("exec", functions: ["exec": { call in module.execute(call) }])
@@ -31,13 +34,25 @@ final class ExecModule: Sendable {
         self.secondsMax = secondsMax
     }
 
-    /// Ends what still runs: nobody follows it any more.
+    /// How long the server's end waits for programs to take SIGTERM.
+    private static let stopMilliseconds = 500
+
+    /// Ends what still runs: nobody follows it any more. What is deaf to SIGTERM is killed.
     private func stop() {
-        let left = running.withLock { running in
+        var left = running.withLock { running in
             defer { running = [:] }
             return running.values.flatMap(\.self)
         }
         for pid in left { kill(-pid, SIGTERM) }
+        let step = 10
+        for _ in 0..<(Self.stopMilliseconds / step) where !left.isEmpty {
+            left.removeAll { pid in
+                cplatform_child_reap(pid)
+                return kill(-pid, 0) != 0
+            }
+            if !left.isEmpty { usleep(UInt32(step * 1000)) }
+        }
+        for pid in left { kill(-pid, SIGKILL) }
     }
 
     private func execute(_ call: borrowing Call) -> Outcome {
@@ -62,7 +77,7 @@ final class ExecModule: Sendable {
         }
         let pid = child.pid
         running.withLock { _ = $0[process.id, default: []].insert(pid) }
-        child.onReaped = { [self] in running.withLock { _ = $0[process.id]?.remove(pid) } }
+        child.onGone = { [self] in running.withLock { _ = $0[process.id]?.remove(pid) } }
         guard wanted.output || wanted.error || waitsForEnd else { return .yes }
         let resumption = call.wait { child.end() }
         child.follow(until: waitsForEnd ? .ended : .silent) { result in
@@ -74,7 +89,10 @@ final class ExecModule: Sendable {
     /// Every line becomes a value, so that an AVP holds them all and another variable the last.
     private static func finish(_ call: borrowing Call, _ result: ChildProgram.Result) -> Outcome {
         for (index, text) in [(2, result.output), (3, result.error)] where call.isPresent(index) {
-            for line in lines(text) { call.assign(index, .string(line)) }
+            for line in lines(text) where !call.assign(index, .string(line)) {
+                call.log(.warning, "exec: the variable takes no more lines: the rest is lost")
+                break
+            }
         }
         if result.isCut {
             call.log(.warning, "exec: more than \(ChildProgram.outputBytesMax) bytes of output: the rest is lost")
