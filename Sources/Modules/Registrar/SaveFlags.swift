@@ -58,8 +58,8 @@ struct SaveFlags: Equatable {
         case UInt8(ascii: "v"): usesPathReceived = true
         case UInt8(ascii: "o"): listsOnlyRequestContacts = true
         case UInt8(ascii: "s"): usesSocketHeader = true
-        case UInt8(ascii: "e"): expiresMin = value.decimal()
-        case UInt8(ascii: "E"): expiresMax = value.decimal()
+        case UInt8(ascii: "e"): expiresMin = Self.seconds(value)
+        case UInt8(ascii: "E"): expiresMax = Self.seconds(value)
         default: return false
         }
         switch letter {
@@ -70,6 +70,9 @@ struct SaveFlags: Equatable {
         default: return true
         }
     }
+
+    /// Seconds as registrations know them: 32 bits (RFC 3261 §20.19). nil: no number.
+    private static func seconds(_ value: ByteString) -> Int? { value.decimal().map { max(0, min($0, Int(Int32.max))) } }
 
     /// `0`, `1`, or the name of a parameter, with or without angle brackets.
     private static func matching(_ value: ByteString) -> ContactMatching? {

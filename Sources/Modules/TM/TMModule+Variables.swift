@@ -205,10 +205,13 @@ extension TMModule {
         context.tmTransaction?.branch(context.branchIndex)?.user as? TMBranch
     }
 
-    /// A timeout in seconds; NULL resets it. nil: no timeout.
+    /// The longest timeout, in seconds: the stack counts milliseconds in 32 bits.
+    private static let secondsMax = Int(UInt32.max) / 1000
+
+    /// A timeout in seconds, cut to the longest; NULL resets it. nil: no timeout.
     private static func seconds(_ value: Value) -> (value: Int?, Void)? {
         if value.isNull { return (nil, ()) }
         guard let number = value.integer ?? value.text?.decimal(), number > 0 else { return nil }
-        return (number, ())
+        return (min(number, secondsMax), ())
     }
 }

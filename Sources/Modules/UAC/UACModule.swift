@@ -85,7 +85,7 @@ struct UACModule: Sendable {
                 values.updateLeg(use.sender.other, callee: use.callee) { $0.shift.move(by: Int(step)) }
             } != nil
         }
-        let before = context.avps.value(Self.sequenceName)?.integer ?? 0
+        let before = max(0, min(context.avps.value(Self.sequenceName)?.integer ?? 0, 1 << 31))
         let sum = before + Int(step)
         guard Int(number) + sum < 1 << 31 else { return false }
         context.edits.setSequenceNumber(number + UInt32(sum), of: context.message)

@@ -79,6 +79,7 @@ enum StringTransformations {
 
     private static func fill(_ text: ByteString, _ call: borrowing TransformationCall, left: Bool) -> Value {
         guard let token = call.string(0), !token.isEmpty, let length = call.integer(1) else { return .null }
+        guard length > text.count else { return .string(text) }
         let missing = min(length, call.run.configuration.textBytesMax) - text.count
         guard missing > 0 else { return .string(text) }
         var writer = ByteWriter(reserving: text.count + missing)
@@ -119,7 +120,9 @@ enum SIPDate {
             let month = months.firstIndex(where: { $0.equalsIgnoringCase(words[2]) })
         else { return nil }
         let clock = words[4].split(at: ASCII.colon).compactMap { $0.decimal() }
-        guard clock.count == 3, (1...31).contains(day), (1970...9999).contains(year) else { return nil }
+        guard clock.count == 3, (1...31).contains(day), (1970...9999).contains(year), (0...23).contains(clock[0]),
+            (0...59).contains(clock[1]), (0...60).contains(clock[2])
+        else { return nil }
         return days(year, month + 1, day) * 86400 + clock[0] * 3600 + clock[1] * 60 + clock[2]
     }
 

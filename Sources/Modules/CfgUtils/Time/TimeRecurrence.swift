@@ -72,8 +72,12 @@ struct TimeRecurrence: Sendable {
             (weekdays, monthDays, yearDays, weeks, months)
     }
 
+    /// The Unix seconds that are looked at: the years 1 to 9999, as dates are written with four digits.
+    private static let secondsKnown = -62_135_596_800...253_402_300_799
+
     /// Whether the Unix second `now` lies in an occurrence.
     func contains(_ now: Int) -> Bool {
+        guard Self.secondsKnown.contains(now) else { return false }
         let offset = zone.secondsFromGMT(for: Date(timeIntervalSince1970: TimeInterval(now)))
         let local = CivilTime(localSeconds: now + offset)
         guard local.localSeconds >= start.localSeconds else { return false }
@@ -150,7 +154,7 @@ struct TimeRecurrence: Sendable {
     private static func numbers(_ text: String, _ bound: Int) -> [Int]? {
         var numbers: [Int] = []
         for word in text.split(separator: ",") {
-            guard let number = Int(word.filter { !$0.isWhitespace }), number != 0, abs(number) <= bound else {
+            guard let number = Int(word.filter { !$0.isWhitespace }), number != 0, number.magnitude <= bound else {
                 return nil
             }
             numbers.append(number)
