@@ -132,7 +132,7 @@ package final class RESTClientModule: Sendable {
     ) {
         func fail(_ code: Int32, _ problem: String) {
             finished(order.process)
-            Self.deliver(RESTResult(), code, problem, to: resumption, order.outputs, on: loop, attempts: 100)
+            Self.deliver(RESTResult(), code, problem, to: resumption, order.outputs)
         }
         let request: HTTPClient.Request
         do {
@@ -164,21 +164,19 @@ package final class RESTClientModule: Sendable {
             finished(process)
             switch result {
             case .success:
-                Self.deliver(delegate.result, 1, nil, to: resumption, order.outputs, on: loop, attempts: 100)
+                Self.deliver(delegate.result, 1, nil, to: resumption, order.outputs)
             case .failure(let error):
                 Self.deliver(
-                    delegate.result, RESTCode.code(for: error), "\(error)", to: resumption, order.outputs, on: loop,
-                    attempts: 100)
+                    delegate.result, RESTCode.code(for: error), "\(error)", to: resumption, order.outputs)
             }
         }
     }
 
-    /// Hands the result to the script's process; tries again a few times while that has too many jobs.
+    /// Hands the result to the script's process.
     private static func deliver(
-        _ result: RESTResult, _ code: Int32, _ problem: String?, to resumption: Resumption, _ outputs: Int,
-        on loop: any EventLoop, attempts: Int
+        _ result: RESTResult, _ code: Int32, _ problem: String?, to resumption: Resumption, _ outputs: Int
     ) {
-        let isTaken = resumption.submit { call in
+        resumption.submit { call in
             if let problem { call.log(.error, "\(call.name): \(call.string(0) ?? ""): \(problem)") }
             if code == 1 || code == RESTCode.transferTimeout {
                 call.assign(outputs, .string(ByteString(result.body)))
@@ -186,10 +184,6 @@ package final class RESTClientModule: Sendable {
             }
             call.assign(outputs + 2, .integer(result.status))
             return .done(code)
-        }
-        guard !isTaken, attempts > 1 else { return }
-        loop.scheduleTask(in: .milliseconds(50)) {
-            deliver(result, code, problem, to: resumption, outputs, on: loop, attempts: attempts - 1)
         }
     }
 

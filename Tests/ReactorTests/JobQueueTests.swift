@@ -26,6 +26,18 @@ struct JobQueueTests {
         #expect(queue.refusedCount == 2)
     }
 
+    /// What the process began and waits for comes through in any case, until it ends.
+    @Test func aFullQueueTakesWhatIsOwed() {
+        let queue = JobQueue(limit: 1)
+        func push(isOwed: Bool) -> Bool { queue.push(Job(label: .silent, session: .own) {}, isOwed: isOwed) }
+        #expect(push(isOwed: false))
+        #expect(!push(isOwed: false))
+        #expect(push(isOwed: true) && push(isOwed: true))
+        #expect(queue.waiting == 3)
+        queue.close()
+        #expect(!push(isOwed: true))
+    }
+
     @Test func dropsWhatNobodyTook() {
         weak var seen: Job?
         do {

@@ -24,7 +24,7 @@ final class ReplySlot: Sendable {
         _ call: PreparedCall, on process: ReactorProcess,
         _ finish: @escaping @Sendable (_ reply: RPCReply?, _ isLate: Bool) -> Void
     ) -> Int32? {
-        let slot = ReplySlot { reply in process.reactor.submit(lateReply) { finish(reply, true) } }
+        let slot = ReplySlot { reply in process.reactor.submit(lateReply, isOwed: true) { finish(reply, true) } }
         call.run { slot.put($0) }
         guard let reply = slot.takeNow() else { return nil }
         finish(reply.value, false)

@@ -75,7 +75,7 @@ package final class CfgUtilsModule: Sendable {
     private var waitingFunctions: [String: HostFunction] {
         [
             "sleep": { call in
-                Self.wait(call, milliseconds: (call.integer(0) ?? 0).multipliedReportingOverflow(by: 1000))
+                Self.wait(call, milliseconds: max(0, call.integer(0) ?? 0).multipliedReportingOverflow(by: 1000))
             },
             "usleep": { call in
                 // Never early: a part of a millisecond counts as a whole one.
@@ -96,7 +96,8 @@ package final class CfgUtilsModule: Sendable {
         let locks = locks
         return [
             "get_static_lock": { call in
-                call.string(0).map { locks.acquire(.fixed($0), for: call.run) } ?? .no
+                guard let key = call.string(0) else { return .no }
+                return locks.acquire(.fixed(key), call)
             },
             "release_static_lock": { call in
                 guard let key = call.string(0) else { return .no }
@@ -104,7 +105,8 @@ package final class CfgUtilsModule: Sendable {
                 return .yes
             },
             "get_dynamic_lock": { call in
-                call.string(0).map { locks.acquire(.dynamic($0), for: call.run) } ?? .no
+                guard let key = call.string(0) else { return .no }
+                return locks.acquire(.dynamic(key), call)
             },
             "release_dynamic_lock": { call in
                 guard let key = call.string(0) else { return .no }
@@ -145,9 +147,12 @@ package final class CfgUtilsModule: Sendable {
                 guard let s1 = call.integer(0), let u1 = call.integer(1), let s2 = call.integer(2),
                     let u2 = call.integer(3)
                 else { return .no }
-                let (seconds, overflow) = (s1 &- s2).multipliedReportingOverflow(by: 1_000_000)
-                guard !overflow else { return .no }
-                let delta = abs(seconds &+ u1 &- u2)
+                let (apart, isTooFar) = s1.subtractingReportingOverflow(s2)
+                let (seconds, overflow) = apart.multipliedReportingOverflow(by: 1_000_000)
+                guard !isTooFar, !overflow else { return .no }
+                let (longer, isTooLong) = seconds.addingReportingOverflow(u1)
+                let (difference, isTooShort) = longer.subtractingReportingOverflow(u2)
+                guard !isTooLong, !isTooShort, let delta = Int(exactly: difference.magnitude) else { return .no }
                 if call.isPresent(4) { call.assign(4, .string(ByteString(decimal: delta))) }
                 guard call.isPresent(5) else { return .yes }
                 guard delta <= Int(Int32.max) else { return .no }

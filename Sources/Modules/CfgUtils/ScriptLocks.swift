@@ -15,14 +15,15 @@ final class ScriptLocks: Sendable {
         var waiters: [Waiter] = []
     }
 
-    /// A run that waits. It is touched again on its own process only.
-    private struct Waiter: @unchecked Sendable {
-        // @unchecked: made on the run's process, handed back to it by a job; nobody else looks inside.
-        let run: ScriptRun
+    /// A script that waits.
+    private struct Waiter {
+        let number: UInt64
+        let resumption: Resumption
     }
 
     private let dynamicCount: Int
     private let locks: Mutex<(dynamic: [Lock], fixed: [ByteString: Lock])>
+    private let waiterNumber = Atomic<UInt64>(0)
     private static let resumeSite = Site("script lock granted", file: "ScriptLocks", interest: .sip)
 
     /// - Parameter dynamicCount: how many locks the keys of dynamic locks share; made a power of two.
@@ -41,24 +42,44 @@ final class ScriptLocks: Sendable {
     /// The dynamic lock that a key stands for.
     func index(of key: ByteString) -> Int { Int(key.stableHash() & UInt64(dynamicCount - 1)) }
 
-    func acquire(_ key: Key, for run: ScriptRun) -> Outcome {
-        let waiter = Waiter(run: run)
+    /// Takes the lock, or waits for it: also beyond the answer to the script's transaction, since what follows relies
+    /// on the lock.
+    func acquire(_ key: Key, _ call: borrowing Call) -> Outcome {
+        if take(key) {
+            note(key, heldBy: call.run)
+            return .yes
+        }
+        let number = waiterNumber.add(1, ordering: .relaxed).newValue
+        // Only a script that may not wait at all is told to give up.
+        let resumption = call.wait(outlivesTransaction: true) { [self] in
+            access(key) { lock in lock.waiters.removeAll { $0.number == number } }
+        }
         let outcome: Outcome = access(key) { lock in
             guard lock.isHeld else {
                 lock.isHeld = true
                 return .yes
             }
             guard lock.waiters.count < Self.waitersMax else { return .no }
-            lock.waiters.append(waiter)
+            lock.waiters.append(Waiter(number: number, resumption: resumption))
             return .suspended
         }
-        if case .done(1) = outcome { note(key, heldBy: run) }
+        if case .done(1) = outcome { note(key, heldBy: call.run) }
         return outcome
     }
 
-    /// Gives the lock to the script that waits longest, or frees it. Harmless when it is not held.
+    private func take(_ key: Key) -> Bool {
+        access(key) { lock in
+            defer { lock.isHeld = true }
+            return !lock.isHeld
+        }
+    }
+
+    /// Gives the lock to the script that waits longest, or frees it. Harmless when the script does not hold it: it may
+    /// have been refused the lock, which is another's then.
     func release(_ key: Key, by run: ScriptRun) {
-        if let held = run.moduleState[ObjectIdentifier(HeldLocks.self)] as? HeldLocks { held.keys.remove(key) }
+        guard let held = run.moduleState[ObjectIdentifier(HeldLocks.self)] as? HeldLocks,
+            held.keys.remove(key) != nil
+        else { return }
         release(key)
     }
 
@@ -81,12 +102,15 @@ final class ScriptLocks: Sendable {
             return lock.waiters.removeFirst()
         }
         guard let next else { return }
-        let submitted = next.run.process.process.reactor.submit(Self.resumeSite) { [self] in
-            note(key, heldBy: next.run)
-            next.run.resume(.yes)
+        let isTaken = next.resumption.submit(Self.resumeSite) { [self] resumption in
+            guard resumption.isWanted else { return release(key) }
+            resumption.resume { call in
+                note(key, heldBy: call.run)
+                return .yes
+            }
         }
         // A process that takes no jobs is ending: its script will not come back for the lock.
-        if !submitted { release(key) }
+        if !isTaken { release(key) }
     }
 
     private func access<Result>(_ key: Key, _ body: (inout Lock) -> sending Result) -> sending Result {

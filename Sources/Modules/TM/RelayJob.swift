@@ -81,21 +81,33 @@ final class RelayJob {
                 continue
             }
             var answer: Result<[Destination], NextHopError>?
-            var isAsking = true
+            var resumption: Resumption?
             worker.locate(query) { [self] result in
-                answer = result
-                if !isAsking {
-                    take(result, branch)
-                    run.resume(locate())
+                guard let resumption else {
+                    answer = result
+                    return
                 }
+                guard resumption.isWanted else { return }
+                take(result, branch)
+                let outcome = locate()
+                // The script waits on: for the name of another branch now.
+                if case .suspended = outcome { return }
+                resumption.resume(outcome)
             }
-            isAsking = false
             guard let answer else {
+                resumption = run.wait { [self] in giveUp() }
                 return .suspended
             }
             take(answer, branch)
         }
         return send()
+    }
+
+    /// Nobody waits for the destinations any more, or too many scripts wait: nothing is sent.
+    private func giveUp() {
+        if let injection { worker.noteInjected(transaction, count: 0, isLast: injection.isLast) }
+        guard answersFailure else { return }
+        worker.reply(transaction, status: 503, reason: "Service Unavailable")
     }
 
     private func query(_ branch: MessageContext) -> ResolveQuery? {

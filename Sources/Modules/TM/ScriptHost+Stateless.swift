@@ -86,8 +86,10 @@ extension ScriptHost {
             return body(destination) ? .yes : .done(RelayCode.sendFailed)
         }
         var answer: Outcome?
-        var isAsking = true
+        var resumption: Resumption?
         worker.locate(query) { [self] result in
+            // A script that was told that it cannot wait has nothing sent.
+            guard resumption?.isWanted ?? true else { return }
             let outcome: Outcome
             switch result {
             case .success(let destinations):
@@ -99,10 +101,11 @@ extension ScriptHost {
             case .failure:
                 outcome = .done(RelayCode.badDestination)
             }
-            if isAsking { answer = outcome } else { run.resume(outcome) }
+            if let resumption { resumption.resume(outcome) } else { answer = outcome }
         }
-        isAsking = false
-        return answer ?? .suspended
+        if let answer { return answer }
+        resumption = run.wait()
+        return .suspended
     }
 }
 

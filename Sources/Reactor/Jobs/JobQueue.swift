@@ -55,10 +55,11 @@ final class JobQueue: Sendable {
     var refusedCount: Int { refused.load(ordering: .relaxed) }
     var isEmpty: Bool { head.load(ordering: .sequentiallyConsistent) == 0 }
 
-    /// False when the queue is full or closed; the refusal is counted and the job dropped. Any thread.
-    func push(_ job: Job) -> Bool {
+    /// False when the queue is full or closed; the refusal is counted and the job dropped. An owed one finds room in a
+    /// full queue. Any thread.
+    func push(_ job: Job, isOwed: Bool = false) -> Bool {
         let before = count.add(1, ordering: .relaxed).oldValue
-        guard before < limit, !closed.load(ordering: .relaxed) else {
+        guard before < limit || isOwed, !closed.load(ordering: .relaxed) else {
             count.subtract(1, ordering: .relaxed)
             refused.add(1, ordering: .relaxed)
             return false

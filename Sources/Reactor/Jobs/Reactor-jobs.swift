@@ -10,12 +10,16 @@ extension Reactor {
     ///
     /// The job's session names the one that submitted it as its cause.
     ///
-    /// - Parameter label: what records call the job; `.silent` for a body that says itself what it is.
+    /// - Parameters:
+    ///   - label: what records call the job; `.silent` for a body that says itself what it is.
+    ///   - isOwed: something that this process began waits for the job and would do so for ever: a full queue takes it.
+    ///     What submits such jobs has a limit of its own.
     @discardableResult
-    package func submit(_ label: Site, as session: JobSession = .interProcess, _ body: @escaping @Sendable () -> Void)
-        -> Bool
-    {
-        guard jobs.push(Job(label: label, session: session, body: body)) else { return false }
+    package func submit(
+        _ label: Site, as session: JobSession = .interProcess, isOwed: Bool = false,
+        _ body: @escaping @Sendable () -> Void
+    ) -> Bool {
+        guard jobs.push(Job(label: label, session: session, body: body), isOwed: isOwed) else { return false }
         if mayBeAsleep.load(ordering: .sequentiallyConsistent),
             mayBeAsleep.exchange(false, ordering: .sequentiallyConsistent)
         {

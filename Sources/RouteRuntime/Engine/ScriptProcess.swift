@@ -16,6 +16,9 @@ package enum RunState {
 package final class ScriptProcess {
     /// Runs kept for reuse.
     private static let pooledMax = 32
+    /// Launched runs that go on in a row; those behind them let other jobs of the process go first.
+    static let launchedInARowMax = 64
+    private static let launchedSite = ReactorSites.job("launched scripts")
 
     package let engine: ScriptEngine
     package let process: ReactorProcess
@@ -23,8 +26,10 @@ package final class ScriptProcess {
     package internal(set) var waitingCount = 0 {
         didSet { engine.noteWaiting(waitingCount - oldValue) }
     }
-    /// Runs that `launch()` made and that can go on as soon as the present one lets go.
+    /// Runs that `launch()` made and that can go on as soon as the present one lets go, in the order of their making.
     var launched: [ScriptRun] = []
+    /// A job is under way that goes on with `launched`.
+    private var hasLaunchedJob = false
     private var pool: [ScriptRun] = []
     /// Of the run that is being executed, while somebody listens: what it calls into existence belongs to the same work.
     package private(set) var records = SessionLink.none
@@ -107,11 +112,27 @@ package final class ScriptProcess {
         }
     }
 
+    /// Goes on with what was launched so far, up to a limit. What these launch themselves, and the rest, is for a job:
+    /// a route that launches itself must not hold the process.
     func driveLaunched() {
-        while let run = launched.popLast() {
+        let turn = launched.prefix(Self.launchedInARowMax)
+        launched.removeFirst(turn.count)
+        for run in turn {
             run.reopenRecords()
             _ = drive(run)
         }
+        guard !launched.isEmpty, !hasLaunchedJob else { return }
+        let owner = JobOwner(process: self)
+        hasLaunchedJob = process.reactor.submit(Self.launchedSite, isOwed: true) {
+            owner.process.hasLaunchedJob = false
+            owner.process.driveLaunched()
+        }
+    }
+
+    /// A process's script side as its own jobs carry it.
+    private struct JobOwner: @unchecked Sendable {
+        // @unchecked: looked at in jobs of the process only.
+        let process: ScriptProcess
     }
 
     private func recycle(_ run: ScriptRun) {

@@ -1,7 +1,7 @@
 /// A function of the core or of a module, as the interpreter calls it.
 ///
 /// Called on the process that runs the script, never concurrently for one run. Must not block: what takes time
-/// returns `Outcome.suspended` and resumes the run later.
+/// asks `Call.wait` for a `Resumption`, returns `Outcome.suspended` and goes on later.
 package typealias HostFunction = @Sendable (borrowing Call) -> Outcome
 
 /// Functions and variables of one module, ready to be called.

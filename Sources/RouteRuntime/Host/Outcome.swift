@@ -4,7 +4,7 @@ package enum Outcome {
     case done(Int32)
     /// It is done, and its code is a number of which 0 means nothing else: the script goes on.
     case number(Int32)
-    /// It waits for something. Whoever holds the run calls `ScriptRun.resume(_:)` once, later, on the same process.
+    /// It waits for something. `Call.wait` was called, and whoever has the `Resumption` uses it once.
     case suspended
     /// Another top route runs first, such as a branch route inside `t_relay()`. `then` gets its result and says how
     /// the function goes on; it may ask for another route (one per branch).

@@ -65,6 +65,13 @@ extension ScriptRun {
     /// Starts a function in a run of its own. Its report route runs when this script lets go of the process.
     func launch(_ index: Int) {
         let statement = bound.program.launchStatements[index]
+        guard process.launched.count < configuration.waitingRunsMax else {
+            log(
+                .error, "launch: \(process.launched.count) launched scripts wait for their turn (limit waiting_scripts)"
+            )
+            (result, counter) = (-1, counter + 2)
+            return
+        }
         let call = bound.calls[statement.call]
         let report = statement.report.flatMap { routeIndex($0) }
         if statement.report != nil, report == nil { log(.error, "the report route does not exist") }

@@ -4,14 +4,14 @@ import Reactor
 import RouteLanguage
 
 extension ScriptRun {
-    /// Goes on with a run that a host function suspended, on its process. Once per suspension.
-    package func resume(_ outcome: Outcome) {
+    /// Goes on with a run that a host function suspended, on its process. Once per suspension: `Resumption` sees to
+    /// that.
+    func resume(_ outcome: Outcome) {
         if isInHost {
             // The function resumes before it has returned; it goes on when it has.
             pending = outcome
             return
         }
-        // A run may be resumed by what it waited for and by its timeout; the second finds nothing to do.
         guard isWaiting else { return }
         isWaiting = false
         process.waitingCount -= 1
@@ -92,17 +92,8 @@ extension ScriptRun {
                 return apply(early)
             }
             guard beginWaiting() else { return finishCall(-1) }
-            markWaited()
             closeChain()
             return .suspended
-        }
-    }
-
-    private func markWaited() {
-        var run: ScriptRun? = self
-        while let next = run {
-            next.hasWaited = true
-            run = next.parent
         }
     }
 
@@ -128,6 +119,8 @@ extension ScriptRun {
 
     private func leaveCall(_ code: Int32) {
         onAbandon = nil
+        // What the function may still say, nobody waits for.
+        waitNumber &+= 1
         guard let call = pendingCall else { return }
         arguments.shrink(to: max(0, arguments.count - call.arguments.count))
         if hasOpenRecords, let site = call.site { probe.exit(site, status: code) }

@@ -6,6 +6,8 @@ import RouteLanguage
 extension ScriptRun {
     /// The run waits, if it may: false when as many do as may (`waitingRunsMax`); what it would wait for was told then.
     func beginWaiting() -> Bool {
+        // Refused or not: whoever was to resume it may hold it from now on.
+        markWaited()
         guard process.waitingCount < configuration.waitingRunsMax else {
             log(
                 .error,
@@ -16,13 +18,22 @@ extension ScriptRun {
         }
         isWaiting = true
         process.waitingCount += 1
-        hasWaited = true
-        if onAbandon != nil { followTransaction() }
+        if onAbandon != nil, !outlivesTransaction { followTransaction() }
         return true
     }
 
+    private func markWaited() {
+        var run: ScriptRun? = self
+        while let next = run {
+            next.hasWaited = true
+            run = next.parent
+        }
+    }
+
     /// Whether the run waits for what the call number `number` is doing, or is in that call now.
-    func waits(for number: UInt64) -> Bool { (isWaiting || isInHost) && waitNumber == number }
+    func waits(for number: UInt64) -> Bool {
+        (isWaiting || (isInHost && pending == nil)) && waitNumber == number
+    }
 
     /// Ends what the pending function is doing, if it can be ended.
     private func abandonWork() {
@@ -61,14 +72,17 @@ extension ScriptRun {
         followsTransaction = true
         let waiter = Waiter(run: self)
         let reactor = process.process.reactor
-        transaction.whenAnswered {
-            reactor.submit(Self.answeredSite) { waiter.run?.transactionAnswered() }
+        let answered: @Sendable () -> Void = {
+            reactor.submit(Self.answeredSite, isOwed: true) { waiter.run?.transactionAnswered() }
         }
+        transaction.whenAnswered(answered)
+        // Another process may have answered it in between, and tells nobody any more.
+        if !transaction.isAwaited { answered() }
     }
 
     /// The transaction was answered while the script waits: by a CANCEL, by its timer, or by somebody else.
     private func transactionAnswered() {
-        guard isWaiting, onAbandon != nil else { return }
+        guard isWaiting, onAbandon != nil, !outlivesTransaction else { return }
         log(.debug, "\(pendingCall?.name ?? "a function") is given up: the transaction is over")
         abandonWork()
         // The rest of an `async` is about a request that is over. A plain call may stand between things that belong

@@ -64,10 +64,12 @@ package final class ScriptRun {
     var isWaiting = false
     var isInHost = false
     var hasWaited = false
-    /// Counts the waits of this object, so that what comes late is known.
+    /// Counts the calls and the waits of this object, so that what comes late is known.
     var waitNumber: UInt64 = 0
     /// Ends what the run waits for; nil when it cannot be ended.
     var onAbandon: (() -> Void)?
+    /// It waits on when its transaction is answered.
+    var outlivesTransaction = false
     /// Of an `async` statement that waits.
     var timeout: Timer?
     /// The run learns when its transaction is answered.
