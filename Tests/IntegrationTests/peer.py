@@ -1,34 +1,12 @@
 """A SIP peer on a raw socket, for what sipp cannot do: messages that are broken, late, doubled, or cross each other."""
 import itertools
-import re
 import socket
 
 import pytest
 
+from sip import Message
+
 _numbers = itertools.count(1)
-
-
-class Message:
-    """A message as it came in: first line, headers in order, body."""
-
-    def __init__(self, data):
-        head, _, self.body = data.decode(errors="replace").partition("\r\n\r\n")
-        lines = head.split("\r\n")
-        self.first = lines[0]
-        self.headers = [tuple(p.strip() for p in line.split(":", 1)) for line in lines[1:]]
-        self.is_request = not self.first.startswith("SIP/2.0")
-        self.method = self.first.split(" ")[0] if self.is_request else self.get("CSeq").split(" ")[1]
-        self.status = None if self.is_request else int(self.first.split(" ")[1])
-
-    def all(self, name):
-        return [v for n, v in self.headers if n.lower() == name.lower()]
-
-    def get(self, name):
-        values = self.all(name)
-        return values[0] if values else None
-
-    def __repr__(self):
-        return self.first
 
 
 class Peer:
@@ -60,7 +38,7 @@ class Peer:
                 pytest.fail("waited %s s for %s" % (timeout, what))
             if message.status == 100:
                 continue
-            found = message.method if message.is_request else message.status
+            found = message.status if message.is_reply else message.method
             assert found == what, "expected %s, got %s" % (what, message)
             return message
 
@@ -94,7 +72,7 @@ class Peer:
         tag = tag or "t%d" % self.port
         to = request.get("To")
         copied = "".join("%s: %s\n" % (n, v) for n, v in request.headers
-                         if n.lower() in ("via", "record-route", "from", "call-id", "i", "cseq"))
+                         if n in ("via", "record-route", "from", "call-id", "cseq"))
         if "tag=" not in to:
             to += ";tag=" + tag
         self.send("SIP/2.0 %d %s\n%sTo: %s\nContact: <sip:callee@%s:%d>\n%sContent-Length: 0\n\n" % (
