@@ -1,4 +1,4 @@
-"""What makes a dialog and comes to no call, requests that come again, numbers out of all bounds: nothing stays behind."""
+"""What makes a dialog but no call, requests that come again, numbers out of all bounds: nothing stays behind."""
 import pytest
 
 from conftest import wait_for
