@@ -50,11 +50,14 @@ class TestFraming:
         server = tcp()
         header = {"missing": (), "doubled": ("Content-Length: 4",), "letters": ("Content-Length: abc",),
                   "huge": ("Content-Length: 5000000",)}[what]
-        with Stream(server.tcp) as stream:
-            stream.send(options(stream, server, headers=header, length=what == "doubled"))
-            stream.expect(status)
-            assert stream.closed()
-        assert server.statistic("tcp:framing_faults") == 1
+        for ends in (False, True, True, True):  # Whether the peer says at once that it sends no more.
+            with Stream(server.tcp) as stream:
+                stream.send(options(stream, server, headers=header, length=what == "doubled"))
+                if ends:
+                    stream.socket.shutdown(socket.SHUT_WR)
+                stream.expect(status)
+                assert stream.closed()
+        assert server.statistic("tcp:framing_faults") == 4
 
     @pytest.mark.parametrize("rubbish", [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00", b"\0" * 100,
                                          b"x" * 20_000, b"OPTIONS sip:a SIP/2.0\r\n" + b"X: y\r\n" * 20_000],

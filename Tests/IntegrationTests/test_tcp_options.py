@@ -116,6 +116,18 @@ class TestProcesses:
         order = [int(r.get("cseq").split()[0]) for r in replies]
         assert sorted(order) == list(range(1, 41)) and (parallel or order == sorted(order))
 
+    def test_what_can_not_be_read_is_answered_behind_what_another_process_handles(self, tcp):
+        """With tcp_parallel_handling too: whoever refuses it closes the connection, which is not yet the end for the others."""
+        server = tcp(EXTRA='modparam("proto_tcp", "tcp_parallel_handling", 1)', ROUTE="""if ($rU == "busy") { $var(i) = 0;
+                     while ($var(i) < 5000) { $var(x) = $(mb{s.sha512}); $var(i) = $var(i) + 1; }
+                     send_reply(200, "OK"); exit; }""")
+        for _ in range(4):
+            with Stream(server.tcp) as stream:
+                stream.send(stream.request("OPTIONS", "sip:busy@" + server.name) + options(stream, server, length=False))
+                stream.expect(200, 20)
+                stream.expect(400)
+                assert stream.closed()
+
 
 class TestLimits:
     def test_connections_that_the_server_opens(self, tcp):

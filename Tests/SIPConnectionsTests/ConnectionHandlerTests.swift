@@ -1,7 +1,3 @@
-import Logging
-import NIOCore
-import NIOEmbedded
-import Reactor
 import SIPMessage
 import SIPTransport
 import Synchronization
@@ -11,67 +7,10 @@ import Testing
 
 /// A connection on an embedded channel, its messages taken by a process that is driven by hand.
 @Suite struct ConnectionHandlerTests {
-    private final class Bench: @unchecked Sendable {
-        // @unchecked: everything here runs on the test's thread.
-
-        let process: ReactorProcess
-        let hub: ConnectionHub
-        let loop = EmbeddedEventLoop()
-        let channel: EmbeddedChannel
-        let connection: Connection
-        let handler: ConnectionHandler
-        let taken = Mutex<[InboundStreamMessage]>([])
-        let failures = Mutex<[SendFailure]>([])
-
-        init(_ options: ConnectionOptions = ConnectionOptions()) throws {
-            let statistics = Statistics()
-            process = try ProcessTable(profiler: nil, statistics: statistics).make(description: "test", kind: .tcp)
-            hub = ConnectionHub(options: options, statistics: statistics, logger: Logger(label: "test"))
-            let socket = ListenSocket(id: 0, transport: .tcp, address: PeerAddress(127, 0, 0, 1, port: 5060))
-            let peer = PeerAddress(192, 0, 2, 1, port: 40000)
-            let loop = loop
-            connection = try #require(
-                hub.table.insertAccepted(from: peer, .tcp, acceptedMax: 1) { id in
-                    Connection(id: id, socket: socket, peer: peer, isAccepted: true, loop: loop, receiver: 0)
-                })
-            handler = ConnectionHandler(hub: hub, connection: connection)
-            channel = EmbeddedChannel(loop: loop)
-            hub.receivers = [
-                ConnectionReceiver(process: process) { [unowned self] message in
-                    taken.withLock { $0.append(message) }
-                }
-            ]
-            try channel.pipeline.syncOperations.addHandler(handler)
-            channel.connect(to: try NIOCore.SocketAddress(ipAddress: "192.0.2.1", port: 40000), promise: nil)
-            loop.run()
-        }
-
-        var port: ConnectionPort {
-            ConnectionPort(hub: hub, process: process) { [unowned self] failure in
-                failures.withLock { $0.append(failure) }
-            }
-        }
-
-        func receive(_ text: String) throws { try channel.writeInbound(ByteBuffer(string: text)) }
-
-        /// What was sent since the last call.
-        func sent() throws -> String {
-            loop.run()
-            var text = ""
-            while let buffer = try channel.readOutbound(as: ByteBuffer.self) { text += String(buffer: buffer) }
-            return text
-        }
-
-        func takenTexts() -> [String] {
-            process.reactor.runOnce()
-            return taken.withLock { all in all.map { String(decoding: $0.bytes, as: UTF8.self) } }
-        }
-    }
-
     private static let message = "OPTIONS sip:a@b SIP/2.0\r\nContent-Length: 0\r\n\r\n"
 
     @Test func handsWholeMessagesToTheProcess() throws {
-        let bench = try Bench()
+        let bench = try HandlerBench()
         try bench.receive(Self.message + Self.message.prefix(20))
         #expect(bench.takenTexts() == [Self.message])
         try bench.receive(String(Self.message.dropFirst(20)))
@@ -80,7 +19,7 @@ import Testing
     }
 
     @Test func sendsInOrderAndAnswersPings() throws {
-        let bench = try Bench()
+        let bench = try HandlerBench()
         var destination = Destination(transport: .tcp, address: bench.connection.peer, connection: bench.connection.id)
         #expect(bench.port.send(Array("one".utf8), to: destination))
         destination.connection = .none
@@ -94,7 +33,7 @@ import Testing
     }
 
     @Test func aFaultIsAnsweredBeforeTheEnd() throws {
-        let bench = try Bench()
+        let bench = try HandlerBench()
         try bench.receive("OPTIONS sip:a@b SIP/2.0\r\nVia: x\r\n\r\n" + Self.message)
         #expect(bench.takenTexts().count == 1, "what comes behind the fault is not read")
         #expect(bench.taken.withLock { $0.first?.fault } == .lengthMissing)
@@ -104,7 +43,7 @@ import Testing
     }
 
     @Test func garbageEndsItAtOnce() throws {
-        let bench = try Bench()
+        let bench = try HandlerBench()
         let ended = Mutex<CloseReason?>(nil)
         bench.hub.onDisconnect = { _, reason in ended.withLock { $0 = reason } }
         try bench.receive("rubbish\r\n")
@@ -118,7 +57,7 @@ import Testing
         var options = ConnectionOptions()
         options.messageMilliseconds = 100
         options.lifetimeMilliseconds = 1000
-        let bench = try Bench(options)
+        let bench = try HandlerBench(options)
         bench.handler.check(Connection.now + 500)
         #expect(bench.channel.isActive)
         try bench.receive(String(Self.message.prefix(20)))
@@ -127,7 +66,7 @@ import Testing
         bench.handler.check(Connection.now + 500)
         #expect(!bench.channel.isActive)
 
-        let idle = try Bench(options)
+        let idle = try HandlerBench(options)
         idle.port.keep(idle.connection.id, seconds: 5)
         idle.handler.check(Connection.now + 4_000)
         #expect(idle.channel.isActive, "kept for the life of a registration")
@@ -138,7 +77,7 @@ import Testing
     @Test func piecesAreCounted() throws {
         var options = ConnectionOptions()
         options.messageChunksMax = 3
-        let bench = try Bench(options)
+        let bench = try HandlerBench(options)
         for piece in 0..<3 { try bench.receive(String(Self.message.dropFirst(piece * 5).prefix(5))) }
         #expect(bench.channel.isActive)
         try bench.receive("x")
@@ -146,7 +85,7 @@ import Testing
     }
 
     @Test func whatDidNotLeaveIsReported() throws {
-        let bench = try Bench()
+        let bench = try HandlerBench()
         bench.channel.isWritable = false
         let destination = Destination(transport: .tcp, address: bench.connection.peer, connection: bench.connection.id)
         let port = bench.port
@@ -161,7 +100,7 @@ import Testing
     @Test func readingPausesWhileTheProcessIsBehind() throws {
         var options = ConnectionOptions()
         options.handedMessagesMax = 4
-        let bench = try Bench(options)
+        let bench = try HandlerBench(options)
         try bench.receive(String(repeating: Self.message, count: 5))
         let wasPaused = bench.connection.isPaused.load(ordering: .relaxed)
         #expect(wasPaused)

@@ -141,6 +141,34 @@ import Testing
         #expect(eventually { wire.failures.load(ordering: .relaxed) == 1 })
     }
 
+    /// A peer that reads slowly, but reads, is not cut, however long a write takes, be it in the channel that most of it
+    /// waits, or in the system's buffer, where no write tells of it.
+    @Test(arguments: [8192, 1 << 20] as [Int32]) func keepsWhoReadsSlowly(sendBuffer: Int32) throws {
+        var options = Self.roomy()
+        options.stallMilliseconds = 1000
+        let wire = try Wire(options)
+        defer { wire.stop() }
+        let (descriptor, connection) = wire.connect(receiveBuffer: 4096)
+        defer { Glibc.close(descriptor) }
+        var room = sendBuffer
+        setsockopt(connection.state.withLock { $0.descriptor }, SOL_SOCKET, SO_SNDBUF, &room, 4)
+        let destination = wire.destination(connection)
+        // More than the system's buffer holds (twice what was asked for), by as much as one write takes.
+        let count = Int(sendBuffer) * 2 + (240 << 10)
+        wire.run(on: 0) { port in
+            for _ in 0..<count / 1000 { _ = port.send(Array(repeating: 120, count: 1000), to: destination) }
+        }
+        let since = Connection.now
+        // Some 50 kB/s.
+        let slow = Wire.read(descriptor, count: 125_000, chunk: 500) {
+            if Connection.now - since < 2500 { usleep(10_000) }
+        }
+        #expect(Connection.now - since >= 2500, "slower than the time that a peer has which takes nothing")
+        #expect(wire.reasons.withLock { $0.isEmpty })
+        let rest = Wire.read(descriptor, count: count / 1000 * 1000 - slow.count)
+        #expect(slow.count + rest.count == count / 1000 * 1000)
+    }
+
     /// What was sent before the close leaves before it, whoever is to write it.
     @Test(arguments: [1, 20]) func closesBehindWhatWasSent(messages: Int) throws {
         let wire = try Wire(ConnectionOptions())

@@ -21,13 +21,19 @@ final class ConnectionHandler: ChannelInboundHandler, @unchecked Sendable {
     /// When the first byte of the message came that is not whole yet, and the reads since.
     private var messageSince: Int?
     private var chunks = 0
-    /// Since when the peer takes nothing.
+    /// Since when the peer takes nothing, and what it had taken by then.
     private var stalledSince: Int?
+    private var bytesTaken = 0
     /// Since when the peer sends no more, or we wait for it to close.
     private var halfOpenSince: Int?
+    private var hasInputEnded = false
     /// What comes in is not read any more: the stream is broken, an answer is under way.
     private var isDiscarding = false
+    /// What broke the stream, until the messages in front of it are handled.
+    private var waitingFault: (fault: FramingFault, head: [UInt8])?
     private var writesPending = 0
+    /// What those writes are to send.
+    private var bytesPending = 0
 
     init(hub: ConnectionHub, connection: Connection) {
         self.hub = hub
@@ -71,12 +77,14 @@ final class ConnectionHandler: ChannelInboundHandler, @unchecked Sendable {
         context.fireUserInboundEventTriggered(event)
     }
 
-    /// The peer sends no more. What is due to it is still sent; requests go elsewhere.
+    /// The peer sends no more, be it in the midst of a message. What is due to it is still sent; requests go elsewhere.
     private func inputEnded() {
-        guard !isDiscarding, !framer.isInMessage else { return close(reason ?? .peer) }
+        hasInputEnded = true
+        messageSince = nil
         halfOpenSince = Connection.now
         connection.state.withLock { if $0.phase == .open { $0.phase = .halfOpen } }
         hub.hide(connection)
+        closeIfSent()
         closeIfAnswered()
     }
 
@@ -95,19 +103,16 @@ final class ConnectionHandler: ChannelInboundHandler, @unchecked Sendable {
         context?.close(promise: nil)
     }
 
-    /// Ends it when what waits has left.
+    /// Ends it when what waits has left: `closesWhenSent` was set.
     func closeWhenSent() {
-        connection.state.withLock { state in
-            state.closesWhenSent = true
-            if state.sender == .none { state.sender = .loop }
-        }
+        connection.state.withLock { if $0.sender == .none { $0.sender = .loop } }
         drain()
     }
 
     private func closeIfSent() {
         guard let context, writesPending == 0, connection.isSent, connection.state.withLock({ $0.closesWhenSent })
         else { return }
-        guard isDiscarding else { return close(.asked) }
+        guard isDiscarding, !hasInputEnded else { return close(.asked) }
         // The peer may be in the middle of a message: a reset would take our answer from it before it is read.
         if halfOpenSince == nil {
             halfOpenSince = Connection.now
@@ -118,8 +123,16 @@ final class ConnectionHandler: ChannelInboundHandler, @unchecked Sendable {
     /// Looks whether something takes too long. Called a few times a second.
     func check(_ now: Int) {
         let options = hub.options
-        if let since = messageSince, now - since > options.messageMilliseconds { return close(.messageTime) }
+        // While we do not read, the rest of a message can't come in.
+        if let since = messageSince, now - since > options.messageMilliseconds,
+            !connection.isPaused.load(ordering: .relaxed)
+        {
+            return close(.messageTime)
+        }
+        noteTaken(now)
         if let since = stalledSince, now - since > options.stallMilliseconds { return close(.slowReader) }
+        // Nor can messages be answered that wait for their process.
+        if halfOpenSince != nil, connection.handed.load(ordering: .relaxed) > 0 { halfOpenSince = now }
         if let since = halfOpenSince, now - since > options.halfOpenMilliseconds { return close(reason ?? .peer) }
         let idle = now - connection.lastUse.load(ordering: .relaxed)
         if idle > options.lifetimeMilliseconds, now > connection.keptUntil.load(ordering: .relaxed) { close(.idle) }
@@ -173,14 +186,23 @@ final class ConnectionHandler: ChannelInboundHandler, @unchecked Sendable {
     }
 
     /// The stream can't be read further. A request is answered first if enough of it is there; those in front of it,
-    /// which came in whole, have their answers first as far as their process gives them at once.
+    /// which came in whole, have their answers first as far as their processes give them at once.
     private func stop(_ fault: FramingFault, _ head: [UInt8]) {
         reason = .framing(fault)
         isDiscarding = true
         hub.statistics.add(hub.statistics.framingFaults)
-        if head.isEmpty, connection.requestsUnanswered.load(ordering: .relaxed) == 0,
-            connection.handed.load(ordering: .relaxed) == 0
-        {
+        waitingFault = (fault, head)
+        connection.isStopping.store(true, ordering: .sequentiallyConsistent)
+        deliverFault()
+    }
+
+    /// Hands the fault to a process, which answers and closes, when all messages in front of it are handled.
+    func deliverFault() {
+        guard connection.handed.load(ordering: .sequentiallyConsistent) == 0, let (fault, head) = waitingFault
+        else { return }
+        waitingFault = nil
+        connection.isStopping.store(false, ordering: .relaxed)
+        if head.isEmpty, connection.requestsUnanswered.load(ordering: .relaxed) == 0 {
             close(.framing(fault))
         } else {
             hub.deliver(self, head, fault: fault)
@@ -199,6 +221,7 @@ final class ConnectionHandler: ChannelInboundHandler, @unchecked Sendable {
     /// Reads again: the process has caught up.
     func resume() {
         guard connection.isPaused.exchange(false, ordering: .sequentiallyConsistent), let context else { return }
+        if messageSince != nil { messageSince = Connection.now }
         context.channel.setOption(.autoRead, value: true).whenComplete { _ in }
     }
 
@@ -236,16 +259,39 @@ final class ConnectionHandler: ChannelInboundHandler, @unchecked Sendable {
         var buffer = context.channel.allocator.buffer(capacity: total)
         for outgoing in batch { buffer.writeBytes(outgoing.bytes[outgoing.offset...]) }
         writesPending += 1
+        bytesPending += total
         let promise = context.eventLoop.makePromise(of: Void.self)
         promise.futureResult.whenComplete { [self] result in
             writesPending -= 1
+            bytesPending -= total
             switch result {
             case .success: wrote(batch, total)
             case .failure: hub.report(batch, connection, reason ?? .peer)
             }
         }
         context.writeAndFlush(wrapOutboundOut(buffer), promise: promise)
-        if writesPending > 0, stalledSince == nil { stalledSince = Connection.now }
+        if writesPending > 0, stalledSince == nil {
+            stalledSince = Connection.now
+            bytesTaken = takenNow()
+        }
+    }
+
+    /// A peer that reads slowly is no peer that takes nothing, though no write is done for long: the system's buffers
+    /// may be large.
+    private func noteTaken(_ now: Int) {
+        guard stalledSince != nil else { return }
+        let taken = takenNow()
+        if taken > bytesTaken { stalledSince = now }
+        bytesTaken = taken
+    }
+
+    /// Bytes that the peer's system has confirmed, as far as they can be told from those that were written.
+    private func takenNow() -> Int {
+        let written = connection.bytesOut.load(ordering: .relaxed) + bytesPending
+        guard let channel = context?.channel else { return written }
+        let options = channel.syncOptions
+        let buffered = (try? options?.getOption(.bufferedWritableBytes)) ?? 0
+        return written - buffered - ConnectionBinding.bytesUnconfirmed(channel)
     }
 
     private func wrote(_ batch: [Connection.Outgoing], _ bytes: Int) {

@@ -32,10 +32,12 @@ package final class Connection: Sendable {
     let keptUntil = Atomic<Int>(0)
     let bytesIn = Atomic<Int>(0)
     let bytesOut = Atomic<Int>(0)
-    /// Messages that were handed to a process and not taken yet.
+    /// Messages that were handed to a process and not handled yet.
     let handed = Atomic<Int>(0)
     /// Nothing is read until they are fewer.
     let isPaused = Atomic<Bool>(false)
+    /// The stream is broken: the handler wants to know when all of them are handled.
+    let isStopping = Atomic<Bool>(false)
     /// Requests that came in, but for ACKs, less the final replies that were sent: how many are unanswered, about.
     let requestsUnanswered = Atomic<Int>(0)
     let state: Mutex<State>
@@ -49,7 +51,7 @@ package final class Connection: Sendable {
         /// everything.
         var descriptor: Int32 = -1
         var aliases: [UInt16] = []
-        /// It is closed when the queue is empty.
+        /// Nothing more is sent, and it is closed when the queue is empty, or as soon as it is open.
         var closesWhenSent = false
         /// Set once it is open.
         var local: PeerAddress?

@@ -104,10 +104,12 @@ package final class ConnectionHub: @unchecked Sendable {
     /// All connections, by number.
     package var connections: [Connection] { table.all.sorted { $0.id.number < $1.id.number } }
 
-    /// Closes a connection when what waits has left. False: there is none.
+    /// Closes a connection when what waits has left; one that is still being made, once it is open. False: there is
+    /// none.
     @discardableResult
     package func close(_ id: ConnectionID) -> Bool {
         guard let connection = table.find(id) else { return false }
+        connection.state.withLock { $0.closesWhenSent = true }
         connection.withHandler { $0.closeWhenSent() }
         return true
     }
@@ -249,20 +251,23 @@ package final class ConnectionHub: @unchecked Sendable {
         connection.handed.add(1, ordering: .relaxed)
         bytesHanded.add(bytes.count, ordering: .relaxed)
         let isTaken = receiver.process.reactor.submit(ConnectionSites.reading, as: .direct) { [self] in
-            took(message, of: connection)
+            bytesHanded.subtract(message.bytes.count, ordering: .relaxed)
             receiver.handler(message)
+            handled(connection)
         }
         guard !isTaken else { return }
         bytesHanded.subtract(bytes.count, ordering: .relaxed)
         handler.close(.error("the process \(receiver.process.description) takes no more"))
     }
 
-    /// A process takes a message. On its thread.
-    private func took(_ message: InboundStreamMessage, of connection: Connection) {
-        bytesHanded.subtract(message.bytes.count, ordering: .relaxed)
+    /// A process has handled a message: what it answered at once is queued. On its thread.
+    private func handled(_ connection: Connection) {
         let left = connection.handed.subtract(1, ordering: .sequentiallyConsistent).newValue
         if left <= options.handedMessagesMax / 2, connection.isPaused.load(ordering: .sequentiallyConsistent) {
             connection.withHandler { $0.resume() }
+        }
+        if left == 0, connection.isStopping.load(ordering: .sequentiallyConsistent) {
+            connection.withHandler { $0.deliverFault() }
         }
     }
 }

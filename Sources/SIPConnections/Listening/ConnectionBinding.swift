@@ -96,6 +96,16 @@ enum ConnectionBinding {
         return settings
     }
 
+    /// Bytes that were written to a socket and not confirmed by the peer's system yet. On the channel's loop.
+    static func bytesUnconfirmed(_ channel: any Channel) -> Int {
+        let count = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
+            descriptor -> Int in
+            var count: Int32 = 0
+            return ioctl(descriptor, UInt(TIOCOUTQ), &count) == 0 ? Int(count) : 0
+        }
+        return (count ?? nil) ?? 0
+    }
+
     /// Numbers of `netinet/tcp.h`, which are the same on every Linux.
     private enum TCPOption {
         static let noDelay = 1
