@@ -75,6 +75,18 @@ import Testing
         #expect(error.code == code)
     }
 
+    /// Up to the limit it is read, beyond it is no request, whatever it holds.
+    @Test(arguments: [(0, -32700), (1, -32600)]) func tooLongIsNoRequest(beyond: Int, code: Int) {
+        let text = Array(repeating: UInt8(ascii: "x"), count: 100 + beyond)
+        guard case .refused(let reply) = RPCIncoming.classify(text, limits: JSONLimits(textBytesMax: 100)),
+            case .failure(let error) = reply.outcome
+        else {
+            Issue.record("taken for a call")
+            return
+        }
+        #expect(error.code == code)
+    }
+
     @Test func writesRepliesInThePeersOrder() {
         #expect(
             String(decoding: RPCReply(result: "OK", id: 1).serialized(), as: UTF8.self)

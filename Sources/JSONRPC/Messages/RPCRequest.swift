@@ -64,7 +64,9 @@ package enum RPCIncoming: Hashable, Sendable {
         do throws(JSONError) {
             value = try JSONParser.parse(bytes, limits: limits)
         } catch {
-            return .refused(RPCReply(error: .parseError.with(data: error.description), id: .null))
+            // What was not read may well be JSON.
+            let kind = error.reason == .tooLong ? RPCError.invalidRequest : .parseError
+            return .refused(RPCReply(error: kind.with(data: error.description), id: .null))
         }
         guard case .array(let calls) = value else { return classify(value) }
         guard !calls.isEmpty else { return refused("the batch is empty") }

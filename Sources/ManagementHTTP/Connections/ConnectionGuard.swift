@@ -3,7 +3,8 @@ import NIOHTTP1
 import Synchronization
 
 /// Holds one connection to the limits: how many there are, how long a request may take to come in and an answer to be
-/// read, how much a body may bring. Who crosses one is told why (408, 413, 503) and closed.
+/// read, how much a body may bring. Who crosses one is told why (408, 413, 503), behind the answers that are due
+/// before, and closed.
 ///
 /// Stands between the HTTP decoder and the rest, so that what it refuses is held nowhere. On the connection's loop only.
 final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
@@ -17,15 +18,30 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var context: ChannelHandlerContext?
     /// Requests whose head came and whose answer did not leave yet.
     private var open = 0
+    /// Those of them up to the one after whose answer the connection is closed; nil: it stays.
+    private var openUntilClose: Int?
+    /// The last of them is not whole yet.
+    private var isLastPartial = false
+    /// The last of them waits to be told to go on (RFC 9110 §10.1.1).
+    private var isContinueDue = false
     private var isReadingRequest = false
     private var hasBytesOfNext = false
     private var bodyBytes = 0
     private var heldBytes = 0
-    private var closesAfterAnswer = false
-    private var isRefused = false
+    /// What is said when the answers in front of it have left.
+    private var refusal: Refusal?
+    /// What still comes in is dropped.
+    private var isDeaf = false
+    /// Nothing is written any more.
+    private var isOver = false
     private var isCounted = false
     private var deadline: Scheduled<Void>?
     private var answerDeadline: Scheduled<Void>?
+
+    private struct Refusal {
+        var status: HTTPResponseStatus
+        var reason: String
+    }
 
     private static let lingerMilliseconds: Int64 = 1000
 
@@ -47,7 +63,10 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireChannelActive()
         if count > configuration.connectionsMax {
             figures.connectionRefused()
-            refuse(.serviceUnavailable, "there are \(configuration.connectionsMax) connections already", context)
+            refuse(
+                Refusal(
+                    status: .serviceUnavailable,
+                    reason: "there are \(configuration.connectionsMax) connections already"), context)
         } else {
             waitForRequest(context)
         }
@@ -75,7 +94,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Bytes came in, before they are decoded.
     func bytesCame() {
-        guard let context, !isRefused else { return }
+        guard let context, !isDeaf else { return }
         hasBytesOfNext = true
         if !isReadingRequest, open == 0 { requestBegins(context) }
     }
@@ -84,7 +103,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         isReadingRequest = true
         schedule(context, configuration.requestMilliseconds) { [self] context in
             figures.timedOut()
-            refuse(
+            refuseRequest(
                 .requestTimeout, "the request is not complete after \(configuration.requestMilliseconds) ms", context)
         }
     }
@@ -109,16 +128,21 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard !isRefused else { return }
-        switch unwrapInboundIn(data) {
+        guard !isDeaf else { return }
+        let part = unwrapInboundIn(data)
+        switch part {
         case .head(let head): headCame(head, context)
         case .body(let bytes): bodyCame(bytes.readableBytes, context)
         case .end:
             hasBytesOfNext = false
             isReadingRequest = false
+            (isLastPartial, isContinueDue) = (false, false)
             deadline?.cancel()
         }
-        if !isRefused { context.fireChannelRead(data) }
+        guard !isDeaf else { return }
+        context.fireChannelRead(data)
+        // RFC 9112 §9.6: what follows the request that closes is not carried out.
+        if case .end = part, openUntilClose != nil { isDeaf = true }
     }
 
     private func headCame(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
@@ -131,11 +155,18 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             return refuseBody(context)
         }
         open += 1
-        if !head.isKeepAlive { closesAfterAnswer = true }
-        if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
-            context.write(wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)
-            context.flush()
-        }
+        isLastPartial = true
+        if !head.isKeepAlive { openUntilClose = open }
+        isContinueDue = head.headers.first(name: "expect")?.lowercased() == "100-continue"
+        continueIfDue(context)
+    }
+
+    /// Behind the answers to the requests before it.
+    private func continueIfDue(_ context: ChannelHandlerContext) {
+        guard isContinueDue, open == 1 else { return }
+        isContinueDue = false
+        let head = HTTPResponseHead(version: .http1_1, status: .continue)
+        context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
     }
 
     private func bodyCame(_ count: Int, _ context: ChannelHandlerContext) {
@@ -144,26 +175,36 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         heldBytes += count
         let total = figures.bodyBytes.add(count, ordering: .relaxed).newValue
         guard total <= configuration.bodyBytesTotalMax else {
-            figures.requestRefused()
-            return refuse(.serviceUnavailable, "too much is being received at once", context)
+            return refuseRequest(.serviceUnavailable, "too much is being received at once", context)
         }
     }
 
     private func refuseBody(_ context: ChannelHandlerContext) {
+        refuseRequest(.payloadTooLarge, "the body has more than \(configuration.bodyBytesMax) bytes", context)
+    }
+
+    /// Refuses the request that comes in, when those before it have their answers. Nothing behind it is read.
+    private func refuseRequest(_ status: HTTPResponseStatus, _ reason: String, _ context: ChannelHandlerContext) {
         figures.requestRefused()
-        refuse(.payloadTooLarge, "the body has more than \(configuration.bodyBytesMax) bytes", context)
+        deadline?.cancel()
+        (isDeaf, isContinueDue) = (true, false)
+        openUntilClose = nil
+        // Its answer is not given by anybody else.
+        if isLastPartial { open -= 1 }
+        let refusal = Refusal(status: status, reason: reason)
+        if open == 0 { refuse(refusal, context) } else { self.refusal = refusal }
     }
 
     // MARK: Answers
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        guard !isRefused else { return promise?.fail(ChannelError.ioOnClosedChannel) ?? () }
+        guard !isOver else { return promise?.fail(ChannelError.ioOnClosedChannel) ?? () }
         switch unwrapOutboundIn(data) {
         case .head(var head):
             if head.status.code >= 400 { figures.requestRefused() }
             // Whoever writes `close` himself ends the connection: the answer to what could not be parsed.
-            if head.headers.contains(name: "connection") { closesAfterAnswer = true }
-            if closesAfterAnswer { head.headers.replaceOrAdd(name: "connection", value: "close") }
+            if head.headers.contains(name: "connection") { openUntilClose = 1 }
+            if openUntilClose == 1 { head.headers.replaceOrAdd(name: "connection", value: "close") }
             context.write(wrapOutboundOut(.head(head)), promise: promise)
         case .body: context.write(data, promise: promise)
         case .end: answered(context, data, promise)
@@ -176,11 +217,16 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         let written = promise ?? context.eventLoop.makePromise(of: Void.self)
         context.write(data, promise: written)
         watchReading(context, written.futureResult)
-        if closesAfterAnswer, open == 0 {
+        if let count = openUntilClose { openUntilClose = count - 1 }
+        if openUntilClose == 0 {
             context.flush()
             linger(context)
+        } else if open == 0, let refusal {
+            refuse(refusal, context)
         } else if open == 0, !isReadingRequest {
             waitForRequest(context)
+        } else {
+            continueIfDue(context)
         }
     }
 
@@ -199,17 +245,16 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     /// Answers with a reason and closes; what still comes in is dropped.
-    private func refuse(_ status: HTTPResponseStatus, _ reason: String, _ context: ChannelHandlerContext) {
-        guard !isRefused else { return }
-        isRefused = true
+    private func refuse(_ refusal: Refusal, _ context: ChannelHandlerContext) {
+        guard !isOver else { return }
         giveBack()
-        var body = context.channel.allocator.buffer(capacity: reason.utf8.count + 1)
-        body.writeString(reason + "\n")
+        var body = context.channel.allocator.buffer(capacity: refusal.reason.utf8.count + 1)
+        body.writeString(refusal.reason + "\n")
         let headers: HTTPHeaders = [
             "content-type": "text/plain", "content-length": String(body.readableBytes), "connection": "close",
         ]
-        context.write(
-            wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: status, headers: headers))), promise: nil)
+        let head = HTTPResponseHead(version: .http1_1, status: refusal.status, headers: headers)
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
         context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         linger(context)
@@ -219,7 +264,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     /// still writes.
     private func linger(_ context: ChannelHandlerContext) {
         deadline?.cancel()
-        isRefused = true
+        (isDeaf, isOver) = (true, true)
         context.close(mode: .output, promise: nil)
         deadline = context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Self.lingerMilliseconds)) {
             [weak self] in

@@ -36,8 +36,12 @@ final class ManagementServers {
         _ server: ServerInstance, _ configuration: HTTPConfiguration, _ dispatcher: CommandDispatcher
     ) throws(ManagementSetupError) {
         let process = try make(server, "HTTPD \(configuration.address)")
+        // Whatever the transport lets through is read.
+        let limits = JSONLimits(textBytesMax: configuration.bodyBytesMax)
         let http = ManagementHTTPServer(
-            configuration: configuration, dispatcher: dispatcher, process: process, statistics: server.statistics,
+            configuration: configuration,
+            dispatcher: CommandDispatcher(registry: dispatcher.registry, limits: limits), process: process,
+            statistics: server.statistics,
             logger: server.logger)
         try http.open()
         self.http = http
