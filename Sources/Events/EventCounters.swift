@@ -11,6 +11,7 @@ struct EventCounters: Sendable {
     let lostSubscriberFull: Counter
     let lostTooLong: Counter
     let lostRefused: Counter
+    let lostUnsubscribed: Counter
     let subscriptionsExpired: Counter
     let subscriptionsDropped: Counter
 
@@ -23,6 +24,7 @@ struct EventCounters: Sendable {
         lostSubscriberFull = statistics.counter(group: "evi", name: "lost_subscriber_full")
         lostTooLong = statistics.counter(group: "evi", name: "lost_too_long")
         lostRefused = statistics.counter(group: "evi", name: "lost_refused")
+        lostUnsubscribed = statistics.counter(group: "evi", name: "lost_unsubscribed")
         subscriptionsExpired = statistics.counter(group: "evi", name: "expired_subscriptions")
         subscriptionsDropped = statistics.counter(group: "evi", name: "dropped_subscriptions")
     }

@@ -18,14 +18,14 @@ private final class Bench: Sendable {
 
     private final class Clock: Sendable { let milliseconds = Atomic<Int>(1_000_000) }
 
-    init(limits: EventLimits = EventLimits()) {
+    init(limits: EventLimits = EventLimits(), options: EventOptions = EventOptions()) {
         let now = Clock()
         self.now = now
         var logger = Logger(label: "test")
         logger.logLevel = .critical
-        events = EventInterface(profiler: profiler, statistics: statistics, logger: logger, limits: limits) {
-            now.milliseconds.load(ordering: .relaxed)
-        }
+        events = EventInterface(
+            profiler: profiler, statistics: statistics, logger: logger, limits: limits, options: options
+        ) { now.milliseconds.load(ordering: .relaxed) }
         events.start()
     }
 
@@ -205,6 +205,32 @@ private final class Bench: Sendable {
         let counted = try #require(bench.events.subscribers(of: event).first)
         #expect(counted.sent + counted.lost == 600)
         #expect(!counted.isUnreachable)
+    }
+
+    enum End: CaseIterable { case unsubscription, expiry }
+
+    /// What waits for a subscriber when its last subscription ends is counted as lost, and so is what was raised for it.
+    @Test(arguments: [true, false], End.allCases) func whatWaitsAtTheEndIsCounted(overTCP: Bool, end: End) throws {
+        var options = EventOptions()
+        (options.hasStreams, options.isReliable, options.streamMilliseconds) = (true, true, 600_000)
+        let bench = Bench(options: options)
+        let slow = DatagramInbox(path: "/tmp/sipray-events-\(getpid())-\(overTCP)-\(end).sock")
+        let silent = SilentListener()
+        let name = overTCP ? silent.socketText : slow.socketText
+        let event = try #require(bench.events.publish("E_CUSTOM"))
+        try bench.events.subscribe(event: "E_CUSTOM", socket: name, expireSeconds: 60)
+        // More than the system's queue of a unix socket takes.
+        for number in 0..<2000 { bench.events.raise(event, .positional([.integer(number)])) }
+        switch end {
+        case .unsubscription: #expect(try bench.events.unsubscribe(event: "E_CUSTOM", socket: name))
+        case .expiry:
+            bench.advance(seconds: 61)
+            // Wakes the sender.
+            bench.events.publish("E_OTHER")
+        }
+        #expect(eventually { bench.figure("sent_events") + bench.figure("lost_unsubscribed") == 2000 })
+        #expect(bench.figure("lost_unsubscribed") > 0)
+        #expect(bench.figure("lost_subscriber_full") == 0 && bench.figure("lost_unreachable") == 0)
     }
 
     @Test func limitsHold() throws {

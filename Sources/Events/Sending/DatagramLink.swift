@@ -52,6 +52,8 @@ final class DatagramLink: SubscriberLink {
         }
     }
 
+    override func end() { lose(pending.count, counters.lostUnsubscribed) }
+
     /// One system call: how many went, and the error of the one after them or 0.
     private func send(_ bytes: [UInt8], _ slices: ArraySlice<cplatform_slice>) -> (sent: Int, error: Int32) {
         bytes.withUnsafeBufferPointer { bytes in

@@ -42,6 +42,9 @@ final class EventSender {
         refresh()
         for link in links.values where link.pollEvents != 0 || link.dueAt != nil { link.proceed(now: now) }
         for lane in lanes { lane.send(records, raised, names, state, now) }
+        // Raised for subscriptions that have ended meanwhile.
+        let unwanted = raised.count { one in !lanes.contains { $0.wants(one.event) } }
+        state.counters.add(state.counters.lostUnsubscribed, unwanted)
         followHealth(now)
     }
 
@@ -55,7 +58,10 @@ final class EventSender {
             ($0.catalogue.names, $0.table.subscriptions, $0.reports, $0.table.nextEnd)
         }
         (self.names, self.nextEnd) = (names, nextEnd)
-        for (socket, link) in links where reports[socket] !== link.report { links[socket] = nil }
+        for (socket, link) in links where reports[socket] !== link.report {
+            link.end()
+            links[socket] = nil
+        }
         for (socket, report) in reports {
             let link =
                 links[socket]

@@ -33,6 +33,8 @@ final class FormatLane {
         }
     }
 
+    func wants(_ event: EventID) -> Bool { wanted.contains(event.index) }
+
     /// Writes and sends what its subscribers want of what there is.
     func send(
         _ records: [ProfilingRecord], _ raised: [EventState.Raised], _ names: [String], _ state: EventState, _ now: Int

@@ -113,6 +113,8 @@ final class StreamLink: SubscriberLink {
         replies = ReplyScanner()
     }
 
+    override func end() { lose(queue.count, counters.lostUnsubscribed) }
+
     /// Given up: nothing that waits will ever be sent.
     func abandon() {
         disconnect()

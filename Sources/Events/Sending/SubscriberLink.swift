@@ -59,6 +59,9 @@ class SubscriberLink {
     /// Goes on with what waits, and looks at what time it is.
     func proceed(now: Int) { preconditionFailure("of the kinds of links only") }
 
+    /// Its last subscription has ended: what waits will never be sent.
+    func end() { preconditionFailure("of the kinds of links only") }
+
     /// What of its descriptor is to be waited for; 0: nothing.
     var pollEvents: Int16 { 0 }
 
