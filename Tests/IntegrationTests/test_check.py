@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import SIPRAY, free_port
+from conftest import SIPRAY, free_port, wait_for
 
 HEAD = """stderror_enabled=yes
 socket=udp:127.0.0.1:@PORT@
@@ -137,6 +137,30 @@ def test_all_of_them_are_told_in_one_run(tmp_path):
     assert not found["accepted"] and found["errors"] == len(together)
     assert [d["line"] for d in found["diagnostics"]] == list(range(LINE, LINE + len(together)))
     assert all(d["column"] >= 1 and d["severity"] == "error" for d in found["diagnostics"])
+
+
+def test_processes_are_counted_before_any_is_started(tmp_path):
+    """512 have numbers; what would start more is refused at the socket with which they are too many."""
+    many = ["socket=udp:127.0.0.1:%d use_workers 128" % free_port() for _ in range(3)]
+    last = "socket=udp:127.0.0.1:%d use_workers " % free_port()
+    path = write(tmp_path, *many, last + "107")
+    assert check(path).returncode == 0 and serve(path, "-c").returncode == 0
+    path = write(tmp_path, *many, last + "108")
+    for found in (check(path), serve(path), serve(path, "-c")):
+        text = found.stdout + found.stderr
+        assert found.returncode == 1 and "%s:%d:" % (path, LINE + 3) in text, text
+        assert "500 receivers and 13 other processes" in text and "512 processes are possible" in text
+    # It is as many as are started, with ports that don't meet.
+    head = HEAD.replace('"port", @PORT@', '"port", %d' % free_port(kind=socket.SOCK_STREAM))
+    path = write(tmp_path, head=head.replace('"udp:127.0.0.1:@PORT@"', '"%s"' % (tmp_path / "socket")))
+    running = subprocess.Popen([SIPRAY, "serve", str(path)], stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: (tmp_path / "fifo").exists(), "the start")
+        done = subprocess.run([SIPRAY, "mi", "--fifo", str(tmp_path / "fifo"), "ps"], capture_output=True, timeout=15)
+        assert len(json.loads(done.stdout)["Processes"]) == 8 + 13
+    finally:
+        running.terminate()
+        running.wait(15)
 
 
 def test_a_credential_that_is_wrong_is_told_without_its_secret(tmp_path):

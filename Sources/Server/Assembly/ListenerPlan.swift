@@ -11,11 +11,17 @@ struct ListenerPlan {
     struct Entry {
         /// The listener's number: its place in the plan.
         let id: Int
+        /// What asked for it.
+        let listener: ListenerConfiguration
         let request: ListenRequest
         let address: SocketAddress
         let workers: Int
         let typeOfService: Int
         let isAnycast: Bool
+
+        func isAt(_ address: SocketAddress, _ transport: Transport) -> Bool {
+            self.address == address && request.transport == transport
+        }
     }
 
     let entries: [Entry]
@@ -60,11 +66,10 @@ struct ListenerPlan {
                 throw Self.error(
                     listener, "use_workers is \(workers); 1 to \(GlobalSettings.workersMax) are possible", script)
             }
-            for address in addresses
-            where !entries.contains(where: { $0.address == address && $0.request.transport == transport }) {
+            for address in addresses where !entries.contains(where: { $0.isAt(address, transport) }) {
                 entries.append(
                     Entry(
-                        id: entries.count, request: request, address: address, workers: workers,
+                        id: entries.count, listener: listener, request: request, address: address, workers: workers,
                         typeOfService: listener.options.tos ?? settings.typeOfService,
                         isAnycast: listener.options.isAnycast))
             }
@@ -116,7 +121,8 @@ struct ListenerPlan {
         return listeners
     }
 
-    private static func error(
+    /// An error at a listener's place.
+    static func error(
         _ listener: ListenerConfiguration, _ message: String, _ script: Script, hint: String? = nil
     ) -> ConfigurationError {
         guard let location = listener.location else {

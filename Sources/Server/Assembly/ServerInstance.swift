@@ -88,6 +88,7 @@ package final class ServerInstance {
         if settings.outputs.contains(.event) { relay.connect(events) }
         managementPlan = try ManagementPlan(script, parameters, options.limits)
         connectionPlan = plan.transports.contains(.tcp) ? try ConnectionPlan(script, settings, parameters) : nil
+        try ProcessBudget.check(plan.entries, settings, connectionPlan, managementPlan, script: script)
         let outlet = EventOutlet.to(
             events, frequent: script.isLoaded("usrloc") ? LocationEvent.Kind.allCases.map(\.name) : [])
         location = LocationStore(observer: .raising(outlet))

@@ -19,15 +19,23 @@ package enum StartCheck {
     ) -> [ConfigurationError] {
         var problems: [ConfigurationError] = []
         let settings = GlobalSettings(script: script, options: options, problems: &problems)
-        let listeners = checkListeners(script, settings, options, looksUpNames, &problems)
+        var entries: [ListenerPlan.Entry] = []
+        let listeners = checkListeners(script, settings, options, looksUpNames, &entries, &problems)
         collect(&problems) { () throws(ConfigurationError) in _ = try options.checkedNameServers() }
+        var connections: ConnectionPlan?
         if listeners.contains(where: { Transport(name: ByteString($0.transport)) == .tcp }) {
             problems += refusals(of: script) { script, parameters throws(ConfigurationError) in
-                _ = try ConnectionPlan(script, settings, parameters)
+                connections = try ConnectionPlan(script, settings, parameters)
             }
         }
+        var management: ManagementPlan?
         problems += refusals(of: script) { script, parameters throws(ConfigurationError) in
-            _ = try ManagementPlan(script, parameters, options.limits)
+            management = try ManagementPlan(script, parameters, options.limits)
+        }
+        if let management {
+            collect(&problems) { () throws(ConfigurationError) in
+                try ProcessBudget.check(entries, settings, connections, management, script: script)
+            }
         }
         problems += refusals(of: script) { script, parameters throws(ConfigurationError) in
             _ = try EventPlan.options(script, parameters)
@@ -86,9 +94,10 @@ package enum StartCheck {
     }
 
     /// The listeners that the start would open.
+    /// - Parameter entries: gets their addresses.
     private static func checkListeners(
         _ script: Script, _ settings: GlobalSettings, _ options: StartOptions, _ looksUpNames: Bool,
-        _ problems: inout [ConfigurationError]
+        _ entries: inout [ListenerPlan.Entry], _ problems: inout [ConfigurationError]
     ) -> [ListenerConfiguration] {
         let before = problems.count
         var listeners: [ListenerConfiguration] = []
@@ -105,7 +114,11 @@ package enum StartCheck {
         }
         for listener in listeners {
             collect(&problems) { () throws(ConfigurationError) in
-                _ = try ListenerPlan([listener], settings: settings, script: script, looksUpNames: looksUpNames)
+                let plan = try ListenerPlan(
+                    [listener], settings: settings, script: script, looksUpNames: looksUpNames)
+                entries += plan.entries.filter { new in
+                    !entries.contains { $0.isAt(new.address, new.request.transport) }
+                }
             }
         }
         return listeners
