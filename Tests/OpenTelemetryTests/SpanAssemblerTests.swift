@@ -257,6 +257,31 @@ import Testing
         #expect(assembler.figures.stepsDropped == 1)
     }
 
+    /// What runs in a session that was left out is left out with it, and makes no tree, or trace, of its own.
+    @Test func whatRunsInASessionThatWasLeftOutIsLeftOut() {
+        var bench = RecordBench()
+        bench.start(20, "pass", script: nil)
+        for _ in 0..<SessionTree.stepsMax - 1 {
+            bench.enter(20, "relay")
+            bench.exit(20, "relay")
+        }
+        bench.start(21, "INVITE request", parent: 20)
+        bench.enter(21, "<root>")
+        bench.start(22, "INVITE branch", parent: 21)
+        bench.enter(22, "per_branch")
+        bench.exit(22, "per_branch")
+        bench.end(22)
+        bench.exit(21, "<root>")
+        bench.end(21)
+        bench.end(20)
+        var assembler = SpanAssembler(RecordBench.description())
+        let spans = assembler.take(bench.records)
+        #expect(spans.count == SessionTree.stepsMax)
+        #expect(spans[0].value("sipray.spans.dropped") == 4)
+        #expect(assembler.figures.stepsDropped == 4)
+        #expect(assembler.openCount == 0)
+    }
+
     @Test func sessionsBeyondTheLimitAreCounted() {
         var assembler = SpanAssembler(RecordBench.description())
         var bench = RecordBench()

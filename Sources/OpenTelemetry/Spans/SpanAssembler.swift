@@ -16,7 +16,8 @@ package struct SpanAssembler {
     /// Where an open session is.
     private struct Place {
         var tree: SessionTree
-        var session: Int
+        /// nil: it was left out, as is what runs inside it.
+        var session: Int?
     }
 
     /// Sessions open at a time; records of more are left out and counted.
@@ -76,46 +77,59 @@ package struct SpanAssembler {
             return
         }
         let tree = parent.tree
-        guard tree.takeStep() else { return }
-        let job = tree.sessions[parent.session].openJob
-        tree.sessions.append(TracedSession(record, parent: parent.session, parentJob: job))
+        guard let outer = parent.session else {
+            tree.stepsDropped += 1
+            open[record.session] = parent
+            return
+        }
+        guard tree.takeStep() else {
+            open[record.session] = Place(tree: tree, session: nil)
+            return
+        }
+        let job = tree.sessions[outer].openJob
+        tree.sessions.append(TracedSession(record, parent: outer, parentJob: job))
         open[record.session] = Place(tree: tree, session: tree.sessions.count - 1)
     }
 
     private func enter(_ record: ProfilingRecord) {
         guard let place = open[record.session] else { return }
         let tree = place.tree
+        guard let session = place.session else {
+            tree.stepsDropped += 1
+            return
+        }
         guard tree.takeStep() else {
-            tree.sessions[place.session].open.append(-1)
+            tree.sessions[session].open.append(-1)
             return
         }
         let job = TracedJob(
-            name: record.name, file: record.file, line: record.line, parent: tree.sessions[place.session].openJob,
+            name: record.name, file: record.file, line: record.line, parent: tree.sessions[session].openJob,
             start: record.nanoseconds, end: record.nanoseconds)
-        tree.sessions[place.session].jobs.append(job)
-        tree.sessions[place.session].open.append(tree.sessions[place.session].jobs.count - 1)
+        tree.sessions[session].jobs.append(job)
+        tree.sessions[session].open.append(tree.sessions[session].jobs.count - 1)
     }
 
     private func exit(_ record: ProfilingRecord) {
-        guard let place = open[record.session], let job = place.tree.sessions[place.session].open.popLast(), job >= 0
-        else { return }
-        place.tree.sessions[place.session].jobs[job].end = record.nanoseconds
-        place.tree.sessions[place.session].jobs[job].status = record.status
-        if !record.annotations.isEmpty { place.tree.sessions[place.session].jobs[job].noted.take(record.annotations) }
+        guard let place = open[record.session], let session = place.session else { return }
+        let tree = place.tree
+        guard let job = tree.sessions[session].open.popLast(), job >= 0 else { return }
+        tree.sessions[session].jobs[job].end = record.nanoseconds
+        tree.sessions[session].jobs[job].status = record.status
+        if !record.annotations.isEmpty { tree.sessions[session].jobs[job].noted.take(record.annotations) }
     }
 
     private mutating func end(_ record: ProfilingRecord, into spans: inout [Span]) {
-        guard let place = open.removeValue(forKey: record.session) else { return }
+        guard let place = open.removeValue(forKey: record.session), let session = place.session else { return }
         let tree = place.tree
-        for job in tree.sessions[place.session].open where job >= 0 {
-            tree.sessions[place.session].jobs[job].end = record.nanoseconds
+        for job in tree.sessions[session].open where job >= 0 {
+            tree.sessions[session].jobs[job].end = record.nanoseconds
         }
-        tree.sessions[place.session].open = []
-        tree.sessions[place.session].end = record.nanoseconds
-        tree.sessions[place.session].status = record.status
-        tree.sessions[place.session].isTruncated = record.isTruncated
-        if !record.annotations.isEmpty { tree.sessions[place.session].noted.take(record.annotations) }
-        if place.session == 0 { finish(tree, into: &spans) }
+        tree.sessions[session].open = []
+        tree.sessions[session].end = record.nanoseconds
+        tree.sessions[session].status = record.status
+        tree.sessions[session].isTruncated = record.isTruncated
+        if !record.annotations.isEmpty { tree.sessions[session].noted.take(record.annotations) }
+        if session == 0 { finish(tree, into: &spans) }
     }
 
     /// A tree is over: its spans, and those of the trees that waited for it, unless it has to wait itself.
