@@ -189,6 +189,7 @@ struct ResolverTests {
         for _ in 0..<10 { resolver.resolve(query, on: process) { _ in results += 1 } }
         run { results == 10 }
         #expect(server.asked.all == ["plain.test 1"])
+        #expect(statistics.select("dns:queries").map(\.value) == [1])
     }
 
     @Test func whatIsCancelledIsNotCalled() {
@@ -203,16 +204,18 @@ struct ResolverTests {
         #expect(cancelled == 0)
     }
 
-    @Test func pastTheLimitLookupsAreRefused() {
-        let resolver = makeResolver { $0.pendingMax = 1 }
+    /// Whether they ask for themselves or join who asked the same.
+    @Test(arguments: ["short.test", "plain.test"]) func pastTheLimitLookupsAreRefused(last: String) {
+        let resolver = makeResolver { $0.pendingMax = 2 }
         var results: [String] = []
-        for host in ["plain.test", "short.test"] {
+        for host in ["plain.test", "plain.test", last] {
             resolver.resolve(ResolveQuery(host: ByteString(host), port: 1), on: process) {
                 if case .failure(let error) = $0 { results.append(error.description) } else { results.append("ok") }
             }
         }
-        run { results.count == 2 }
-        #expect(results == ["short.test: too many lookups wait", "ok"])
+        run { results.count == 3 }
+        #expect(results == ["\(last): too many lookups wait", "ok", "ok"])
+        #expect(resolve(resolver, "one.srv.test").count == 2, "there is room again")
     }
 
     @Test func namesOfTheMachineNeedNoServer() {

@@ -32,6 +32,8 @@ final class DNSChannel {
     private var channel: ares_channel?
     private var registrations: [Int32: Registration] = [:]
     private var pending: [DNSQuestion: Pending] = [:]
+    /// Who waits for the answers to all of them.
+    private(set) var waiterCount = 0
     private var timer: Timer?
     private var isClosed = false
     private(set) var error: String?
@@ -49,27 +51,27 @@ final class DNSChannel {
 
     deinit { close() }
 
-    /// Questions under way.
-    var pendingCount: Int { pending.count }
-
-    /// Asks, or joins who asked already. The answer may come before this returns.
-    func ask(_ question: DNSQuestion, _ waiter: @escaping (DNSAnswer) -> Void) {
+    /// Asks, or joins who asked already: then it is false. The answer may come before this returns.
+    func ask(_ question: DNSQuestion, _ waiter: @escaping (DNSAnswer) -> Void) -> Bool {
         if let asked = pending[question] {
             asked.waiters.append(waiter)
-            return
+            waiterCount += 1
+            return false
         }
         guard let channel else {
             waiter(.failure)
-            return
+            return false
         }
         let asked = Pending(question: question, channel: self)
         asked.waiters.append(waiter)
+        waiterCount += 1
         pending[question] = asked
         // c-ares calls back exactly once for each query: then the reference is given up.
         let argument = Unmanaged.passRetained(asked).toOpaque()
         let ask = options.usesSearchList && question.type != .srv ? ares_search : ares_query
         ask(channel, question.name.string, 1, Int32(question.type.rawValue), Self.answered, argument)
         armTimer()
+        return true
     }
 
     /// Ends everything without calling who waits.
@@ -84,6 +86,7 @@ final class DNSChannel {
         isClosed = true
         for asked in pending.values { asked.waiters = [] }
         pending = [:]
+        waiterCount = 0
         if let channel { ares_destroy(channel) }
         channel = nil
     }
@@ -198,6 +201,7 @@ final class DNSChannel {
 
     private func finish(_ asked: Pending, _ answer: DNSAnswer, _ seconds: Int?) {
         pending[asked.question] = nil
+        waiterCount -= asked.waiters.count
         store(asked.question, answer, seconds)
         let waiters = asked.waiters
         asked.waiters = []

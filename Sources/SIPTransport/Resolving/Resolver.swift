@@ -75,9 +75,6 @@ package final class Resolver: Sendable {
     /// Forgets every answer.
     package func flushCache() { cache.removeAll() }
 
-    /// Questions under way in a process. On its thread only.
-    func pendingCount(on process: ReactorProcess) -> Int { channels[process.id]?.pendingCount ?? 0 }
-
     // MARK: Questions
 
     /// What is known without asking.
@@ -97,12 +94,11 @@ package final class Resolver: Sendable {
         return answer
     }
 
-    /// Asks the name servers; false when too many questions wait in this process.
+    /// Asks the name servers; false when too much waits in this process.
     func ask(_ question: DNSQuestion, on process: ReactorProcess, _ waiter: @escaping (DNSAnswer) -> Void) -> Bool {
         let channel = channels[process.id] ?? makeChannel(process)
-        guard channel.pendingCount < options.pendingMax else { return false }
-        process.statistics.add(statistics.queries)
-        channel.ask(question, waiter)
+        guard channel.waiterCount < options.pendingMax else { return false }
+        if channel.ask(question, waiter) { process.statistics.add(statistics.queries) }
         return true
     }
 

@@ -30,7 +30,7 @@ package struct ResolverOptions: Hashable, Sendable {
     package var failureSeconds = 2
     /// Destinations that one lookup gives at most.
     package var destinationsMax = 32
-    /// Lookups that may wait in one process.
+    /// Answers that lookups may wait for in one process, whether they ask for themselves or join who asked the same.
     package var pendingMax = 10_000
     /// The file of names known without a server; empty: none.
     package var hostsFile = "/etc/hosts"
