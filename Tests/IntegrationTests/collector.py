@@ -35,6 +35,7 @@ class Span:
         self.trace, self.id, self.parent = message.trace_id.hex(), message.span_id.hex(), message.parent_span_id.hex()
         assert len(message.trace_id) == 16 and len(message.span_id) == 8 and len(message.parent_span_id) in (0, 8)
         self.name, self.kind, self.flags = message.name, KINDS[message.kind], message.flags
+        self.state = message.trace_state
         self.start, self.end = message.start_time_unix_nano, message.end_time_unix_nano
         self.attributes = attributes(message.attributes)
         self.events = [(e.name, e.time_unix_nano, attributes(e.attributes)) for e in message.events]

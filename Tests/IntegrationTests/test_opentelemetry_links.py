@@ -48,13 +48,15 @@ def test_a_request_of_our_own_stays_in_the_incoming_trace(start, collector, rout
     server = start(script, UAS_PORT=1, BUSY_PORT=1, DEAD_PORT=1, EXTRA=module(
         collector, "enable=1", "propagate=1", "proc_profiling=%d" % processes))
     callee.server, peer = server, Peer(server)
-    peer.request("MESSAGE", "x", lines=HEADER + "\n" if incoming else "")
+    peer.request("MESSAGE", "x", lines="tracestate: a=1,b=2\n" + (HEADER + "\n" if incoming else ""))
     notify = callee.expect("NOTIFY")
+    state = "a=1,b=2" if incoming else ""
+    assert notify.all("tracestate") == ([state] if state else [])
     callee.reply(notify, 200)
     peer.expect(200)
     spans = sent(server, collector)
     request = next(s for s in spans if s.name == "MESSAGE request")
-    assert (request.trace == TRACE) == incoming
+    assert (request.trace == TRACE) == incoming and request.state == state
     made = sender(notify, spans)
     assert made.trace == request.trace
     assert made is (next(s for s in spans if s.name == "NOTIFY local") if route else request)
@@ -62,7 +64,7 @@ def test_a_request_of_our_own_stays_in_the_incoming_trace(start, collector, rout
         # The reply that no route saw goes on with what made the request.
         wait_for(lambda: [s for s in collector.spans if s["sip.response.status_code"] == 200], "the reply's span")
         reply = next(s for s in sent(server, collector) if s["sip.response.status_code"] == 200)
-        assert reply.trace == request.trace
+        assert reply.trace == request.trace and reply.state == state
     callee.close()
     peer.close()
 
@@ -109,16 +111,16 @@ def test_a_bye_at_the_end_of_a_dialogs_time_names_the_job_that_sent_it(start, pe
 @pytest.mark.parametrize("processes", [0, 1])
 def test_both_legs_of_a_back_to_back_call_are_in_one_trace(b2b, agents, collector, processes):
     server = b2b(EXTRA=module(collector, "enable=1", "propagate=1", "proc_profiling=%d" % processes))
-    call = test_b2b.Call(server, agents, headers=[HEADER])
-    assert trace_parent(call.invite)[0] == TRACE
+    call = test_b2b.Call(server, agents, headers=[HEADER, "tracestate: a=1", "tracestate: b=2"])
+    assert trace_parent(call.invite)[0] == TRACE and call.invite.all("tracestate") == ["a=1,b=2"]
     call.pick_up().confirm()
     # A request inside the dialog, which no route sees on its way in.
     other = TRACE[::-1]
-    call.a.request("INFO", headers=["traceparent: 00-%s-00f067aa0ba902b7-01" % other])
+    call.a.request("INFO", headers=["traceparent: 00-%s-00f067aa0ba902b7-01" % other, "tracestate: c=3"])
     info = call.callee.expect("INFO")
     call.callee.reply(info, 200, "OK")
     call.caller.expect(200)
-    assert trace_parent(info)[0] == other
+    assert trace_parent(info)[0] == other and info.all("tracestate") == ["c=3"]
     call.hang_up()
     spans = sent(server, collector)
     # The legs' requests pass local_route, whose spans are what sends them.

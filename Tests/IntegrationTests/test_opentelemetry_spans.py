@@ -122,8 +122,12 @@ def test_the_trace_is_taken_from_and_given_to_requests(spine, collector, header)
     callee = Peer()
     server = spine(UAS_PORT=callee.port, EXTRA=module(collector, "enable=1", "propagate=1", "proc_profiling=1"))
     caller, callee.server = Peer(server), server
-    caller.request("INVITE", "callee", lines="Traceparent: %s\n" % header if header else "")
+    caller.request("INVITE", "callee", lines="Tracestate: a=1,b=2\n" + ("Traceparent: %s\n" % header if header else ""))
     invite = callee.expect("INVITE")
+    # The state goes with its trace only.
+    is_followed = header is not None and header.startswith("00-")
+    states = [v for n, v in invite.headers if n.lower() == "tracestate"]
+    assert states == (["a=1,b=2"] if is_followed else [])
     values = [v for n, v in invite.headers if n.lower() == "traceparent"]
     assert len(values) == 1
     version, trace, span, flags = re.fullmatch("(..)-(.{32})-(.{16})-(..)", values[0]).groups()
@@ -148,6 +152,7 @@ def test_the_trace_is_taken_from_and_given_to_requests(spine, collector, header)
     spans = [s for s in sent(server, collector) if s.trace == trace]
     request = next(s for s in spans if s.name == "INVITE request")
     assert request.id == span
+    assert {s.state for s in spans} == {"a=1,b=2" if is_followed else ""}
     assert {s.name for s in spans} >= {"INVITE request", "INVITE onreply", "INVITE failure"}
     root = next(s for s in spans if s.id == request.parent or s.name.startswith("SIP receiver"))
     while root.parent and any(s.id == root.parent for s in spans):

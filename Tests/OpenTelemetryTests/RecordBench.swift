@@ -74,7 +74,8 @@ struct RecordBench {
 
     /// A note of a message as SIP's processes write it.
     static func note(
-        _ text: String? = nil, origin: UInt64? = nil, link: UInt64? = nil, traceParent: String? = nil
+        _ text: String? = nil, origin: UInt64? = nil, link: UInt64? = nil, traceParent: String? = nil,
+        traceState: [String] = []
     ) -> Annotation {
         let message = text.flatMap { try? Message.parse(Array($0.utf8)) }
         var bytes = [UInt8](repeating: 0, count: 2048)
@@ -88,6 +89,9 @@ struct RecordBench {
                 fields.put(MessageNote.Field.local.rawValue, value: SocketAddress(127, 0, 0, 1, port: 5060))
                 fields.put(MessageNote.Field.transport.rawValue, "UDP")
                 MessageNote.put(message, into: &fields)
+            }
+            for state in traceState {
+                fields.put(MessageNote.Field.traceState.rawValue, ByteString(state), bytesMax: 513)
             }
             return fields.count
         }

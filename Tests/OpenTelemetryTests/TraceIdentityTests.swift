@@ -49,6 +49,34 @@ import Testing
         #expect(both.parentSpanID == .none && both.links.map(\.traceID) == [on.traceID])
     }
 
+    /// The state goes with the trace, for its spans and for links to it, as whole members of 512 bytes at most.
+    @Test(arguments: [
+        (["a=1"], "a=1"), (["a=1", "b=2,c=3"], "a=1,b=2,c=3"), (["a=\u{e4}"], ""), ([], ""),
+        (["a=1," + String(repeating: "x", count: 508)], "a=1," + String(repeating: "x", count: 508)),
+        (["a=1," + String(repeating: "x", count: 509)], "a=1"), ([String(repeating: "x", count: 600), "b=2"], ""),
+        (["a=1", String(repeating: "x", count: 509), "b=2"], "a=1"),
+    ]) func aTraceStateIsKept(headers: [String], kept: String) throws {
+        var bench = RecordBench()
+        let note = RecordBench.note(
+            RecordBench.invite(), origin: 20, traceParent: Self.parent, traceState: headers)
+        bench.start(20)
+        bench.enter(20, "relay")
+        bench.exit(20, "relay")
+        bench.end(20, annotations: [note])
+        func states(_ change: (inout TraceDescription) -> Void) -> (spans: [String], links: [String]) {
+            var assembler = SpanAssembler(RecordBench.description(change))
+            let spans = assembler.take(bench.records)
+            return (spans.map(\.traceState), spans.flatMap(\.links).map(\.traceState))
+        }
+        #expect(states { $0.propagates = true } == ([kept, kept], []))
+        #expect(states { _ in } == (["", ""], []), "in another trace it means nothing")
+        #expect(
+            states {
+                $0.propagates = true
+                $0.tracesCalls = true
+            } == (["", ""], [kept]))
+    }
+
     static let bad = [
         "", "00", "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         "00-00000000000000000000000000000000-00f067aa0ba902b7-01",

@@ -6,22 +6,33 @@ import SIPStack
 
 /// How requests that leave say to which trace they belong (W3C Trace Context).
 package struct TracePropagation: Sendable {
-    /// The value of `traceparent` for what leaves on behalf of a session: the header and the Call-ID of the request that the
-    /// session is about, if any. nil: nothing is added or changed.
-    package typealias Value = @Sendable (SessionLink, _ header: ByteString?, _ callID: ByteString) -> ByteString?
+    /// What a request says.
+    package struct Saying: Sendable {
+        /// The value of `traceparent`.
+        let parent: ByteString
+        /// It is in the trace of the header that came in, so that `tracestate` goes on with it (§3.3).
+        let isContinued: Bool
+
+        package init(parent: ByteString, isContinued: Bool) {
+            self.parent = parent
+            self.isContinued = isContinued
+        }
+    }
+
+    /// For what leaves on behalf of a session: the `traceparent` and the Call-ID of the request that the session is about,
+    /// if any. nil: nothing is added or changed.
+    package typealias Value = @Sendable (SessionLink, _ header: ByteString?, _ callID: ByteString) -> Saying?
 
     let value: Value
 
     package init(_ value: @escaping Value) {
         self.value = value
     }
-
-    static let header: ByteString = "traceparent"
 }
 
 extension ScriptHost {
-    /// Puts the header into a request that is about to leave, in the place of the one that it came with. One test while
-    /// propagation is off.
+    /// Puts the header into a request that is about to leave, in the place of the one that it came with. In a new trace
+    /// the state of the old means nothing and is taken out. One test while propagation is off.
     @inline(__always)
     func propagate(_ records: SessionLink, _ message: Message, _ edits: inout MessageEdits) {
         if let propagation, records.session.isAnnotated { addTraceParent(propagation, records, message, &edits) }
@@ -31,16 +42,17 @@ extension ScriptHost {
     private func addTraceParent(
         _ propagation: TracePropagation, _ records: SessionLink, _ message: Message, _ edits: inout MessageEdits
     ) {
-        let field = message.first(named: TracePropagation.header)
-        guard let value = propagation.value(records, field.map { message.value(of: $0) }, message.callID) else {
+        let field = message.first(named: TraceContext.parent)
+        guard let said = propagation.value(records, field.map { message.value(of: $0) }, message.callID) else {
             return
         }
+        if !said.isContinued { for state in message.all(named: TraceContext.state) { edits.remove(state) } }
         if let field {
-            edits.replace(field.value, with: value)
+            edits.replace(field.value, with: said.parent)
         } else {
             var line = ByteWriter(reserving: 80)
             line.append("traceparent: ")
-            line.append(value)
+            line.append(said.parent)
             line.append("\r\n")
             edits.append(line: line.finishText(), to: message)
         }
@@ -68,15 +80,17 @@ extension ScriptHost {
         if isOfProcess { noteCause(worker, cause.records, continuing: worker.work) }
         guard let propagation else { return cause }
         let header = request.flatMap { request in
-            request.first(named: TracePropagation.header).map { request.value(of: $0) }
+            request.first(named: TraceContext.parent).map { request.value(of: $0) }
         }
         // What nothing is recorded of hands on what it got.
         cause.traceParent = header
+        var isContinued = header != nil
         if cause.records.session.isAnnotated,
-            let value = propagation.value(cause.records, header, request?.callID ?? .empty)
+            let said = propagation.value(cause.records, header, request?.callID ?? .empty)
         {
-            cause.traceParent = value
+            (cause.traceParent, isContinued) = (said.parent, said.isContinued)
         }
+        if isContinued, let request { cause.traceState = TraceContext.state(of: request) }
         return cause
     }
 
@@ -90,9 +104,7 @@ extension ScriptHost {
             }
             if let request = work?.request {
                 MessageNote.text(.callID, request.callID, &fields)
-                if let header = request.first(named: TracePropagation.header) {
-                    MessageNote.text(.traceParent, request.value(of: header), &fields)
-                }
+                MessageNote.putTrace(of: request, into: &fields)
             }
             return fields.count
         }

@@ -18,6 +18,8 @@ struct NotedMessage {
     /// In lower case.
     var transport: String?
     var traceParent: TraceParent?
+    /// `tracestate`, as far as it is kept.
+    var traceState = ""
     var origin: UInt64?
     var link: UInt64?
 
@@ -25,6 +27,7 @@ struct NotedMessage {
     var isMessage: Bool { method != nil || status != nil }
 
     init(_ bytes: [UInt8]) {
+        var state: [UInt8] = []
         for (tag, value) in FieldReader(bytes) {
             guard let field = MessageNote.Field(rawValue: tag) else { continue }
             switch field {
@@ -41,8 +44,10 @@ struct NotedMessage {
             case .traceParent: traceParent = TraceParent(value)
             case .origin: origin = Self.value(value, as: UInt64.self)
             case .link: link = Self.value(value, as: UInt64.self)
+            case .traceState: state += (state.isEmpty ? [] : [ASCII.comma]) + value
             }
         }
+        if !state.isEmpty { traceState = String(decoding: TraceContext.kept(state), as: UTF8.self) }
         if method == nil, let cseq { method = CSeq(ByteString(cseq))?.methodText.string }
     }
 

@@ -6,7 +6,7 @@ package struct Span: Sendable, Hashable {
     package var spanID: SpanID
     /// The span around this one; `.none` at the root of a trace.
     package var parentSpanID: SpanID = .none
-    /// W3C `tracestate`, as it came in; empty otherwise.
+    /// W3C `tracestate` of the request that brought the trace, as far as it is kept (`TraceContext`).
     package var traceState: String = ""
     package var flags = SpanFlags()
     package var name: String

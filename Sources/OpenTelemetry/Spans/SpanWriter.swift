@@ -24,7 +24,7 @@ struct SpanWriter {
         let root =
             claims.lazy.compactMap(\.self).first ?? TraceClaim(trace: identity.traceID(origin: tree.sessions[0].id))
         let placed = place(tree, claims, root)
-        for (session, trace) in zip(tree.sessions, placed) { traces.note(session.id, trace) }
+        for (session, place) in zip(tree.sessions, placed) { traces.note(session.id, place.trace) }
         guard description.sampler.keeps(root.trace, isParentSampled: root.isParentSampled) else {
             figures.treesNotSampled += 1
             return
@@ -40,24 +40,32 @@ struct SpanWriter {
         figures.spansMade += UInt64(spans.count - count)
     }
 
+    /// A trace, with the state that spans in it bear.
+    private struct Place {
+        let trace: TraceID
+        let state: String
+
+        init(_ claim: TraceClaim) { (trace, state) = (claim.trace, claim.state) }
+    }
+
     /// The trace of each session: its own claim's, else that of what is around it.
-    private func place(_ tree: SessionTree, _ claims: [TraceClaim?], _ root: TraceClaim) -> [TraceID] {
-        var placed: [TraceID] = []
+    private func place(_ tree: SessionTree, _ claims: [TraceClaim?], _ root: TraceClaim) -> [Place] {
+        var placed: [Place] = []
         placed.reserveCapacity(claims.count)
         for (index, session) in tree.sessions.enumerated() {
-            placed.append(claims[index]?.trace ?? (index == 0 ? root.trace : placed[session.parent]))
+            placed.append(claims[index].map { Place($0) } ?? (index == 0 ? Place(root) : placed[session.parent]))
         }
         return placed
     }
 
     /// Writes a session and its jobs.
     private mutating func write(
-        _ index: Int, of tree: SessionTree, _ claim: TraceClaim?, _ root: TraceClaim, _ placed: [TraceID],
+        _ index: Int, of tree: SessionTree, _ claim: TraceClaim?, _ root: TraceClaim, _ placed: [Place],
         into spans: inout [Span]
     ) {
         let session = tree.sessions[index]
-        let trace = placed[index]
-        let outer = index == 0 ? root.trace : placed[session.parent]
+        let trace = placed[index].trace
+        let outer = index == 0 ? root.trace : placed[session.parent].trace
         let around =
             session.parent < 0
             ? nil
@@ -67,6 +75,7 @@ struct SpanWriter {
         var span = Span(
             traceID: trace, spanID: identity.spanID(session: session.id), name: session.name,
             startNanoseconds: UInt64(clamping: session.start), endNanoseconds: UInt64(clamping: session.end))
+        span.traceState = placed[index].state
         var entry = claim
         if index == 0 || trace != outer {
             // Work of another transaction has a trace of its own, and says where it ran.
@@ -88,7 +97,7 @@ struct SpanWriter {
         describe(session, tree, &span)
         spans.append(span)
         for (number, job) in session.jobs.enumerated() {
-            spans.append(self.span(job, number, session, trace))
+            spans.append(self.span(job, number, session, placed[index]))
         }
     }
 
@@ -104,10 +113,11 @@ struct SpanWriter {
         }
     }
 
-    private mutating func span(_ job: TracedJob, _ number: Int, _ session: TracedSession, _ trace: TraceID) -> Span {
+    private mutating func span(_ job: TracedJob, _ number: Int, _ session: TracedSession, _ place: Place) -> Span {
         var span = Span(
-            traceID: trace, spanID: identity.spanID(session: session.id, job: number + 1), name: job.name,
+            traceID: place.trace, spanID: identity.spanID(session: session.id, job: number + 1), name: job.name,
             startNanoseconds: UInt64(clamping: job.start), endNanoseconds: UInt64(clamping: max(job.end, job.start)))
+        span.traceState = place.state
         span.parentSpanID = identity.spanID(session: session.id, job: job.parent + 1)
         span.flags.insert(.sampled)
         if session.producer == .script {

@@ -3,6 +3,8 @@ import Profiling
 /// The trace that a session's work belongs to, and how it hangs on what was before.
 struct TraceClaim {
     var trace: TraceID
+    /// `tracestate`, where the trace is that of a request that came with one.
+    var state = ""
     var parent = SpanID.none
     var isParentRemote = false
     var isParentSampled: Bool?
@@ -55,9 +57,11 @@ extension SpanWriter {
         var claim = TraceClaim(
             trace: parent?.traceID ?? identity.traceID(origin: message?.origin ?? continued ?? own))
         claim.isParentSampled = parent?.isSampled
+        let state = message?.traceState ?? ""
         if description.tracesCalls, let callID = message?.callID, !callID.isEmpty {
             claim.trace = TraceIdentity.traceID(callID: callID)
         }
+        if parent?.traceID == claim.trace { claim.state = state }
         if isCause { claim.cause = link }
         if let continued {
             if let known = traces[continued], known != claim.trace {
@@ -77,7 +81,7 @@ extension SpanWriter {
                 claim.parent = parent.spanID
                 claim.isParentRemote = !isOurs
             } else if !isOurs {
-                claim.links.append(SpanLink(remote: parent))
+                claim.links.append(SpanLink(remote: parent, state: state))
             }
         }
         return claim
@@ -114,8 +118,9 @@ struct RecentTraces {
 }
 
 extension SpanLink {
-    fileprivate init(remote parent: TraceParent) {
+    fileprivate init(remote parent: TraceParent, state: String) {
         self.init(traceID: parent.traceID, spanID: parent.spanID)
+        traceState = state
         flags = [.hasIsRemote, .isRemote]
         if parent.isSampled { flags.insert(.sampled) }
     }

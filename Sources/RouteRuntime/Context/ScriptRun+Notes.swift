@@ -42,12 +42,10 @@ extension ScriptRun {
                 fields.put(MessageNote.Field.local.rawValue, value: local)
                 MessageNote.text(.transport, context.sourceTransport, &fields)
             }
-            if configuration.notesTraceParents, let request = context.tracedRequest,
-                let header = request.first(named: ScriptRun.traceParent)
-            {
-                MessageNote.text(.traceParent, request.text(header.value), &fields)
-            }
             MessageNote.put(context.message, uri: context.requestURI, into: &fields)
+            if configuration.notesTraceParents, let request = context.tracedRequest {
+                MessageNote.putTrace(of: request, into: &fields)
+            }
             return fields.count
         }
         if hasMessage, configuration.notesRawMessages { noteRawMessage() }
@@ -63,8 +61,6 @@ extension ScriptRun {
             }
         }
     }
-
-    private static let traceParent: ByteString = "traceparent"
 }
 
 extension MessageContext {

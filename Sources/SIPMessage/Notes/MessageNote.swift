@@ -38,6 +38,8 @@ package enum MessageNote {
         case origin
         /// The session before this one, where the record does not name it (UInt64).
         case link
+        /// `tracestate` of that request, once for each header.
+        case traceState
     }
 
     /// Puts in what the message itself says.

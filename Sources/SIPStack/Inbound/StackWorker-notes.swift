@@ -14,7 +14,6 @@ extension StackWorker {
         guard probe.wants(StackSites.replyReceived) else { return }
         let records = transaction.records
         let request = configuration.notesTraceParents ? transaction.originalRequest : nil
-        let parent = request?.first(named: Self.traceParent).flatMap { request?.value(of: $0) }
         probe.annotate(MessageNote.key) { memory in
             var fields = FieldWriter(memory)
             if records.session.isAnnotated {
@@ -26,8 +25,8 @@ extension StackWorker {
             fields.put(MessageNote.Field.peer.rawValue, value: source)
             fields.put(MessageNote.Field.local.rawValue, value: socket.address)
             fields.put(MessageNote.Field.transport.rawValue, socket.transport.viaName)
-            if let parent { MessageNote.text(.traceParent, parent, &fields) }
             MessageNote.put(reply, into: &fields)
+            if let request { MessageNote.putTrace(of: request, into: &fields) }
             return fields.count
         }
     }
@@ -45,17 +44,14 @@ extension StackWorker {
     func note(_ request: InboundRequest) {
         guard probe.wants(StackSites.receiveMessage) else { return }
         let message = request.message
-        let parent = configuration.notesTraceParents ? message.first(named: Self.traceParent) : nil
         probe.annotate(MessageNote.key) { memory in
             var fields = FieldWriter(memory)
             fields.put(MessageNote.Field.peer.rawValue, value: request.source)
             fields.put(MessageNote.Field.local.rawValue, value: request.socket.address)
             fields.put(MessageNote.Field.transport.rawValue, request.socket.transport.viaName)
-            if let parent { MessageNote.text(.traceParent, message.value(of: parent), &fields) }
             MessageNote.put(message, into: &fields)
+            if configuration.notesTraceParents { MessageNote.putTrace(of: message, into: &fields) }
             return fields.count
         }
     }
-
-    private static let traceParent: ByteString = "traceparent"
 }

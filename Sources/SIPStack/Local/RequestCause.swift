@@ -8,6 +8,8 @@ package struct RequestCause: Sendable {
     package var records = SessionLink.none
     /// Value of its `traceparent`; nil: it has none.
     package var traceParent: ByteString?
+    /// Value of its `tracestate`; nil: it has none.
+    package var traceState: ByteString?
 
     package init() {}
 }
@@ -28,6 +30,7 @@ extension StackWorker {
         let cause = hook(self)
         if local.records == .none { local.records = cause.records }
         local.traceParent = cause.traceParent
+        local.traceState = cause.traceState
         return local
     }
 

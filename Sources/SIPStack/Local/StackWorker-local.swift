@@ -30,6 +30,8 @@ package struct LocalRequest {
     package var records = SessionLink.none
     /// Value of `traceparent`; nil: it has none.
     package var traceParent: ByteString?
+    /// Value of `tracestate`; nil: it has none.
+    package var traceState: ByteString?
     package var maxForwards = 70
     /// The user agent that sends it: gets all responses.
     package var agent: (any TransactionAgent)?
@@ -141,6 +143,11 @@ extension StackWorker {
         if let parent = local.traceParent {
             lines.append("traceparent: ")
             lines.append(parent)
+            lines.append("\r\n")
+        }
+        if let state = local.traceState {
+            lines.append("tracestate: ")
+            lines.append(state)
             lines.append("\r\n")
         }
         if !local.contentType.isEmpty {

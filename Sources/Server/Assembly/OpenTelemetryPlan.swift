@@ -176,7 +176,9 @@ final class OpenTelemetryParts: Sendable {
         guard tracing.settings.propagates else { return nil }
         return TracePropagation { [tracing] records, header, callID in
             let incoming = header.flatMap { value in value.withBytes { TraceParent(Array($0)) } }
-            return tracing.traceParent(records, incoming: incoming, callID: callID.withBytes { Array($0) })?.text
+            return tracing.traceParent(records, incoming: incoming, callID: callID.withBytes { Array($0) }).map {
+                TracePropagation.Saying(parent: $0.text, isContinued: $0.traceID == incoming?.traceID)
+            }
         }
     }
 }
