@@ -55,6 +55,7 @@ dialog   | 1 | Timer handler 3  | DLGCB_EXPIRED dlg_cb:17                       
 dialog   | 1 | SIP receiver 1   | DLGCB_DESTROY dlg_cb:19                       |
 dialog   | 1 | SIP receiver 1   | dlg_send_sequential dlg_req_within:6          |                           | 1
 dialog   | 1 | Timer handler 3  | dlg-timer job dlg_timer:20                    |
+dialog   | 1 | Timer handler 3  | dialog dropped dlg_handlers:22                |
 hiding   | 1 | SIP receiver 1   | topology_hiding topo_hiding_logic:1           |                           | 1
 hiding   | 1 | SIP receiver 1   | topology_hiding_match topo_hiding_logic:2     |                           | -1 1
 dialog   | 1 | Timer handler 3  | dialog management mi_dlg:21                   |
@@ -66,6 +67,7 @@ async    | 1 | SIP receiver 1   | exec -> resume t_resume_async:412             
 async    | 1 | SIP receiver 1   | usleep -> report t_resume_async:412           | async-cfg resume handler:424
 async    | 1 | SIP receiver 1   | resume usleep resume:0                        |
 async    | 1 | SIP receiver 1   | transaction answered ipc_handle_job:0         |
+async    | 1 | SIP receiver 1   | launched scripts ipc_handle_job:0             |
 async    | 1 | SIP receiver 1   | script lock granted ScriptLocks:0             |
 async    | 3 | SIP receiver 1   | exec time_to_kill ChildProgram:0              |
 async    | 3 | SIP receiver 1   | async timeout ScriptRun:0                     |

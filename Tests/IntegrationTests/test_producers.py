@@ -145,6 +145,7 @@ def test_dialogs(start):
         server = start("dialog.cfg", CALLEE=callee.port, ROUTE="""
             route[call] {
                 create_dialog("B");
+                if ($hdr(X-Dropped) != NULL) { sl_send_reply(486, "No"); exit; }
                 if ($hdr(X-Short) != NULL) { $DLG_timeout = 1; dlg_on_answer("answered"); }
                 record_route();
             }
@@ -158,6 +159,9 @@ def test_dialogs(start):
         caller.server = callee.server = ("127.0.0.1", server.port)
 
         def traffic():
+            # A dialog that the script made and left without a call.
+            sent = caller.request("INVITE", "sip:x@127.0.0.1", headers=["X-Dropped: 1"])
+            caller.ack(sent, caller.expect(486))
             # A request of a dialog that nobody knows: each function says that it is none.
             caller.request("INFO", callee.uri("x"), to_tag="nobody")
             callee.reply(callee.expect("INFO"), 200, "OK")

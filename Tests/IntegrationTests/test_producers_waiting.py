@@ -26,6 +26,8 @@ def test_waiting(start):
             if ($rU == "late") async(sleep(60), resume, 1);
             if ($rU == "cancelled") async(sleep(60), resume);
             if ($rU == "launch") { launch(usleep(10000), report); sl_send_reply(200, "OK"); exit; }
+            # More than go on in a row: the rest is a job of its own.
+            if ($rU == "many") { while ($var(i) < 100) { $var(i) = $var(i) + 1; launch(usleep(0)); } }
             if ($rU == "lock") { get_static_lock("one"); usleep(50000); release_static_lock("one"); }
             else usleep(10000);
             sl_send_reply(200, "OK");
@@ -42,7 +44,7 @@ def test_waiting(start):
             replies = {message.status: message for message in (caller.receive(), caller.receive())}
             assert sorted(replies) == [200, 487]
             caller.ack(sent, replies[487])
-            users = ("sleep", "exec", "launch", "plain", "lock", "lock", "late", "long")
+            users = ("sleep", "exec", "launch", "plain", "many", "lock", "lock", "late", "long")
             for user in users:
                 agent.request("MESSAGE", "sip:%s@127.0.0.1" % user)
             for _ in users:
