@@ -189,6 +189,32 @@ import Testing
         #expect(wire.failures.load(ordering: .relaxed) == 0)
     }
 
+    /// What is sent early in a pass that takes long leaves with what is sent later in it, not at its end.
+    @Test func nobodyWaitsForTheEndOfALongPass() throws {
+        let wire = try Wire(ConnectionOptions())
+        defer { wire.stop() }
+        let (descriptor, connection) = wire.connect()
+        defer { Glibc.close(descriptor) }
+        let destination = wire.destination(connection)
+        let isReady = Atomic<Bool>(false)
+        let isRead = Atomic<Bool>(false)
+        let wasInTime = Atomic<Bool>(false)
+        // The others are submitted while it runs, so that they are jobs of one pass.
+        wire.run(on: 0) { _ in _ = eventually { isReady.load(ordering: .acquiring) } }
+        wire.run(on: 0) { _ = $0.send(Array("first ".utf8), to: destination) }
+        wire.run(on: 0) { port in
+            usleep(10_000)
+            _ = port.send(Array("second".utf8), to: destination)
+        }
+        wire.run(on: 0) { _ in
+            wasInTime.store(eventually { isRead.load(ordering: .acquiring) }, ordering: .releasing)
+        }
+        isReady.store(true, ordering: .releasing)
+        #expect(Wire.read(descriptor, count: 12) == Array("first second".utf8))
+        isRead.store(true, ordering: .releasing)
+        #expect(eventually { wasInTime.load(ordering: .acquiring) })
+    }
+
     /// A message in the queue of a process whose pass goes on is sent by the next process that ends a pass.
     @Test func nobodyWaitsForAProcessThatIsHeldUp() throws {
         let wire = try Wire(ConnectionOptions())
