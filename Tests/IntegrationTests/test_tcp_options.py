@@ -1,5 +1,6 @@
 """SIP over TCP: what the script and the command line may set, each seen on the wire or in the kernel."""
 import os
+import pathlib
 import re
 import select
 import signal
@@ -84,6 +85,8 @@ class TestKernel:
         """While the server stands still the kernel takes as many as the backlog says, and one."""
         server = tcp(GLOBAL=setting)
         os.kill(server.process.pid, signal.SIGSTOP)
+        tasks = pathlib.Path("/proc/%d/task" % server.process.pid)
+        wait_for(lambda: all(") T " in (task / "stat").read_text() for task in tasks.iterdir()), "each thread to stand still")
         waiting = [socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) for _ in range(30)]
         try:
             for one in waiting:
