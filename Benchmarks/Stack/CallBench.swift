@@ -109,18 +109,16 @@ final class CallBench: @unchecked Sendable {
             reader: .table(["bench.cfg": "socket=udp:10.0.0.1:5060\n\(loads)\(script)\n"]))
         guard analysis.isAccepted else { throw Failure.refused(analysis.render()) }
         let scriptSockets = [ScriptSocket(socket)]
+        let host = ScriptHost(scriptSockets: scriptSockets, flags: flags)
         let environment = ModuleEnvironment(
             parameters: ModuleParameters(analysis.script.moduleParameters),
             addresses: LocalAddresses(sockets: scriptSockets), flags: flags, location: LocationStore(),
-            statistics: statistics, now: { 0 }, log: { _, _ in })
-        let host = ScriptHost(scriptSockets: scriptSockets, flags: flags)
+            statistics: statistics, host: host, now: { 0 }, log: { _, _ in })
         host.sockets = [socket]
         host.bindReplies(environment.replies)
         var core = CoreHost()
         CoreFunctions.connect(&core, host: host, addresses: environment.addresses)
-        let bindings =
-            [CoreModule.binding(core, flags: flags), TMModule.bind(environment, host: host)]
-            + (try ModuleLibrary.bind(names.filter { $0 != "tm" }, environment))
+        let bindings = [CoreModule.binding(core, flags: flags)] + (try ModuleLibrary.bind(names, environment))
         let engine = try ScriptEngine(
             script: analysis.script, catalogue: catalogue, bindings: bindings, flags: flags,
             configuration: ScriptConfiguration { _, _ in })
