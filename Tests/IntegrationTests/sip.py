@@ -79,6 +79,8 @@ class Agent:
     def __init__(self, server, address="127.0.0.1", port=0):
         self.server = server
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        # Hundreds of replies may come at once.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self.socket.bind((address, port))
         self.host, self.port = self.socket.getsockname()
 
