@@ -5,9 +5,9 @@ import Synchronization
 /// The connections of a server as one of its processes uses them.
 ///
 /// Budget per message sent: one look-up under the table's lock, one append under the connection's, one look at the clock.
-/// At the end of the pass, when `dueBytesMax` wait, or `dueMillisecondsMax` after the first, one system call for all that goes over a connection; the bytes are kept, and
-/// copied once if there are several messages. What the socket does not take at once is the loop's, which is woken for
-/// it.
+/// At the end of the pass, when `dueBytesMax` wait, or `dueMillisecondsMax` after the first, one system call for all
+/// that goes over a connection; the bytes are kept, and copied once if there are several messages. What the socket does
+/// not take at once is the loop's, which is woken for it.
 package final class ConnectionPort: StreamSending, PassEndTarget {
     private let hub: ConnectionHub
     private let process: ReactorProcess
