@@ -1,7 +1,7 @@
 """Back-to-back calls: whatever is open when something ends gets its answer, and nothing is left."""
 import pytest
 
-from b2bcalls import ANSWER, OFFER, SDP, Call, agents, b2b, b2b_sessions, contact_of, no_state, scripted
+from b2bcalls import ANSWER, HELD_UP, OFFER, SDP, Call, agents, b2b, b2b_sessions, contact_of, no_state, scripted
 from conftest import free_port, wait_for
 
 TURNS = 256
@@ -140,11 +140,7 @@ def test_an_ack_of_another_invite_says_nothing(b2b, agents):
 
 def test_what_ends_something_is_heard_however_many_wait(scripted, agents):
     """A refusal and a CANCEL come once: they wait behind the 256 that may."""
-    server = scripted(before="""if (is_method("INFO")) {
-		if ($hdr(X-Wait) != NULL) { xlog("WAITING\\n"); sleep(2); }
-		b2b_send_reply(200, "OK");
-		exit;
-	}""", EXTRA='loadmodule "cfgutils.so"\nmodparam("tm", "T1_timer", 4000)')
+    server = scripted(**HELD_UP)
     call = Call(server, agents).pick_up().confirm()
     sent, again = reinvite(call.a, call.b)
     call.a.request("INFO", headers=["X-Wait: 1"])

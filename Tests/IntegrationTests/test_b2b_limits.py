@@ -1,7 +1,8 @@
 """The numbers that docs/b2b.md names: up to each all goes well, one more is refused, said, and leaves nothing."""
 import pytest
 
-from b2bcalls import (ANSWER, INIT, OFFER, SDP, Call, agents, b2b, b2b_sessions, contact_of, entities, no_state, scripted)
+from b2bcalls import (ANSWER, HELD_UP, INIT, OFFER, SDP, Call, agents, b2b, b2b_sessions, contact_of, entities, no_state,
+                      scripted)
 from conftest import free_port, wait_for
 
 ENTITIES, TURNS, VALUES, DRAFTS, RETRIES = 16, 256, 128, 8, 5
@@ -64,11 +65,7 @@ def test_a_bridge_of_which_half_fits_leaves_nothing(scripted, agents):
 
 def test_turns_that_wait(scripted, agents):
     """While a route waits, 256 messages stand in line; the next ones are refused, and all that stood are seen to."""
-    server = scripted(before="""if (is_method("INFO")) {
-		if ($hdr(X-Wait) != NULL) { xlog("WAITING\\n"); sleep(2); }
-		b2b_send_reply(200, "OK");
-		exit;
-	}""", EXTRA='loadmodule "cfgutils.so"\nmodparam("tm", "T1_timer", 4000)')
+    server = scripted(**HELD_UP)
     call = Call(server, agents).pick_up().confirm()
     call.a.request("INFO", headers=["X-Wait: 1"])
     wait_for(lambda: said(server, "WAITING"), "the route to wait")

@@ -126,12 +126,7 @@ extension DialogModule {
         }
         guard let change else { return }
         if change.number != cseq.number { edits.replaceCSeq(of: message, with: change.number) }
-        if message.method == .prack, change.rack != 0, let rack = message.rack, let field = message.first(.rack) {
-            edits.replaceValue(
-                of: field,
-                with: ByteString(
-                    "\(rack.responseNumber) \(rack.cseq.number &+ change.rack) \(rack.cseq.methodText.string)"))
-        }
+        if change.rack != 0 { edits.raiseRAck(of: message, by: change.rack) }
     }
 
     /// What of a request does not fit its dialog; nil when all does.
