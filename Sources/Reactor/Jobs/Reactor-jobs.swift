@@ -28,11 +28,17 @@ extension Reactor {
         return true
     }
 
+    /// At most `jobsPerPassMax`, and no longer than the descriptors and timers of this pass took or one stretch: then it is
+    /// their turn again.
     func runJobs() {
-        var budget = Reactor.jobsPerPassMax
         if pendingJobs == nil, !jobs.isEmpty { pendingJobs = jobs.takeAll() }
-        while budget > 0, let reference = pendingJobs {
-            budget -= 1
+        guard pendingJobs != nil else { return }
+        let began = Int64(cplatform_monotonic_nanoseconds())
+        let until = began + max(Reactor.stretchNanosecondsMax, began - passBegan)
+        var done = 0
+        while done < Reactor.jobsPerPassMax, let reference = pendingJobs {
+            if done > 0, endStretchIfLong(), nowNanoseconds >= until { return }
+            done += 1
             let job = reference.takeRetainedValue()
             pendingJobs = job.next
             jobs.finishedOne()

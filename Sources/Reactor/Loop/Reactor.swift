@@ -3,20 +3,18 @@ import Glibc
 package import Profiling
 import Synchronization
 
-/// What wants to act once at the end of the pass that runs now: the flush of batched sends.
-package protocol PassEndTarget: AnyObject {
-    func passEnded()
-}
-
 /// The event loop of one process: descriptors, timers and jobs, each dispatch of which is a process session.
 ///
 /// Confined to its thread: everything but `submit`, `stop` and `figures` is called before `run` or on the thread that
-/// runs it. Budget of a pass: one epoll_wait, two clock reads, no allocation, no lock; each dispatch costs one relaxed
-/// load more than its handler while nobody profiles.
+/// runs it. Budget of a pass: one epoll_wait, two clock reads and one for each piece of work (dispatch, datagram, job)
+/// behind the first of its kind, no allocation, no lock; each dispatch costs one relaxed load more than its handler while
+/// nobody profiles.
 ///
 /// ```
 /// pass:  wait ─► ready descriptors ─► due timers ─► jobs ─► end-of-pass targets (sendmmsg) ─► wait
 /// ```
+///
+/// A pass that takes long is cut into stretches (`endStretchIfLong`): what gathers leaves at the end of each.
 package final class Reactor: @unchecked Sendable {
     // @unchecked: `jobs`, `figures`, `isStopping` and `wakeDescriptor` are safe from any thread; the rest belongs to the
     // reactor's thread. The object is set up elsewhere and handed to that thread once.
@@ -26,6 +24,9 @@ package final class Reactor: @unchecked Sendable {
     /// Jobs and timers that one pass handles before it looks at the sockets again.
     package static let jobsPerPassMax = 256
     package static let timersPerPassMax = 1024
+    /// How long a pass runs before what gathers for its end leaves between two pieces of work, and jobs make way for the
+    /// sockets.
+    package static let stretchNanosecondsMax: Int64 = 5_000_000
     /// A timer that fires later than this counts as late.
     package static let timerLateMillisecondsLimit = 20
     /// A timer that fires later than this is told of (`onLateTimer`).
@@ -34,10 +35,12 @@ package final class Reactor: @unchecked Sendable {
 
     package let probe: Probe
     package let figures: ReactorFigures
-    /// The time at which the present pass began: CLOCK_MONOTONIC in milliseconds. Costs a load.
-    package private(set) var nowMilliseconds: Int
+    /// The time at which the present pass, or its stretch, began: CLOCK_MONOTONIC in milliseconds. Costs a load.
+    package internal(set) var nowMilliseconds: Int
     /// The same in nanoseconds.
-    package private(set) var nowNanoseconds: Int64
+    package internal(set) var nowNanoseconds: Int64
+    /// When the present pass began.
+    private(set) var passBegan: Int64 = 0
     /// Where every session of this reactor starts.
     package let processSite: Site
     let jobs: JobQueue
@@ -59,9 +62,9 @@ package final class Reactor: @unchecked Sendable {
     package var onLateTimer: ((Site, Int) -> Void)?
     /// Jobs taken from `jobs` and not begun yet.
     var pendingJobs: Unmanaged<Job>?
-    private var passEndTargets: [any PassEndTarget] = []
-    private var passEndTargetsInUse: [any PassEndTarget] = []
-    private var passEndHooks: [() -> Void] = []
+    var passEndTargets: [any PassEndTarget] = []
+    var passEndTargetsInUse: [any PassEndTarget] = []
+    var passEndHooks: [() -> Void] = []
     private var stopHooks: [() -> Void] = []
     private let ready: UnsafeMutablePointer<cplatform_ready>
     private static let readyMax = 128
@@ -158,16 +161,12 @@ extension Reactor {
     /// Calls `body` once, on the reactor's thread, after the last pass.
     package func atStop(_ body: @escaping () -> Void) { stopHooks.append(body) }
 
-    /// Calls `body` at the end of every pass.
-    package func atEndOfEveryPass(_ body: @escaping () -> Void) { passEndHooks.append(body) }
-
-    /// Calls `target` once at the end of the pass that runs now. Allocates nothing once the list has grown.
-    @inline(__always)
-    package func atEndOfPass(_ target: any PassEndTarget) { passEndTargets.append(target) }
-
     private func pass(waiting: Bool) {
         let count = wait(waiting)
-        for index in 0..<max(0, count) { dispatch(ready[index]) }
+        for index in 0..<max(0, count) {
+            if index > 0 { endStretchIfLong() }
+            dispatch(ready[index])
+        }
         runTimers()
         runJobs()
         endPass()
@@ -189,13 +188,14 @@ extension Reactor {
         let count = cplatform_epoll_wait(epoll, ready, Int32(Reactor.readyMax), timeout)
         if waiting { mayBeAsleep.store(false, ordering: .relaxed) }
         updateNow()
+        passBegan = nowNanoseconds
         figures.asleep.addBySingleWriter(Int(nowNanoseconds - before))
         figures.since.store(Int(nowNanoseconds), ordering: .relaxed)
         if timeout != 0 { figures.isAsleep.store(false, ordering: .relaxed) }
         return Int(count)
     }
 
-    private func settle(_ start: inout Int64, until end: Int64, into figure: borrowing Atomic<Int>) {
+    func settle(_ start: inout Int64, until end: Int64, into figure: borrowing Atomic<Int>) {
         figure.addBySingleWriter(Int(end - start))
         figures.since.store(Int(end), ordering: .relaxed)
         start = end
@@ -210,18 +210,6 @@ extension Reactor {
     private func updateNow() {
         nowNanoseconds = Int64(cplatform_monotonic_nanoseconds())
         nowMilliseconds = Int(nowNanoseconds / 1_000_000)
-    }
-
-    private func endPass() {
-        for hook in passEndHooks { hook() }
-        // A target may enlist again while it flushes; it is called at the end of the next pass then, which does not wait.
-        swap(&passEndTargets, &passEndTargetsInUse)
-        var index = 0
-        while index < passEndTargetsInUse.count {
-            passEndTargetsInUse[index].passEnded()
-            index += 1
-        }
-        passEndTargetsInUse.removeAll(keepingCapacity: true)
     }
 }
 

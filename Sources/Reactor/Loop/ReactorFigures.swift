@@ -13,7 +13,7 @@ package final class ReactorFigures: Sendable {
         /// Time spent waiting in epoll; the wait that goes on now included.
         package var asleepNanoseconds: Int
         package var isAsleep: Bool
-        /// How long it has been asleep, or in the present pass: a large figure while busy is a process that is stuck.
+        /// How long it has been asleep, or in the present stretch: a large figure while busy is a process that is stuck.
         package var sinceNanoseconds: Int
         package var passes: Int
         package var jobsWaiting: Int
@@ -30,7 +30,7 @@ package final class ReactorFigures: Sendable {
     let busy = Atomic<Int>(0)
     let asleep = Atomic<Int>(0)
     let isAsleep = Atomic<Bool>(false)
-    /// When the present pass or sleep began, monotonic nanoseconds; 0 before the reactor runs.
+    /// When the present stretch or sleep began, monotonic nanoseconds; 0 before the reactor runs.
     let since = Atomic<Int>(0)
     let passes = Atomic<Int>(0)
     let jobsDone = Atomic<Int>(0)

@@ -4,23 +4,19 @@ import Synchronization
 
 /// The connections of a server as one of its processes uses them.
 ///
-/// Budget per message sent: one look-up under the table's lock, one append under the connection's, one look at the clock.
-/// At the end of the pass, when `dueBytesMax` wait, or `dueMillisecondsMax` after the first, one system call for all
-/// that goes over a connection; the bytes are kept, and copied once if there are several messages. What the socket does
-/// not take at once is the loop's, which is woken for it.
+/// Budget per message sent: one look-up under the table's lock, one append under the connection's. At the end of the
+/// pass or stretch, or when `dueBytesMax` wait, one system call for all that goes over a connection; the bytes are kept,
+/// and copied once if there are several messages. What the socket does not take at once is the loop's, which is woken for
+/// it.
 package final class ConnectionPort: StreamSending, PassEndTarget {
     private let hub: ConnectionHub
     private let process: ReactorProcess
     private let sink: FailureSink
     /// Connections with something queued in this pass that nobody was sending.
     private var due: [Connection] = []
-    /// When the first of them got there.
-    private var dueSince = 0
     private var isToldOfPassEnd = false
     private var scratch: [UInt8] = []
     private static let dueBytesMax = 64 << 10
-    /// A pass may hold hundreds of messages, and the script take long for each.
-    private static let dueMillisecondsMax = 5
 
     /// - Parameter onFailure: a message that did not leave; runs on the process's thread, in a job of its own.
     package init(
@@ -99,10 +95,7 @@ package final class ConnectionPort: StreamSending, PassEndTarget {
     }
 
     private func note(_ connection: Connection) {
-        let now = Connection.now
-        if due.isEmpty { dueSince = now }
         if due.last !== connection { due.append(connection) }
-        if now - dueSince >= Self.dueMillisecondsMax { return flush() }
         if !isToldOfPassEnd { process.reactor.atEndOfPass(self) }
         isToldOfPassEnd = true
     }

@@ -5,7 +5,7 @@ import Profiling
 import Reactor
 
 /// The reading end of one socket in one process. Budget: a system call per batch; per datagram one allocation (its
-/// bytes), no lock.
+/// bytes), one clock read if others came with it, no lock.
 ///
 /// Confined to the process's thread. Each datagram is a process session of its own.
 final class UDPReceiver {
@@ -68,6 +68,7 @@ final class UDPReceiver {
         guard count > 0 else { return }
         var index: UInt32 = 0
         while index < UInt32(count) {
+            if index > 0 { process.reactor.endStretchIfLong() }
             process.probe.begin(processSite)
             process.probe.enter(UDPSites.reading)
             take(cplatform_receiver_datagram(batch, index))
