@@ -38,6 +38,17 @@ final class LeapingClock: ExportClock {
     static let requestNanoseconds: UInt64 = 10_000_000_000
 }
 
+/// A clock that reads the listed times, one after the other, as threads do that read it and are then held up.
+final class ListedClock: ExportClock {
+    private let times: Mutex<[UInt64]>
+
+    init(nanoseconds: [UInt64]) { times = Mutex(nanoseconds) }
+
+    func monotonicNanoseconds() -> UInt64 { times.withLock { $0.removeFirst() } }
+    func wallNanoseconds() -> UInt64 { 0 }
+    func sleep(nanoseconds: UInt64) async throws {}
+}
+
 /// Answers requests from a list, the last answer again and again.
 final class ScriptedTransport: ExportTransport {
     private struct State {

@@ -75,6 +75,30 @@ struct ExportLedgerTests {
         #expect(log.lines.count == 3 && ledger.counts.lostTotal == 502)
     }
 
+    /// The thread that exports has read the clock, then another one lost a span and was first at the ledger.
+    @Test(
+        arguments: [
+            // The times that `lost`, `exported`, `lost`, `exported` come with, in milliseconds, and whether the loss is over then.
+            ([10_000, 9_999, 10_000, 10_001], false),
+            ([10_000, 0, 5_000, 11_999], false),
+            ([10_000, 9_000, 9_500, 12_000], true),
+            ([10_000, 9_999, 10_500, 12_000], false),
+            ([10_000, 9_999, 10_500, 12_500], true),
+        ] as [([UInt64], Bool)])
+    func timesMayComeInAnotherOrderThanTheyWereRead(_ milliseconds: [UInt64], isOver: Bool) {
+        let log = LogLines()
+        let ledger = ExportLedger(
+            clock: ListedClock(nanoseconds: milliseconds.map { $0 * 1_000_000 }), logger: log.logger,
+            endpoint: "http://c/")
+        ledger.lost(1, .queueFull)
+        ledger.exported(1)
+        ledger.lost(1, .queueFull)
+        ledger.exported(1)
+        #expect(ledger.isLosing == !isOver && log.lines.count == (isOver ? 2 : 1))
+        if isOver { #expect(log.lines.last?.contains("2 were, in 2 s: queue_full 2") == true) }
+        #expect(ledger.counts.exported == 2 && ledger.counts.lostTotal == 2)
+    }
+
     @Test func everySpanIsCountedOnceInTheStatus() throws {
         var settings = ExporterSettings()
         settings.queueSpansMax = 10

@@ -31,10 +31,28 @@ final class ExportLedger: Sendable {
         var wallNanoseconds: UInt64
     }
 
+    /// A stretch in which spans are lost, in monotonic nanoseconds.
+    ///
+    /// The threads read the clock before they take the lock, so a later caller may come with an earlier time: times are compared,
+    /// and subtracted only where the order is known.
     private struct Episode {
-        var since: UInt64
-        var last: UInt64
-        var before: Counts
+        let since: UInt64
+        private(set) var last: UInt64
+        let before: Counts
+
+        init(since: UInt64, before: Counts) {
+            self.since = since
+            last = since
+            self.before = before
+        }
+
+        mutating func goesOn(at now: UInt64) { last = max(last, now) }
+
+        /// How long it lasted, if nothing was lost for long enough before `now`; nil: it is not over.
+        func lengthNanoseconds(overAt now: UInt64) -> UInt64? {
+            guard now >= last + UInt64(ExportLimits.lossQuietMilliseconds) * 1_000_000 else { return nil }
+            return now - since
+        }
     }
 
     private struct State {
@@ -86,21 +104,19 @@ final class ExportLedger: Sendable {
 
     func exported(_ count: Int) {
         let now = clock.monotonicNanoseconds()
-        let over: (Episode, Counts)? = state.withLock { state in
+        let over: (Episode, Counts, UInt64)? = state.withLock { state in
             state.counts.exported += count
-            guard let episode = state.episode,
-                now - episode.last >= UInt64(ExportLimits.lossQuietMilliseconds) * 1_000_000
-            else { return nil }
+            guard let episode = state.episode, let length = episode.lengthNanoseconds(overAt: now) else { return nil }
             state.episode = nil
-            return (episode, state.counts)
+            return (episode, state.counts, length)
         }
-        guard let (episode, counts) = over else { return }
+        guard let (episode, counts, length) = over else { return }
         let causes = LossCause.allCases.compactMap { cause -> String? in
             let count = counts.lost[cause, default: 0] - episode.before.lost[cause, default: 0]
             return count > 0 ? "\(cause.rawValue) \(count)" : nil
         }
         logger.notice(
-            "OpenTelemetry: no more spans are lost; \(counts.lostTotal - episode.before.lostTotal) were, in \((now - episode.since) / 1_000_000_000) s: \(causes.joined(separator: ", "))"
+            "OpenTelemetry: no more spans are lost; \(counts.lostTotal - episode.before.lostTotal) were, in \(length / 1_000_000_000) s: \(causes.joined(separator: ", "))"
         )
     }
 
@@ -112,8 +128,8 @@ final class ExportLedger: Sendable {
             let before = state.counts
             state.counts.lost[cause, default: 0] += count
             let isFirst = state.episode == nil
-            if isFirst { state.episode = Episode(since: now, last: now, before: before) }
-            state.episode?.last = now
+            if isFirst { state.episode = Episode(since: now, before: before) }
+            state.episode?.goesOn(at: now)
             return (isFirst, text ?? state.lastError?.text)
         }
         if let text { note(text) }
