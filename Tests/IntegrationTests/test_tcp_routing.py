@@ -1,4 +1,5 @@
 """SIP over TCP: which connection a message takes, aliases, mixed transports, calls."""
+import re
 import socket
 import time
 
@@ -8,6 +9,13 @@ from conftest import free_port, wait_for
 from sip import Agent, token
 from stream import Stream, StreamServer
 from tcp_server import connections, options, tcp  # noqa: F401 (fixture)
+
+
+class TerseAgent(Agent):
+    """An end point on UDP that says no Content-Length: the datagram ends the body."""
+
+    def send(self, text, to=None):
+        super().send(re.sub(r"Content-Length: \d+\r\n", "", text), to)
 
 
 class TestRouting:
@@ -101,6 +109,33 @@ class TestRouting:
                 caller.request("MESSAGE", "sip:tcp@%s" % server.name)
                 callee.expect("MESSAGE")
                 assert len(connections(server)) == 1, "the second request takes the same connection"
+
+    def test_length_is_given_to_what_came_by_udp_without(self, tcp):
+        """RFC 3261 §20.14: a datagram may leave Content-Length out, a stream may not. Requests, replies, with and without state."""
+        with StreamServer() as listener, TerseAgent(None) as terse:
+            server = tcp(TCP_PORT=listener.port, UDP_PORT=terse.port, ROUTE="""
+                if ($rU == "tcpsend") { send("tcp:127.0.0.1:%d", "P-Sent: 1\r\n"); exit; }
+                if ($rU == "tcpforward") { forward("tcp:127.0.0.1:%d"); exit; }
+                if ($rU == "tcpremove") remove_hf("Content-Length");""" % (listener.port, listener.port))
+            terse.server = ("127.0.0.1", server.port)
+            terse.request("MESSAGE", "sip:tcp@%s" % server.name, body="hello")
+            with listener.accept() as stream:
+                # The agent of the stream refuses what says no length, or another than that of the body.
+                request = stream.expect("MESSAGE")
+                assert request.body == "hello" and request.all("content-length") == ["5"]
+                stream.reply(request, 200)
+                terse.expect(200)
+                for user in ("tcpsend", "tcpforward"):
+                    terse.request("OPTIONS", "sip:%s@%s" % (user, server.name))
+                    request = stream.expect("OPTIONS")
+                    assert request.all("content-length") == ["0"] and len(request.all("p-sent")) == (user == "tcpsend")
+                with Agent(terse.server) as plain:
+                    plain.request("MESSAGE", "sip:tcpremove@%s" % server.name, body="hello")
+                    assert stream.expect("MESSAGE").all("content-length") == ["5"]
+            with Stream(server.tcp) as caller:
+                caller.send(caller.request("MESSAGE", "sip:udp@%s" % server.name))
+                terse.reply(terse.expect("MESSAGE"), 200, "OK", tag="b", body="done")
+                assert caller.expect(200).body == "done"
 
     def test_register_and_call_back(self, tcp):
         """A client behind a NAT: its contact is its end of the connection, and calls come over that."""

@@ -46,10 +46,14 @@ extension ScriptHost {
             guard let worker = worker(call.process), let text = call.string(0),
                 let query = ResolveQuery(destination: text)
             else { return .no }
-            var edits = MessageEdits()
-            if let headers = call.string(1), !headers.isEmpty { edits.append(line: headers, to: call.context.message) }
-            let bytes = edits.apply(to: call.context.message)
-            return finish(call.run, worker, query) { worker.sendRaw(bytes, to: $0) }
+            let message = call.context.message
+            let headers = call.string(1) ?? .empty
+            return finish(call.run, worker, query) { destination in
+                var edits = MessageEdits()
+                if !headers.isEmpty { edits.append(line: headers, to: message) }
+                return worker.sendRaw(
+                    edits.apply(to: message, onStream: destination.transport.isReliable), to: destination)
+            }
         }
     }
 

@@ -6,18 +6,29 @@ extension MessageEdits {
     /// A changed body sets `Content-Length`: every such field gets the new number; when there is none, one is added
     /// after the last field. Bytes after the body are left out. `message` must be the one that the edits were made
     /// for; a range beyond it traps.
-    package func apply(to message: Message) -> [UInt8] {
+    ///
+    /// - Parameter onStream: the bytes go over a connection, where only `Content-Length` tells where the message ends: one
+    ///   that came by UDP without it gets it (RFC 3261 §16.6 item 9, §20.14).
+    package func apply(to message: Message, onStream: Bool = false) -> [UInt8] {
         let whole = ByteRange(lower: message.startLine.line.lower, upper: message.bodyRange.upper)
-        guard !isEmpty else {
+        let lacksLength = onStream && !keepsContentLength(of: message)
+        guard !isEmpty || lacksLength else {
             return whole.count == message.buffer.count ? message.buffer : Array(message.buffer[whole.indices])
         }
-        guard newBody != nil || edits.contains(where: { $0.upper > message.bodyRange.lower }) else {
+        guard lacksLength || newBody != nil || edits.contains(where: { $0.upper > message.bodyRange.lower }) else {
             return render(message, edits, bodyFrom: whole.upper)
         }
         var edits = self
         edits.fixContentLength(of: message)
         let bodyFrom = edits.newBody == nil ? whole.upper : message.bodyRange.lower
         return edits.render(message, edits.edits, bodyFrom: bodyFrom)
+    }
+
+    /// Whether a `Content-Length` field of the message is there when the edits are made.
+    private func keepsContentLength(of message: Message) -> Bool {
+        message.all(.contentLength).contains { field in
+            !edits.contains { $0.lower <= field.line.lower && $0.upper >= field.line.upper && $0.text.isEmpty }
+        }
     }
 
     /// Adds the edits that make `Content-Length` say what the body will be.
@@ -32,11 +43,8 @@ extension MessageEdits {
             }
         }
         let text = ByteString(decimal: length)
-        var hasField = false
-        for field in message.all(.contentLength) {
-            hasField = true
-            replace(field.value, with: text)
-        }
+        let hasField = keepsContentLength(of: message)
+        for field in message.all(.contentLength) { replace(field.value, with: text) }
         guard !hasField else { return }
         insert(at: message.headersEnd) { writer in
             writer.append("Content-Length: ")

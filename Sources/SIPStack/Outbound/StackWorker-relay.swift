@@ -98,6 +98,7 @@ extension StackWorker {
         let bytes = makeRequest(
             request, edits: edits, requestURI: branch.requestURI,
             source: transaction.isServer ? transaction.source : nil, forcesRport: transaction.forcesRport,
+            onStream: socket.transport.isReliable,
             via: { writer in
                 Self.writeVia(
                     &writer, socket: socket, host: branch.viaHost, port: branch.viaPort,
@@ -205,6 +206,6 @@ extension StackWorker {
         Self.writeVia(&writer, socket: socket, host: nil, port: nil, asksForRport: asksForRport) { id.write(to: &$0) }
         var edits = MessageEdits()
         edits.replace(field.line, with: writer.finishText())
-        return edits.apply(to: sent)
+        return edits.apply(to: sent, onStream: socket.transport.isReliable)
     }
 }

@@ -9,7 +9,7 @@ extension StackWorker {
     /// one below (RFC 3261 §16.6, RFC 3581 §4). The Via is the first header field.
     func makeRequest(
         _ request: Message, edits: consuming MessageEdits, requestURI: ByteString, source: SocketAddress?,
-        forcesRport: Bool, via: (inout ByteWriter) -> Void, extraHeaders: ByteString = .empty
+        forcesRport: Bool, onStream: Bool, via: (inout ByteWriter) -> Void, extraHeaders: ByteString = .empty
     ) -> [UInt8] {
         edits.reserve(count: 4, bytes: 192)
         if let source, let filled = viaSource(of: request, source: source, forcesRport: forcesRport) {
@@ -18,7 +18,7 @@ extension StackWorker {
         if request.requestURI != requestURI { edits.replaceRequestURI(of: request, with: requestURI) }
         edits.insert(at: request.startLine.line.end, first: true, via)
         if !extraHeaders.isEmpty { edits.append(line: extraHeaders, to: request) }
-        return edits.apply(to: request)
+        return edits.apply(to: request, onStream: onStream)
     }
 
     /// The Via header line of a request that leaves by a socket.
@@ -41,9 +41,13 @@ extension StackWorker {
     /// A received reply on its way upstream: without the Via on top, which is ours (RFC 3261 §16.7 item 3).
     ///
     /// Without other changes: one allocation.
-    func makeForwarded(_ reply: Message, edits: MessageEdits?, status: Int, challenges: [Message]) -> [UInt8] {
+    func makeForwarded(
+        _ reply: Message, edits: MessageEdits?, status: Int, challenges: [Message], onStream: Bool
+    ) -> [UInt8] {
         guard let field = reply.first(.via), let via = reply.topVia else { return reply.buffer }
-        if edits == nil, status == reply.statusCode, challenges.isEmpty, via.range == field.value {
+        if edits == nil, status == reply.statusCode, challenges.isEmpty, via.range == field.value,
+            !onStream || reply.contains(.contentLength)
+        {
             var writer = ByteWriter(reserving: reply.bodyRange.end)
             writer.append(reply.buffer, ByteRange(reply.startLine.line.start, field.line.start))
             writer.append(reply.buffer, ByteRange(field.line.end, reply.bodyRange.end))
@@ -59,7 +63,7 @@ extension StackWorker {
                 for challenge in other.all(id) { edits.append(line: other.text(challenge.line), to: reply) }
             }
         }
-        return edits.apply(to: reply)
+        return edits.apply(to: reply, onStream: onStream)
     }
 
     /// A reply that is made here.

@@ -58,6 +58,7 @@ extension StackWorker {
         let hash = statelessBranch(of: request.message)
         let bytes = makeRequest(
             request.message, edits: edits, requestURI: requestURI, source: request.source, forcesRport: forcesRport,
+            onStream: socket.transport.isReliable,
             via: { writer in
                 Self.writeVia(&writer, socket: socket, host: viaHost, port: viaPort, asksForRport: asksForRport) {
                     $0.append("z9hG4bKsl")
@@ -108,10 +109,11 @@ extension StackWorker {
             return
         }
         let host = (next.received ?? next.host).withoutBrackets
-        let query = ResolveQuery(
-            host: host, port: next.rport ?? next.port ?? 5060, transport: Transport(name: next.transport) ?? .udp)
+        let transport = Transport(name: next.transport) ?? .udp
+        let query = ResolveQuery(host: host, port: next.rport ?? next.port ?? 5060, transport: transport)
         let bytes = makeForwarded(
-            reply, edits: verdict.edits.isEmpty ? nil : verdict.edits, status: reply.statusCode, challenges: [])
+            reply, edits: verdict.edits.isEmpty ? nil : verdict.edits, status: reply.statusCode, challenges: [],
+            onStream: transport.isReliable)
         locate(query) { [self] result in
             guard case .success(let destinations) = result, let first = destinations.first,
                 port.send(bytes, first)

@@ -1,6 +1,7 @@
 import Bytes
 import SIPMessage
 import SIPTransaction
+import SIPTransport
 
 extension StackWorker {
     /// A reply for one of the transaction's branches came in.
@@ -100,7 +101,8 @@ extension StackWorker {
             return
         }
         let bytes = makeForwarded(
-            message, edits: kept, status: status, challenges: [])
+            message, edits: kept, status: status, challenges: [],
+            onStream: transaction.replyDestination.transport.isReliable)
         if respond(transaction, status: status, bytes: bytes, isLocal: false, response: message) {
             count(counters.tmRelayedReplies)
         }

@@ -1,6 +1,7 @@
 package import Bytes
 import SIPMessage
 import SIPTransaction
+import SIPTransport
 
 extension StackWorker {
     /// Sends a reply that is made here: `t_reply`. False when a final reply went out already, or the transaction is over.
@@ -105,7 +106,8 @@ extension StackWorker {
         }
         if isReceived, let response, response.statusCode >= 300 {
             let bytes = makeForwarded(
-                response, edits: edits, status: best.status, challenges: challenges)
+                response, edits: edits, status: best.status, challenges: challenges,
+                onStream: transaction.replyDestination.transport.isReliable)
             if respond(transaction, status: best.status, bytes: bytes, isLocal: false, response: response) {
                 count(counters.tmRelayedReplies)
             }

@@ -19,6 +19,7 @@ extension StackWorker {
             let finish: (MessageEdits) -> Void = { [self] edits in
                 let bytes = makeRequest(
                     message, edits: edits, requestURI: local.requestURI, source: nil, forcesRport: false,
+                    onStream: socket.transport.isReliable,
                     via: { writer in
                         Self.writeVia(&writer, socket: socket, host: nil, port: nil, asksForRport: false) {
                             $0.append("z9hG4bKsa")
