@@ -1,6 +1,4 @@
 """Parties of back-to-back calls: both sides raw user agents, so that each line that crosses the server is looked at."""
-import socket
-
 import pytest
 
 from conftest import free_port, wait_for
@@ -19,7 +17,7 @@ def b2b(start):
     def make(**values):
         port = values.pop("UAS_PORT", None) or free_port()
         if values.pop("tcp", False):
-            values["port"] = free_port(kind=socket.SOCK_STREAM)
+            values["port"] = free_port()
             values["GLOBAL"] = 'tcp_workers=1\nsocket=tcp:127.0.0.1:%d\nloadmodule "proto_tcp.so"' % values["port"]
         server = start("b2b.cfg", UAS_PORT=port, **{**NOTHING, **values})
         server.uas_port = port
@@ -46,7 +44,7 @@ def agents():
 def parties(b2b, agents, caller, callee, **values):
     """A server with its callee, and a caller, each by its transport ("udp", "tcp")."""
     server = b2b(tcp=True, TARGET=";transport=tcp" if callee == "tcp" else "",
-                 UAS_PORT=free_port(kind=socket.SOCK_STREAM), **values)
+                 UAS_PORT=free_port(), **values)
     server.callee = agents(server, server.uas_port, tcp=callee == "tcp")
     return server, agents(server, tcp=caller == "tcp")
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from conftest import free_port, wait_for
+from conftest import MEDIA_PORTS, free_port, wait_for
 
 CONFIG = """
 poll_method epoll
@@ -18,7 +18,7 @@ audio_source aubridge,nowhere
 audio_alert aubridge,nowhere
 audio_buffer 20-160
 jitter_buffer_delay 5-10
-rtp_ports {rtp}-{rtp_end}
+rtp_ports {rtp[0]}-{rtp[1]}
 net_interface 127.0.0.1
 module_path /usr/lib/baresip/modules
 module g711.so
@@ -39,10 +39,9 @@ class Baresip:
         self.name = name
         self.directory = pathlib.Path(directory) / ("baresip-" + name)
         self.directory.mkdir()
-        self.sip, self.control = free_port(), free_port(kind=socket.SOCK_STREAM)
-        rtp = free_port() & ~1
+        self.sip, self.control = free_port(), free_port()
         (self.directory / "config").write_text(
-            CONFIG.format(sip=self.sip, control=self.control, rtp=rtp, rtp_end=rtp + 20))
+            CONFIG.format(sip=self.sip, control=self.control, rtp=MEDIA_PORTS))
         (self.directory / "accounts").write_text(account.replace("@SIP@", str(self.sip)) + "\n")
         (self.directory / "contacts").write_text("")
         self.log = open(self.directory / "log", "wb")

@@ -3,6 +3,7 @@
 Everything listens on free ports of 127.0.0.x. Every process is ended by the pid that was started. Waiting is for
 conditions, never for time. SIPRAY names the executable (scripts/test sets it).
 """
+import itertools
 import json
 import os
 import pathlib
@@ -21,23 +22,29 @@ HERE = pathlib.Path(__file__).parent
 SIPRAY = os.environ.get("SIPRAY", str(HERE / "../../.build/release/sipray"))
 
 
-# Below the ephemeral range, and apart from those of the other workers of this run.
+# Below the ephemeral range, and apart from those of the other workers of this run; in an order of their own in each run.
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-PORTS = range(20000 + 12000 * WORKER // WORKERS, 20000 + 12000 * (WORKER + 1) // WORKERS)
+PORTS = list(range(20000 + 12000 * WORKER // WORKERS, 20000 + 12000 * (WORKER + 1) // WORKERS))
+random.shuffle(PORTS)
+_ports = itertools.cycle(PORTS)
+# Above those: what telephones pick their media ports from by themselves.
+MEDIA_PORTS = 32000, 32766
 
 
-def free_port(address="127.0.0.1", kind=socket.SOCK_DGRAM):
-    """A port that is free for UDP on `address` now, chosen at random."""
+def free_port(address="127.0.0.1"):
+    """A port that is free on `address` now, for UDP and for TCP, and that nobody is given again until all others were:
+    who asks for two before binding either has two."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    while True:
-        port = random.choice(PORTS)
-        with socket.socket(family, kind) as probe:
+    for port in itertools.islice(_ports, len(PORTS)):
+        with socket.socket(family, socket.SOCK_DGRAM) as udp, socket.socket(family, socket.SOCK_STREAM) as tcp:
             try:
-                probe.bind((address, port))
+                udp.bind((address, port))
+                tcp.bind((address, port))
             except OSError:
                 continue
             return port
+    pytest.fail("no port is free on " + address)
 
 
 def wait_for(condition, what, timeout=15.0):
@@ -100,6 +107,11 @@ class Events:
         self.socket.close()
 
 
+# Timer T1 (ms) and fr_timeout (s) of the scripts of cfg/: neither runs out while a machine stands still for a moment, so
+# that a message that comes is the next one, and a peer that is slow isn't dead. Who tests repetitions or silence says so.
+PATIENT = {"T1": 4000, "FR": 10}
+
+
 class Server:
     """A running `sipray serve` with a script made from a template of cfg/."""
 
@@ -111,7 +123,7 @@ class Server:
         self.mi_port = free_port()
         self.fifo = str(self.directory / "fifo")
         values = dict(ADDRESS=self.address, PORT=self.port, MI_PORT=self.mi_port, FIFO=self.fifo,
-                      DIR=str(self.directory), **{"WORKERS": 2, "EXTRA": "", "ROUTE": "", **values})
+                      DIR=str(self.directory), **{"WORKERS": 2, "EXTRA": "", "ROUTE": "", **PATIENT, **values})
         text = (HERE / "cfg" / template).read_text() if "\n" not in template else template
         for key, value in values.items():
             text = text.replace("@%s@" % key, str(value))
@@ -231,6 +243,15 @@ def agent():
 
 
 @pytest.fixture
+def closing():
+    """closing(one) → one, which is closed at the end."""
+    made = []
+    yield lambda one: made.append(one) or one
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
 def events():
     collector = Events()
     yield collector
@@ -238,17 +259,18 @@ def events():
 
 
 class Sipp:
-    """One sipp process on a scenario of sipp/. `calls` None: until it is ended."""
+    """One sipp process on a scenario of sipp/. `calls` None: until it is ended. It repeats nothing unless told so: on
+    loopback nothing is lost, and what a slow machine has it send twice would be counted twice."""
 
     def __init__(self, directory, scenario, target=None, address="127.0.0.1", port=None, calls=1, rate=10,
-                 arguments=(), timeout=60):
+                 arguments=(), timeout=60, repeats=False):
         self.port = port or free_port(address)
         self.scenario = scenario
         self.directory = pathlib.Path(directory)
         self.log = self.directory / ("%s-%d.log" % (scenario, self.port))
         command = ["sipp", "-sf", str(HERE / "sipp" / (scenario + ".xml")), "-i", address, "-p", str(self.port),
-                   *(["-m", str(calls)] if calls else []), "-nostdin", "-timeout", str(timeout), "-timeout_error",
-                   "-trace_err", "-error_file", str(self.log) + ".err", *arguments]
+                   *(["-m", str(calls)] if calls else []), "-nostdin", *([] if repeats else ["-nr"]), "-timeout", str(timeout),
+                   "-timeout_error", "-trace_err", "-error_file", str(self.log) + ".err", *arguments]
         if target:
             command += ["-r", str(rate), target]
         self.output = open(self.log, "wb")

@@ -159,7 +159,7 @@ def url_of(protocol, port, secure=False):
 
 
 def free_tcp_port():
-    return free_port(kind=socket.SOCK_STREAM)
+    return free_port()
 
 
 def status(server):

@@ -51,11 +51,12 @@ class LossyLink:
 
 class PatientCallee(Agent):
     """Answers every INVITE, also a repeated one, with 180 and 200, and repeats the 200 until the ACK or the BYE comes
-    (RFC 3261 §13.3.1.4). Its Contact is `reached`, a (host, port)."""
+    (RFC 3261 §13.3.1.4), first after `wait` seconds. Its Contact is `reached`, a (host, port); its own if there is none."""
 
-    def __init__(self, reached):
+    def __init__(self, reached=None, wait=0.5):
         super().__init__(None)
-        self.reached = reached
+        self.reached = reached or (self.host, self.port)
+        self.wait = wait
         self.repeats = {}
         self.open = True
         self.thread = threading.Thread(target=self._answer)
@@ -76,7 +77,7 @@ class PatientCallee(Agent):
             if request.method == "INVITE":
                 self.reply(request, 180, "Ringing", tag="callee")
                 self._accept(request)
-                self.repeats[call] = (time.monotonic() + 0.5, 0.5, request)
+                self.repeats[call] = (time.monotonic() + self.wait, self.wait, request)
                 continue
             self.repeats.pop(call, None)
             if request.method == "BYE":

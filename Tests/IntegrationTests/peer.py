@@ -30,8 +30,9 @@ class Peer:
         except socket.timeout:
             return None
 
-    def expect(self, what, timeout=5.0):
-        """The next message whose method (a request) or status (a reply, 100 aside) is `what`; others are faults."""
+    def expect(self, what, timeout=5.0, skipping=None):
+        """The next message whose method (a request) or status (a reply, 100 aside) is `what`; others are faults, but for
+        those of `skipping`."""
         while True:
             message = self.receive(timeout)
             if message is None:
@@ -39,6 +40,8 @@ class Peer:
             if message.status == 100:
                 continue
             found = message.status if message.is_reply else message.method
+            if found == skipping:
+                continue
             assert found == what, "expected %s, got %s" % (what, message)
             return message
 

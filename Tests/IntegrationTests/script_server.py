@@ -1,5 +1,6 @@
-"""A server on a script of Tests/Scripts, run as an operator has it but for ports and paths."""
+"""A server on a script of Tests/Scripts, run as an operator has it but for ports, paths and patience (conftest.PATIENT)."""
 import pathlib
+import re
 
 import pytest
 
@@ -27,6 +28,8 @@ def run(start):
         text = text.replace('"udp_port", 5060', '"udp_port", @PORT@')
         text = text.replace("stderror_enabled=no", "stderror_enabled=yes")
         text = text.replace("syslog_enabled=yes", "syslog_enabled=no")
+        text = text.replace('loadmodule "tm.so"', 'loadmodule "tm.so" modparam("tm", "T1_timer", @T1@)')
+        text = re.sub(r'("tm", "fr_timeout"), \d+', r'\1, @FR@', text)
         server = start(text + MANAGEMENT, **values)
         server.here = "%s:%d" % (server.address, server.port)
 

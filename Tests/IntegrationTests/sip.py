@@ -260,6 +260,13 @@ class StreamAgent(Agent):
                     del self.buffers[one]
                     one.close()
 
+    def drain(self):
+        try:
+            while True:
+                self.receive(0)
+        except socket.timeout:
+            pass
+
     def nothing(self, seconds=0.2):
         try:
             message = self.receive(seconds)

@@ -1,6 +1,4 @@
 """503: what a callee says, and what a failure of the server's own is (RFC 3261 §16.7, §16.9)."""
-import socket
-
 import pytest
 
 from conftest import free_port
@@ -20,7 +18,7 @@ failure_route[over] { xlog("FAILED $T_reply_code\\n"); }
 
 @pytest.mark.parametrize("switch, received", [("no", 500), ("yes", 503)])
 def test_what_goes_up(start, agent, switch, received):
-    own, nobody = free_port(kind=socket.SOCK_STREAM), free_port(kind=socket.SOCK_STREAM)
+    own, nobody = free_port(), free_port()
     with Agent(None) as callee:
         server = start("waiting.cfg", ROUTE=ROUTE % (nobody, callee.name), EXTRA="disable_503_translation=%s\n"
                        'socket=tcp:127.0.0.1:%d\nloadmodule "proto_tcp.so"\n' % (switch, own))

@@ -1,5 +1,4 @@
 """async() and launch(): transactions, cancellation, timeouts, limits, records; sleeps that hold up nobody."""
-import socket
 import statistics
 import time
 
@@ -105,7 +104,7 @@ def test_a_timeout_ends_the_wait(start, agent, service):
 @pytest.mark.parametrize("kind", [Agent, StreamAgent])
 def test_a_resumed_script_relays_with_its_changes(start, kind):
     with Agent(("127.0.0.1", 1)) as callee, kind(("127.0.0.1", 1)) as one:
-        port = free_port(kind=socket.SOCK_STREAM)
+        port = free_port()
         server = start("waiting.cfg", WORKERS=4, EXTRA="""
             tcp_workers=4
             socket=tcp:127.0.0.1:%d

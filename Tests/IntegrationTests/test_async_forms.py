@@ -1,7 +1,6 @@
 """Every function that has an async form, in every form, and in every route in which it may stand."""
 import pathlib
 import re
-import socket
 import threading
 
 import pytest
@@ -115,7 +114,7 @@ def test_a_reply_waits_with_its_route(start, wait, transport):
     """It is sent on when the route is done, with what the route changed; those behind it do not overtake it."""
     kind = StreamAgent if transport == "tcp" else Agent
     with kind(("127.0.0.1", 1)) as caller, Agent(None) as callee:
-        port = free_port(kind=socket.SOCK_STREAM)
+        port = free_port()
         server = start("waiting.cfg", port=port, WORKERS=1, EXTRA="""
             socket=tcp:127.0.0.1:%d
             loadmodule "proto_tcp.so"

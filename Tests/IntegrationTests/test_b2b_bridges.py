@@ -1,4 +1,6 @@
 """Bridges that commands and callers ask for, and calls that the server makes."""
+import time
+
 import pytest
 
 from b2bcalls import (ANSWER, INIT, OFFER, SDP, Call, Leg, agents, b2b, b2b_sessions, complete_bridge, contact_of,
@@ -82,10 +84,11 @@ def test_who_leaves_does_so_after_a_while(scripted, agents):
     server = scripted(init=PICKUP.replace("@MORE@", ', , "late_bye"'),
                       EXTRA='modparam("b2b_logic", "old_entity_term_delay", 1)')
     call = Call(server, agents).pick_up().confirm()
+    began = time.monotonic()
     third, sent = joins(server, agents, call)
     leg, _ = joined(call, third, sent)
-    call.caller.nothing(0.6)
     call.caller.reply(call.caller.expect("BYE"), 200, "OK")
+    assert time.monotonic() - began > 0.95
     call.hang_up(call.b, leg)
 
 

@@ -1,6 +1,4 @@
 """Back-to-back calls whose two sides use different transports: each leg by its own, with contacts that fit."""
-import socket
-
 import pytest
 
 from b2bcalls import ANSWER, OFFER, SDP, Call, Leg, agents, b2b, b2b_sessions, contact_of, no_state, parties, uri_of
@@ -49,7 +47,7 @@ def test_a_bridge_changes_the_transport(b2b, agents, new_is_tcp):
     callee_transport = "udp" if new_is_tcp else "tcp"
     server, caller = parties(b2b, agents, "tcp" if not new_is_tcp else "udp", callee_transport)
     call = Call(server, agents, caller=caller).pick_up().confirm()
-    port = free_port(kind=socket.SOCK_STREAM)
+    port = free_port()
     party = agents(server, port, tcp=new_is_tcp)
     target = "sip:new@%s%s" % (party.name, ";transport=tcp" if new_is_tcp else "")
     key = b2b_sessions(server)[0]["key"]
@@ -67,7 +65,7 @@ def test_a_bridge_changes_the_transport(b2b, agents, new_is_tcp):
 
 
 def test_a_callee_whose_connection_is_refused(b2b, agents):
-    server = b2b(tcp=True, TARGET=";transport=tcp", UAS_PORT=free_port(kind=socket.SOCK_STREAM))
+    server = b2b(tcp=True, TARGET=";transport=tcp", UAS_PORT=free_port())
     caller = agents(server)
     sent = caller.request("INVITE", "sip:x@%s:%d" % (server.address, server.port), body=OFFER, headers=[SDP])
     refused = caller.expect(500)
@@ -77,7 +75,7 @@ def test_a_callee_whose_connection_is_refused(b2b, agents):
 
 def test_a_user_agent_session_over_tcp(b2b, agents):
     server = b2b(tcp=True, ROUTE=SERVE % ("", "", 'ua_session_reply($var(key), "INVITE", 200);'))
-    caller, callee = agents(server, tcp=True), agents(server, free_port(kind=socket.SOCK_STREAM), tcp=True)
+    caller, callee = agents(server, tcp=True), agents(server, free_port(), tcp=True)
     # In.
     sent = caller.request("INVITE", "sip:box@%s:%d" % (server.address, server.port), headers=[SDP], body=OFFER)
     ok = caller.expect(200)

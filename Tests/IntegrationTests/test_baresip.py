@@ -1,22 +1,15 @@
 """Real telephones (baresip) through the server: digest, dialogs, hold and transfer, over UDP, TCP and between both."""
-import socket
-
 import pytest
 
 from b2bcalls import b2b_sessions, entities
 from baresip import Baresip
-from conftest import free_port, wait_for
+from conftest import wait_for
 
 
 @pytest.fixture
 def service(start):
     def make(**values):
-        while True:
-            port = free_port()
-            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-                if probe.connect_ex(("127.0.0.1", port)):
-                    break
-        return start("telephones.cfg", port=port, **{"FLAGS": "", **values})
+        return start("telephones.cfg", **{"FLAGS": "", **values})
 
     return make
 

@@ -93,7 +93,7 @@ def test_the_failure_route_takes_over_from_a_dead_destination(spine, sipp, kind)
         port = silent.getsockname()[1]
         if kind == "closed":
             silent.close()
-        server = spine(DEAD_PORT=port)
+        server = spine(DEAD_PORT=port, FR=3)
         callee = sipp("uas_call", port=server.ports["UAS_PORT"], calls=2)
         sipp("uac_call", target(server), calls=2, arguments=["-s", "dead"]).finish()
         callee.finish()
@@ -102,13 +102,14 @@ def test_the_failure_route_takes_over_from_a_dead_destination(spine, sipp, kind)
 def test_loss_and_retransmissions(spine, sipp):
     """On both sides three of ten datagrams are lost, whatever they are: every call is made all the same."""
     # At worst the INVITE, its 180 and its 200 are lost once each: 1 s; a busy machine takes its time besides.
-    server = spine(ROUTE="$T_fr_timeout = 10;")
+    server = spine(T1=500)
     at = (server.address, server.port)
     with contextlib.ExitStack() as ends:
         callee = ends.enter_context(PatientCallee(("127.0.0.1", server.ports["UAS_PORT"])))
         to_callee, to_server = (ends.enter_context(contextlib.closing(link)) for link in (
             LossyLink(at, ("127.0.0.1", callee.port), server.ports["UAS_PORT"], seed=1), LossyLink(at, seed=2)))
-        sipp("uac_call", "127.0.0.1:%d" % to_server.port, calls=40, rate=20, arguments=["-s", "callee"]).finish()
+        sipp("uac_call", "127.0.0.1:%d" % to_server.port, calls=40, rate=20, arguments=["-s", "callee"],
+             repeats=True).finish()
         no_transactions_left(server)
     wanted = {"INVITE", "ACK", "BYE", "SIP/2.0 180", "SIP/2.0 200"}
     assert [wanted - link.lost_words() for link in (to_callee, to_server)] == [set(), set()]

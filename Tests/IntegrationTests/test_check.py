@@ -151,7 +151,7 @@ def test_processes_are_counted_before_any_is_started(tmp_path):
         assert found.returncode == 1 and "%s:%d:" % (path, LINE + 3) in text, text
         assert "500 receivers and 13 other processes" in text and "512 processes are possible" in text
     # It is as many as are started, with ports that don't meet.
-    head = HEAD.replace('"port", @PORT@', '"port", %d' % free_port(kind=socket.SOCK_STREAM))
+    head = HEAD.replace('"port", @PORT@', '"port", %d' % free_port())
     path = write(tmp_path, head=head.replace('"udp:127.0.0.1:@PORT@"', '"%s"' % (tmp_path / "socket")))
     running = subprocess.Popen([SIPRAY, "serve", str(path)], stderr=subprocess.DEVNULL)
     try:

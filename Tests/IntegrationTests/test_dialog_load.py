@@ -1,5 +1,4 @@
 """Many calls with dialogs: sipp over UDP, TCP and mixed, plain and hidden; a thousand at once leave nothing."""
-import socket
 import time
 
 from conftest import free_port, wait_for
@@ -29,7 +28,7 @@ route[inside] {
 
 def test_sipp_calls_each_with_a_dialog(start, sipp):
     """Callers and callees over UDP and TCP in each combination at once, half of them hidden, half with recorded routes."""
-    port, tcp_callee, udp_callee = free_port(kind=socket.SOCK_STREAM), free_port(kind=socket.SOCK_STREAM), free_port()
+    port, tcp_callee, udp_callee = free_port(), free_port(), free_port()
     server = start("dialog.cfg", CALLEE=udp_callee, port=port, ROUTE=ROUTES % (tcp_callee, udp_callee),
                    # A busy machine answers late, and sipp takes an INVITE that comes again for a fault.
                    EXTRA='modparam("tm", "fr_timeout", 15)\nmodparam("tm", "wt_timer", 2)\n'

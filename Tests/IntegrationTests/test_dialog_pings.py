@@ -40,10 +40,10 @@ def test_pings_keep_numbers_in_order_and_end_a_dead_call(start, peers):
 
 
 def test_a_ping_that_nobody_answers_ends_the_call(start, peers):
-    server = serve(start, peers, flags="options-ping-caller", extra='modparam("dialog", "options_ping_interval", 1)')
+    server = serve(start, peers, flags="options-ping-caller", extra='modparam("dialog", "options_ping_interval", 1)', FR=3)
     call = Call(server, *peers)
     call.answer()
-    bye = peers[1].expect("BYE", timeout=8)
+    bye = peers[1].expect("BYE", timeout=15)
     peers[1].reply(bye, 200, "OK")
     assert dialogs(server) == []
 

@@ -110,7 +110,7 @@ def test_naptr_and_srv_choose_tcp(start, agent):
             ("gw.test", "A"): ["127.0.0.1"]})
         with names:
             server = serve(start, names, EXTRA='loadmodule "proto_tcp.so"\nsocket=tcp:127.0.0.1:%d'
-                           % free_port(kind=socket.SOCK_STREAM))
+                           % free_port())
             one = agent(server)
             one.request("MESSAGE", "sip:x@corp.test")
             listener.settimeout(10)

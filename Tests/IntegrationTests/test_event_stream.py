@@ -232,7 +232,7 @@ def test_reliable_and_nonsense(start, stream, reply):
 
 def test_nobody_there_and_then_somebody(start, stream):
     server = start("options.cfg", EXTRA=STREAM)
-    port = free_port(kind=socket.SOCK_STREAM)
+    port = free_port()
     name = "tcp:127.0.0.1:%d" % port
     server.mi("evi:subscribe", event="E_PROFILING_SCRIPT", socket=name)
     server.mi("evi:subscribe", event="E_CORE_THRESHOLD", socket=name)
@@ -273,7 +273,7 @@ def test_a_slow_reader_is_bounded_and_counted(start, stream):
 def test_a_dead_stream_does_not_delay_requests(start, stream):
     server = start("options.cfg", EXTRA=STREAM)
     # 10.255.255.1 leads nowhere: a connection that is never answered. A port without a listener refuses.
-    for name in ("tcp:10.255.255.1:9", "tcp:127.0.0.1:%d" % free_port(kind=socket.SOCK_STREAM)):
+    for name in ("tcp:10.255.255.1:9", "tcp:127.0.0.1:%d" % free_port()):
         server.mi("evi:subscribe", event="E_CORE_THRESHOLD", socket=name)
     good = stream()
     server.subscribe(good, "E_CORE_THRESHOLD")

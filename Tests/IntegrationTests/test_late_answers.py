@@ -80,10 +80,13 @@ def test_a_cancelled_re_invite_that_is_answered_all_the_same_has_one_answer(b2b,
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_an_answer_is_repeated_until_it_is_acknowledged(b2b, agents, transport):
     """Over TCP too: behind the next hop there may be UDP, where nobody else repeats it (RFC 3261 §13.3.1.4)."""
-    server, caller = parties(b2b, agents, transport, "udp", EXTRA='modparam("tm", "T1_timer", 50)\n')
+    # The callee is behind TCP, where no INVITE comes again.
+    server, caller = parties(b2b, agents, transport, "tcp", T1=50, EXTRA='modparam("tm", "T2_timer", 100)\n')
     call = Call(server, agents, caller=caller).pick_up()
     for _ in range(3):
         assert call.caller.expect(200).raw == call.ok.raw
     call.confirm()
+    # What the server had sent before it saw the ACK has arrived by now.
+    call.caller.drain()
     call.caller.nothing(0.5)
     call.hang_up()

@@ -44,7 +44,7 @@ def test_a_timer_process_that_is_held_up_tells_of_every_job(start, events):
 def test_a_receiver_that_is_held_up_tells_of_transactions_and_of_sleeping_scripts_once(start):
     """Thirty scripts sleep while their one process is busy: one line about them, and the figures for the rest."""
     with Agent(None) as silent, Agent(None) as caller:
-        server = start("waiting.cfg", WORKERS=1, EXTRA="max_while_loops=10000000", ROUTE="""
+        server = start("waiting.cfg", WORKERS=1, T1=500, EXTRA="max_while_loops=10000000", ROUTE="""
             route {
                 if ($rm == "OPTIONS") { %s send_reply(200, "OK"); exit; }
                 if ($rm == "INFO") { usleep(400000); exit; }

@@ -1,6 +1,5 @@
 """Levels and subscriptions that change under traffic: no session is ever cut, unbalanced or wrongly nested."""
 import random
-import socket
 import time
 from collections import Counter
 
@@ -105,7 +104,7 @@ route[relay] { $du = "sip:127.0.0.1:%d"; t_relay(); }
 
 def serve(start, b2b, mode):
     """A server that takes calls in that way, the URI's user that leads to the callee, and the callee's port."""
-    port = free_port(kind=socket.SOCK_STREAM)
+    port = free_port()
     if mode == "b2b":
         return b2b(UAS_PORT=port), "callee", port
     if mode == "tcp":
@@ -142,7 +141,7 @@ def test_thousands_of_level_changes_at_two_hundred_calls_a_second(start, b2b, si
     server.subscribe(events, "E_PROFILING_PROC", "E_PROFILING_SCRIPT", fields="parent")
     calls, transport = 1000, ["-t", "t1"] if mode == "tcp" else []
     callee = sipp("uas_call", port=port, calls=calls, arguments=transport)
-    client = sipp("uac_call", target(server), calls=calls, rate=200, port=free_port(kind=socket.SOCK_STREAM),
+    client = sipp("uac_call", target(server), calls=calls, rate=200, port=free_port(),
                   arguments=["-s", user, *transport])
     changes = change_levels(server, lambda: client.process.poll() is not None, at_least=2000)
     client.finish()

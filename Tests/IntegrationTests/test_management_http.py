@@ -86,7 +86,7 @@ def web(start):
     made = []
 
     def make(extra="", parameters="", **values):
-        port = free_port(kind=socket.SOCK_STREAM)
+        port = free_port()
         script = ('loadmodule "httpd.so"\nmodparam("httpd", "port", %d)\n%s\nloadmodule "mi_http.so"\n%s\n'
                   % (port, parameters, extra))
         server = start("options.cfg", EXTRA=script, **values)
@@ -185,7 +185,7 @@ def test_the_client_speaks_http(web):
     out = subprocess.run([SIPRAY, "mi", "nope"], capture_output=True, timeout=20,
                          env=dict(os.environ, SIPRAY_MI=address))
     assert out.returncode == 1 and b"Method not found" in out.stderr
-    out = subprocess.run([SIPRAY, "mi", "--http", "127.0.0.1:%d" % free_port(kind=socket.SOCK_STREAM), "ps"],
+    out = subprocess.run([SIPRAY, "mi", "--http", "127.0.0.1:%d" % free_port(), "ps"],
                          capture_output=True, timeout=20)
     assert out.returncode == 2 and b"nobody serves" in out.stderr
     watch = subprocess.Popen([SIPRAY, "watch", "--mi", address, "--level", "2", "--seconds", "2", "--process", "HTTPD"],
@@ -204,7 +204,7 @@ def test_one_root_and_no_root(web, start):
 
 
 def test_a_start_that_cannot_be(start, tmp_path):
-    port = free_port(kind=socket.SOCK_STREAM)
+    port = free_port()
     lines = 'loadmodule "httpd.so"\nmodparam("httpd", "port", %d)\nloadmodule "mi_http.so"\n' % port
     for extra, words in [('loadmodule "mi_http.so"', "mi_http needs httpd"),
                          (lines.replace(str(port), "80"), "1024 to 65535"),

@@ -1,6 +1,5 @@
 """Management over HTTPS: tls_cert_file and tls_key_file of httpd."""
 import json
-import socket
 import ssl
 import subprocess
 import time
@@ -104,7 +103,7 @@ def test_what_cannot_be_refuses_the_start(start, certificate, change, words):
     files = dict(cert=certificate[0], key=certificate[1], ciphers=None)
     files[change[0]] = {"no": "/none", "cert": certificate[0], None: ""}.get(change[1], change[1])
     text = 'loadmodule "httpd.so"\nmodparam("httpd", "port", %d)\n%s\nloadmodule "mi_http.so"\n' % (
-        free_port(kind=socket.SOCK_STREAM), parameters(files["cert"], files["key"], files["ciphers"]))
+        free_port(), parameters(files["cert"], files["key"], files["ciphers"]))
     server = start("options.cfg", wait=False, EXTRA=text)
     assert server.process.wait(20) == 1 and words in server.tail(), server.tail()
     server.log.close()

@@ -114,7 +114,7 @@ def test_who_speaks_no_tls(web, certificates):  # noqa: F811
         silent.accept()[0].close()
         assert asking.wait(10) == 2 and "no TLS with" in asking.stderr.read()
         first.close()
-    status, _, err = ask("mi", "--mi", "https://127.0.0.1:%d" % free_port(kind=socket.SOCK_STREAM), "ps")
+    status, _, err = ask("mi", "--mi", "https://127.0.0.1:%d" % free_port(), "ps")
     assert status == 2 and "nobody serves https://127.0.0.1" in err, err
 
 

@@ -153,6 +153,8 @@ def endure(server, traffic, fault, collector):
         assert lost(now) == {fault.cause: now["submitted"]} and now["exported"] == 0
         assert now["losing"] is True and now["last_error"]["text"]
     assert (now["retries"] > 0) == fault.retried
+    if fault.cause:
+        wait_for(lambda: "spans are being lost" in server.log_path.read_text(), "the line about it")
     log = server.log_path.read_text()
     assert log.count("spans are being lost") == log.count("spans are being lost (%s)" % fault.cause) == (fault.cause is not None)
     if hasattr(collector, "behave"):

@@ -20,7 +20,7 @@ def root(server, collector):
 
 
 def test_a_request_over_tcp(start, collector):
-    port = free_port(kind=socket.SOCK_STREAM)
+    port = free_port()
     tcp = 'loadmodule "proto_tcp.so"\nsocket=tcp:127.0.0.1:%d\n' % port
     server = start("waiting.cfg", EXTRA=tcp + module(collector, "enable=1"), ROUTE=ANSWER)
     with StreamAgent(("127.0.0.1", port)) as one:

@@ -128,7 +128,7 @@ def test_management_requests_show_at_level_2(spine, events):
 def test_timer_jobs_show_at_level_3_by_name(spine, sipp, events):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
-        server = spine(DEAD_PORT=silent.getsockname()[1])
+        server = spine(DEAD_PORT=silent.getsockname()[1], T1=500, FR=3)
         server.subscribe(events, "E_PROFILING_PROC")
         server.mi("core:profiling_proc", level=3)
         callee = sipp("uas_call", port=server.ports["UAS_PORT"], calls=1)

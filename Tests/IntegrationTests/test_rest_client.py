@@ -59,7 +59,7 @@ def result(agent, method="OPTIONS"):
 def test_plain_calls_give_what_the_service_says(start, service, agent, statements, expected):
     http = service()
     statements = statements.replace("@URL@", http.url).replace(
-        "@CLOSED@", str(free_port(kind=socket.SOCK_STREAM)))
+        "@CLOSED@", str(free_port()))
     server = start("waiting.cfg", ROUTE="route { %s; $var(rc) = $rc; %s }" % (
         statements.rstrip().rstrip(";"), ANSWER.replace("$rc", "$var(rc)")),
         EXTRA='modparam("rest_client", "curl_timeout", 2)\nmodparam("rest_client", "connection_timeout", 1)\n'

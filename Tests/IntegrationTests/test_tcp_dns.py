@@ -1,6 +1,4 @@
 """RFC 3263 over the wire: NAPTR and SRV records choose TCP, the port and the order of destinations."""
-import socket
-
 import pytest
 
 from conftest import free_port, wait_for
@@ -52,7 +50,7 @@ def test_naptr_chooses_the_transport(tcp, first):
 
 def test_a_refusal_goes_to_the_next_record(tcp):
     """Where nobody listens at the first of two SRV records, the second is tried at once."""
-    nobody = free_port(kind=socket.SOCK_STREAM)
+    nobody = free_port()
     with StreamServer() as listener, Agent(None) as caller, NameServer({
             ("_sip._tcp.two.test", "SRV"): [(1, 1, nobody, "host.test"), (2, 1, listener.port, "host.test")],
             **HOST}) as names:

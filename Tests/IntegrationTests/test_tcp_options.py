@@ -47,7 +47,7 @@ class TestKernel:
     def test_type_of_service(self, tcp, way):
         """Of both ends that the server has: the one that it accepted and the one that it opened."""
         with StreamServer() as listener, socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP) as packets:
-            own = free_port(kind=socket.SOCK_STREAM)
+            own = free_port()
             server = tcp(TCP_PORT=listener.port, GLOBAL="tos=0x68" if way == "core" else
                          "tos=0x10\nsocket=tcp:127.0.0.3:%d tos 0x68" % own,
                          ROUTE="" if way == "core" else '$socket_out = "tcp:127.0.0.3:%d";' % own)
@@ -229,7 +229,7 @@ class TestBehindAMessage:
 class TestSockets:
     def test_forced_socket(self, tcp):
         """A request leaves in the name of the listener that the script forces, over a connection of that listener."""
-        second = free_port(kind=socket.SOCK_STREAM)
+        second = free_port()
         with StreamServer() as listener, Agent(None) as caller:
             server = tcp(TCP_PORT=listener.port, GLOBAL="socket=tcp:127.0.0.2:%d" % second, ROUTE="""
                 if ($rU == "tcpsecond") force_send_socket("tcp:127.0.0.2:%d");
@@ -256,7 +256,7 @@ class TestSockets:
 
     def test_listeners_of_the_command_line(self, tcp):
         """-l takes the place of the script's sockets."""
-        port = free_port(kind=socket.SOCK_STREAM)
+        port = free_port()
         server = tcp(arguments=["-l", "tcp:127.0.0.1:%d" % port])
         with Stream(("127.0.0.1", port)) as stream:
             stream.send(options(stream, server))

@@ -185,7 +185,7 @@ class TestRouting:
 
     def test_refused_connection_fails_over(self, tcp):
         with Agent(None) as second:
-            server = tcp(UDP_PORT=second.port, TCP_PORT=free_port(kind=socket.SOCK_STREAM))
+            server = tcp(UDP_PORT=second.port, TCP_PORT=free_port())
             with Stream(server.tcp) as caller:
                 caller.send(caller.request("INVITE", "sip:tcpfailover@%s" % server.name))
                 invite = second.expect("INVITE")
@@ -250,11 +250,10 @@ class TestCalls:
         ("t1", "t1", 1000), ("tn", "t1", 1000), ("t1", "u1", 200), ("u1", "t1", 200)])
     def test_calls(self, tcp, sipp, caller, callee, calls):
         """200 calls a second, none fails: over one connection or one for each call, mixed with UDP."""
-        kind = socket.SOCK_STREAM if callee[0] == "t" else socket.SOCK_DGRAM
-        port = free_port(kind=kind)
+        port = free_port()
         server = tcp(UDP_PORT=port, TCP_PORT=port, GLOBAL="open_files_limit=4096")
         answering = sipp("uas_call", port=port, calls=None, arguments=["-t", callee])
-        calling = sipp("uac_call", server.name, calls=calls, rate=200, port=free_port(kind=socket.SOCK_STREAM),
+        calling = sipp("uac_call", server.name, calls=calls, rate=200, port=free_port(),
                        arguments=["-t", caller, "-s", "tcp" if callee[0] == "t" else "udp", "-max_socket", "2000"])
         calling.finish()
         assert answering.process.poll() is None

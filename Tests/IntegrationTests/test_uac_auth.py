@@ -1,5 +1,4 @@
 """uac_auth end to end: challenges of real servers answered."""
-import socket
 import subprocess
 
 import pytest
@@ -190,7 +189,7 @@ request_route {
 
 
 def test_a_kamailio_lets_us_in(uac, tmp_path):
-    port = free_port(kind=socket.SOCK_STREAM)
+    port = free_port()
     config = tmp_path / "kamailio.cfg"
     config.write_text(KAMAILIO % dict(port=port))
     _, caller, _ = uac(port=port)

@@ -1,6 +1,4 @@
 """Calls of sipp whose script waits for a slow HTTP service: as `async()`, as a plain call, and launched; over UDP and TCP."""
-import socket
-
 import pytest
 
 from conftest import free_port, sessions, wait_for
@@ -50,7 +48,7 @@ route[relay] {
 @pytest.mark.parametrize("form", WAITS)
 def test_calls_whose_script_waits(start, sipp, events, form, transport):
     http = Service()
-    port, callee_port = free_port(kind=socket.SOCK_STREAM), free_port(kind=socket.SOCK_STREAM)
+    port, callee_port = free_port(), free_port()
     text = ROUTE.replace("@WAIT@", WAITS[form]).replace("@URL@", http.url).replace("@CALLEE@", str(callee_port))
     server = start("waiting.cfg", port=port, WORKERS=3, EXTRA="""
         tcp_workers=3
@@ -62,7 +60,7 @@ def test_calls_whose_script_waits(start, sipp, events, form, transport):
     server.mi("core:profiling_proc", level=1)
     mode = ["-t", "t1"] if transport == "tcp" else []
     callee = sipp("uas_call", port=callee_port, calls=CALLS, arguments=mode)
-    caller = sipp("uac_call", target(server), calls=CALLS, rate=RATE, port=free_port(kind=socket.SOCK_STREAM),
+    caller = sipp("uac_call", target(server), calls=CALLS, rate=RATE, port=free_port(),
                   arguments=mode)
     # They do wait, many at once.
     wait_for(lambda: http.waiting_max >= 5, "requests that wait")

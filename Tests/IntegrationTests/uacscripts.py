@@ -1,7 +1,6 @@
 """Scripts and parties of the tests of uac and uac_auth."""
 import hashlib
 import re
-import socket
 
 import pytest
 
@@ -28,7 +27,7 @@ def uac(start, request):
     def make(extra="", port=None, **arguments):
         kind, target = (Agent, "") if request.param == "udp" else (StreamAgent, ";transport=tcp")
         callee = None if port else kind(None)
-        own = free_port(kind=socket.SOCK_STREAM)
+        own = free_port()
         made.extend(one for one in [callee] if one)
         tcp = 'socket=tcp:127.0.0.1:%d\nloadmodule "proto_tcp.so"\n' % own if target else ""
         server = start("waiting.cfg", port=own, EXTRA=tcp + MODULES + extra,
