@@ -14,8 +14,8 @@ package import SIPTransport
 /// Order at start: make it, bind modules, make the engine and the stack (with `makeHooks`), `prepare`, open the listeners and
 /// set `sockets`, then `attach` each process before it runs. Constant from then on.
 package final class ScriptHost: @unchecked Sendable {
-    // @unchecked: everything is set before the first process runs and only read afterwards; `numbers` has a place for each
-    // process, used by that process only.
+    // @unchecked: everything is set before the first process runs and only read afterwards; what a process counts is its
+    // worker's.
 
     /// All listeners; a listener's place is its `id`.
     package var sockets: [ListenSocket] = []
@@ -38,7 +38,6 @@ package final class ScriptHost: @unchecked Sendable {
     private var errorRoute: RouteHandle?
     private var workers: [StackWorker?] = []
     private var processes: [ScriptProcess?] = []
-    private var numbers: [Int] = []
 
     /// - Parameter scriptSockets: all listeners as scripts see them, by number; they need not be open yet.
     package init(scriptSockets: [ScriptSocket], flags: FlagNames) {
@@ -61,7 +60,6 @@ package final class ScriptHost: @unchecked Sendable {
         while workers.count <= id {
             workers.append(nil)
             processes.append(nil)
-            numbers.append(0)
         }
         workers[id] = worker
         processes[id] = script
@@ -111,12 +109,6 @@ package final class ScriptHost: @unchecked Sendable {
     /// The script has an unnamed `onreply_route`.
     var showsAllReplies: Bool { replyRoute != nil }
 
-    private func nextNumber(_ worker: StackWorker) -> Int {
-        guard numbers.indices.contains(worker.id) else { return 0 }
-        numbers[worker.id] += 1
-        return numbers[worker.id]
-    }
-
     // MARK: hooks
 
     /// The stack's hooks. `showsAllReplies` is set when the script has an unnamed `onreply_route`, `hasLocalRoute` when it
@@ -141,7 +133,7 @@ package final class ScriptHost: @unchecked Sendable {
     /// The context of a request as it came in.
     package func context(of request: InboundRequest, _ worker: StackWorker) -> MessageContext {
         let context = MessageContext(
-            message: request.message, number: nextNumber(worker), source: request.source,
+            message: request.message, number: worker.nextMessageNumber(), source: request.source,
             sourceTransport: scriptSockets.indices.contains(request.socket.id)
                 ? scriptSockets[request.socket.id].transport : "udp",
             socketIn: scriptSockets.indices.contains(request.socket.id) ? scriptSockets[request.socket.id] : nil)
@@ -176,7 +168,7 @@ package final class ScriptHost: @unchecked Sendable {
         guard !routes.isEmpty else { return next(.pass) }
         let socket = scriptSockets.indices.contains(reply.socket.id) ? scriptSockets[reply.socket.id] : nil
         let context = MessageContext(
-            message: reply.message, number: nextNumber(worker), source: reply.source,
+            message: reply.message, number: worker.nextMessageNumber(), source: reply.source,
             sourceTransport: socket?.transport ?? "udp", socketIn: socket,
             avps: parameters.sharesAVPsWithReplies ? state?.avps ?? AVPStore() : AVPStore())
         context.transaction = state
@@ -254,7 +246,8 @@ package final class ScriptHost: @unchecked Sendable {
         state.update { $0.transaction = transaction }
         transaction.user = state
         let context = MessageContext(
-            message: message, number: nextNumber(worker), source: transaction.source, socketIn: scriptSockets.first,
+            message: message, number: worker.nextMessageNumber(), source: transaction.source,
+            socketIn: scriptSockets.first,
             avps: state.avps)
         context.transaction = state
         let top = TopRoute(

@@ -27,6 +27,7 @@ package final class StackWorker: @unchecked Sendable {
     var replyingInUse: ContiguousArray<Transaction> = []
     /// Numbers what is made here: Call-IDs, tags.
     private var made: UInt64 = 0
+    private var messagesShown = 0
     /// What is handled now without a script.
     package internal(set) var work: WorkInHand?
 
@@ -84,6 +85,12 @@ package final class StackWorker: @unchecked Sendable {
     func makeUnique() -> UInt64 {
         made &+= 1
         return StackWorker.mix(stack.secret ^ (UInt64(truncatingIfNeeded: id) << 48) ^ made) ^ UInt64(stack.boot)
+    }
+
+    /// The number of the next message that a script sees on this process, from 1 (`$mi`).
+    package func nextMessageNumber() -> Int {
+        messagesShown += 1
+        return messagesShown
     }
 
     /// A text that no other call on any process gives, hard to guess: a tag, or a part of a Call-ID.
