@@ -12,7 +12,7 @@ import Synchronization
 /// copy of the parameters; formatting and sending happen on the sender's thread. Profiling records come straight from
 /// the profiler: while an `E_PROFILING_*` event has a subscriber that can be reached, the profiler is asked for them.
 package final class EventInterface: Sendable {
-    private let state: EventState
+    let state: EventState
     private let thread = Mutex<pthread_t?>(nil)
 
     /// Makes an interface that sends nothing before ``start()``. `clock` is monotonic, in milliseconds.

@@ -13,7 +13,7 @@ final class EventState: Sendable {
         var table: SubscriptionTable
         var reports: [EventSocket: SubscriberReport] = [:]
         var listeners: [Int: [EventListener]] = [:]
-        /// What the profiling consumer is attached with now.
+        /// What is wanted of the profiler.
         var wants: Interest = []
     }
 
@@ -27,6 +27,7 @@ final class EventState: Sendable {
     let counters: EventCounters
     let logger: Logger
     let clock: @Sendable () -> Int
+    /// Held for a moment only: who raises an event on a SIP process takes it.
     let contents: Mutex<Contents>
     /// Changes with every change of the table, so that the sender copies it only then.
     let generation = Atomic<Int>(0)
@@ -36,6 +37,9 @@ final class EventState: Sendable {
     let scriptEvent: EventID
 
     private let profiler: Profiler?
+    /// What the profiling consumer is attached with. The profiler makes who changes that wait for a round of its collector,
+    /// so this is a lock of its own, taken before ``contents``.
+    private let attached = Mutex<Interest>([])
     private let raised = Mutex<[Raised]>([])
     /// A bit for each of the first 63 events that somebody wants; bit 63 stands for all others.
     private let wanted = Atomic<UInt64>(0)
@@ -105,7 +109,8 @@ final class EventState: Sendable {
 
     // MARK: Changes
 
-    /// Changes the table or the listeners, then works out what is wanted. `body` must not block.
+    /// Changes the table or the listeners, then works out what is wanted, and tells the profiler where that has changed: the caller
+    /// may wait for a round of its collector. `body` must not block.
     func change<Answer: Sendable>(_ body: (inout sending Contents) -> Answer) -> Answer {
         let answer = contents.withLock { contents -> Answer in
             // First: whoever raises an event for a new subscriber has seen the change, so the sender must look again.
@@ -114,12 +119,27 @@ final class EventState: Sendable {
             update(&contents)
             return answer
         }
+        attach()
         wake()
         return answer
     }
 
     /// A subscriber has begun or ended to be worth producing for.
-    func reachabilityChanged() { contents.withLock { update(&$0) } }
+    func reachabilityChanged() {
+        contents.withLock { update(&$0) }
+        attach()
+    }
+
+    /// Tells the profiler what is wanted now. Of several threads whose turn it is the last sees the last wish.
+    private func attach() {
+        guard let profiler else { return }
+        attached.withLock { attached in
+            let wants = contents.withLock { $0.wants }
+            guard wants != attached else { return }
+            attached = wants
+            if wants.isEmpty { profiler.detach(consumer) } else { profiler.attach(consumer, wants: wants) }
+        }
+    }
 
     private func update(_ contents: inout Contents) {
         var bits: UInt64 = 0
@@ -136,10 +156,7 @@ final class EventState: Sendable {
         wanted.store(bits, ordering: .relaxed)
         let used = Set(contents.table.subscriptions.map(\.socket))
         for socket in contents.reports.keys where !used.contains(socket) { contents.reports[socket] = nil }
-        guard wants != contents.wants, let profiler else { return }
         contents.wants = wants
-        // The profiler never calls back into this state, so its locks may be taken under ours.
-        if wants.isEmpty { profiler.detach(consumer) } else { profiler.attach(consumer, wants: wants) }
     }
 
     private static func bit(_ event: EventID) -> UInt64 { 1 << UInt64(min(event.index, 63)) }

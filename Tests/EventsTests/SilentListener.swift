@@ -1,6 +1,6 @@
 import Glibc
 
-/// A TCP socket on 127.0.0.1 that takes connections and never says or reads anything.
+/// A TCP socket on 127.0.0.1 that takes connections and says nothing by itself.
 final class SilentListener {
     private let descriptor: Int32
     /// As a subscription names it.
@@ -19,9 +19,34 @@ final class SilentListener {
                 precondition(getsockname(descriptor, $0, &length) == 0)
             }
         }
-        precondition(listen(descriptor, 8) == 0)
+        precondition(listen(descriptor, 64) == 0)
         socketText = "tcp:127.0.0.1:\(UInt16(bigEndian: address.sin_port))"
     }
 
     deinit { close(descriptor) }
+
+    /// The connection that was made last; the others are closed.
+    func acceptLast() -> Int32? {
+        var last: Int32?
+        var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        while poll(&entry, 1, 0) == 1 {
+            if let last { close(last) }
+            last = accept(descriptor, nil, nil)
+        }
+        return last
+    }
+
+    static func hasInput(_ connection: Int32) -> Bool {
+        var entry = pollfd(fd: connection, events: Int16(POLLIN), revents: 0)
+        return poll(&entry, 1, 0) == 1
+    }
+
+    static func read(_ connection: Int32) -> String {
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        return String(decoding: buffer[..<max(0, recv(connection, &buffer, buffer.count, 0))], as: UTF8.self)
+    }
+
+    static func write(_ connection: Int32, _ text: String) {
+        precondition(send(connection, text, text.utf8.count, Int32(MSG_NOSIGNAL)) == text.utf8.count)
+    }
 }

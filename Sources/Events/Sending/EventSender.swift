@@ -95,14 +95,16 @@ final class EventSender {
             }
             let isPausing = link.health.isPausing(now: now)
             if link.report.isPausing.exchange(isPausing, ordering: .relaxed) != isPausing { hasChanged = true }
-            if isPausing, link.health.isGivenUp(now: now) { giveUp(link) }
+            if isPausing, link.health.giveUp(now: now) { giveUp(link) }
         }
         if hasChanged { state.reachabilityChanged() }
     }
 
     private func giveUp(_ link: SubscriberLink) {
-        let count = state.change { $0.table.drop(link.socket) }
         (link as? StreamLink)?.abandon()
+        // A subscription without expiry stays, and with nothing else there is no change that the others should look at.
+        guard state.contents.withLock({ $0.table.hasDroppable(link.socket) }) else { return }
+        let count = state.change { $0.table.drop(link.socket) }
         guard count > 0 else { return }
         state.counters.add(state.counters.subscriptionsDropped, count)
         state.logger.warning("event subscriber \(link.socket) is given up: \(count) subscriptions dropped")

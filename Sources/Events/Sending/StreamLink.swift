@@ -120,6 +120,7 @@ final class StreamLink: SubscriberLink {
         disconnect()
         lose(queue.count, counters.lostUnreachable)
         queue.removeAll()
+        request = []
     }
 
     // MARK: Sending

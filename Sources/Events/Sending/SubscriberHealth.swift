@@ -3,7 +3,7 @@
 /// The rule: after a refusal nothing is sent for ``retryMillisecondsFirst``, then something is tried; each further
 /// refusal doubles the pause up to ``retryMillisecondsMax``. Two sends in a row without a refusal make it well again (a
 /// UDP refusal is reported with the send after the one that it concerns). Refused for ``deadMillisecondsMax``
-/// without a success, it is given up.
+/// without a success, it is given up: once, however long the trouble goes on.
 struct SubscriberHealth: Sendable {
     static let retryMillisecondsFirst = 100
     static let retryMillisecondsMax = 5_000
@@ -14,6 +14,7 @@ struct SubscriberHealth: Sendable {
     private(set) var retryAt = 0
     private var pauseMilliseconds = 0
     private var isOnProbation = false
+    private var isGivenUp = false
 
     /// Something was refused, or there was nobody.
     mutating func refused(now: Int) {
@@ -41,5 +42,10 @@ struct SubscriberHealth: Sendable {
     /// Whether nothing is worth being produced for it now.
     func isPausing(now: Int) -> Bool { !maySend(now: now) }
 
-    func isGivenUp(now: Int) -> Bool { failingSince.map { now - $0 >= Self.deadMillisecondsMax } ?? false }
+    /// Whether it is to be given up now; true once in each trouble.
+    mutating func giveUp(now: Int) -> Bool {
+        guard !isGivenUp, let failingSince, now - failingSince >= Self.deadMillisecondsMax else { return false }
+        isGivenUp = true
+        return true
+    }
 }

@@ -47,11 +47,18 @@ struct SubscriptionTable: Sendable {
         return true
     }
 
+    /// Whether ``drop(_:)`` would remove any.
+    func hasDroppable(_ socket: EventSocket) -> Bool { subscriptions.contains { Self.isDroppable($0, socket) } }
+
     /// Removes those of a socket that end some day; subscriptions of the script stay. Gives how many went.
     mutating func drop(_ socket: EventSocket) -> Int {
         let before = subscriptions.count
-        subscriptions.removeAll { $0.socket == socket && $0.endsAt != nil }
+        subscriptions.removeAll { Self.isDroppable($0, socket) }
         return before - subscriptions.count
+    }
+
+    private static func isDroppable(_ subscription: Subscription, _ socket: EventSocket) -> Bool {
+        subscription.socket == socket && subscription.endsAt != nil
     }
 
     /// Removes what has ended; `true` when there was something.
