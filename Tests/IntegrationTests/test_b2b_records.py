@@ -3,7 +3,7 @@ import pytest
 
 from b2bcalls import ANSWER, OFFER, SDP, Call, agents, b2b, scripted
 from collector import collector, module, sent  # noqa: F401 (fixture)
-from conftest import sessions
+from conftest import sessions, wait_for
 
 def enter(name, file, line):
     return "enter", name, file, line
@@ -64,6 +64,8 @@ def test_records_of_a_call_are_the_captured_ones(b2b, agents, events):
     assert server.mi("core:profiling_proc", level=1) == "OK"
     server.subscribe(events, "E_PROFILING_PROC", "E_PROFILING_SCRIPT")
     Call(server, agents).pick_up().confirm().hang_up()
+    wait_for(lambda: sum(r["verb"] == "start" and r["name"].startswith("SIP receiver") for r in events.all()) >= len(CAPTURED),
+             "the sessions")
     events.settle()
     groups = [g for g in sessions(events.all("E_PROFILING_PROC")).values() if g[0]["name"].startswith("SIP receiver")]
     found = [[(r["verb"], r["name"], r.get("file"), r.get("line")) for r in g[2:-2]] for g in groups]

@@ -109,7 +109,7 @@ def test_loss_and_retransmissions(spine, sipp):
         to_callee, to_server = (ends.enter_context(contextlib.closing(link)) for link in (
             LossyLink(at, ("127.0.0.1", callee.port), server.ports["UAS_PORT"], seed=1), LossyLink(at, seed=2)))
         sipp("uac_call", "127.0.0.1:%d" % to_server.port, calls=40, rate=20, arguments=["-s", "callee"],
-             repeats=True).finish()
+             t1=500).finish()
         no_transactions_left(server)
     wanted = {"INVITE", "ACK", "BYE", "SIP/2.0 180", "SIP/2.0 200"}
     assert [wanted - link.lost_words() for link in (to_callee, to_server)] == [set(), set()]
@@ -127,7 +127,8 @@ def test_replies_cross_between_processes(spine, sipp, events):
     callee.finish()
     no_transactions_left(server)
     server.mi("core:profiling_proc", level=0)
-    events.settle()
+    # A request or a reply each: INVITE, ACK, BYE; 180, 200, 200.
+    events.whole(least=600)
     read = {"reply_forward": set(), "request_script": set()}
     for group in sessions(events.all()).values():
         for record in group:

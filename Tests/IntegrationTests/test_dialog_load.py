@@ -30,9 +30,7 @@ def test_sipp_calls_each_with_a_dialog(start, sipp):
     """Callers and callees over UDP and TCP in each combination at once, half of them hidden, half with recorded routes."""
     port, tcp_callee, udp_callee = free_port(), free_port(), free_port()
     server = start("dialog.cfg", CALLEE=udp_callee, port=port, ROUTE=ROUTES % (tcp_callee, udp_callee),
-                   # A busy machine answers late, and sipp takes an INVITE that comes again for a fault.
-                   EXTRA='modparam("tm", "fr_timeout", 15)\nmodparam("tm", "wt_timer", 2)\n'
-                   'modparam("tm", "T1_timer", 4000)\nloadmodule "topology_hiding.so"\nloadmodule "proto_tcp.so"\nsocket=tcp:127.0.0.1:%d\n' % port)
+                   FR=15, EXTRA='modparam("tm", "wt_timer", 2)\nloadmodule "topology_hiding.so"\nloadmodule "proto_tcp.so"\nsocket=tcp:127.0.0.1:%d\n' % port)
     # Callees that stay: one that is gone refuses what is repeated, and with it what waits to be read.
     for number, transport in ((udp_callee, "u1"), (tcp_callee, "t1")):
         sipp("uas_call", port=number, calls=None, arguments=["-t", transport])
@@ -113,14 +111,13 @@ def test_a_thousand_dialogs_leave_nothing(start, peers):
 
     def settled():
         """What is allocated when timers that nobody waits for any more have run out as well."""
-        seen = []
+        seen, deadline = [], time.monotonic() + 60
         while len(seen) < 4 or max(seen) - min(seen) > 4096 or seen[-1] - before > room:
             seen = [*seen[-3:], allocated()]
             assert time.monotonic() < deadline, seen
             time.sleep(0.25)
         return seen[-1]
 
-    deadline = time.monotonic() + 60
     held = run() - before
     base = settled()
     held_again = run() - before

@@ -61,6 +61,8 @@ def test_without_asking_the_wire_is_the_seeds(start, listeners):
     wait_for(lambda: len([r for r in plain.all(EVENTS[1]) if r["verb"] == "end"]) == 5, "the records")
     server.mi("core:profiling_proc", level=0)
     plain.settle()
+    curious.settle()
+    wait_for(lambda: len(curious.raw) >= len(plain.raw), "the curious one's")
     assert len(plain.raw) >= 40 and all(PEERS.fullmatch(raw) for raw in plain.raw)
     assert len([r for r in curious.all() if "call" in r]) >= 20 and all("nsec" in r for r in curious.all())
     wait_for(lambda: len(stream.events) >= len(plain.raw), "the stream's")
@@ -162,6 +164,7 @@ def test_a_resume_names_its_call(start, events):
         sent = agent.request("MESSAGE", "sip:x@127.0.0.1")
         agent.expect(200)
     wait_for(lambda: any(r["type"] == 128 and r["verb"] == "end" for r in events.all(EVENTS[1])), "the timer route")
+    wait_for(lambda: {"<root>", "resume", "tick"} <= {r["name"] for r in events.all(EVENTS[1]) if r["verb"] == "end"}, "all")
     events.settle()
     script = sessions(events.all(EVENTS[1])).values()
     about = {g[0]["name"]: {r.get("call") for r in g} for g in script}

@@ -116,7 +116,7 @@ def test_a_slow_program_holds_up_nobody_else_and_leaves_no_zombie(start, agent):
 
 def test_too_many_programs_are_refused(start, agent):
     server = start("waiting.cfg", WORKERS=1, ROUTE="""
-        route { exec("sleep 20"); %s }
+        route { exec("exec sleep 300"); %s }
         """ % answer("$rc"))
     one = agent(server)
     codes = [result(one) for _ in range(258)]

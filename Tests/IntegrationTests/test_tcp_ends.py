@@ -7,7 +7,7 @@ import time
 from conftest import wait_for
 from sip import Agent
 from stream import Stream, StreamServer
-from tcp_server import connections, flood, options, tcp  # noqa: F401 (fixture)
+from tcp_server import connections, flood, options, send_in_pieces, tcp  # noqa: F401 (fixture)
 
 
 def send(text):
@@ -23,9 +23,7 @@ def send(text):
 def in_pieces(stream, server):
     text = options(stream, server, body="x" * 100)
     with contextlib.suppress(ConnectionError):
-        for start in range(0, len(text), 12):
-            stream.send(text[start:start + 12])
-            time.sleep(0.01)  # each a read of its own
+        send_in_pieces(stream, server, text, 12)
 
 
 ENDS = {

@@ -12,7 +12,7 @@ import pytest
 from conftest import free_port, wait_for
 from sip import Agent
 from stream import Stream, StreamServer
-from tcp_server import connections, flood, options, tcp  # noqa: F401 (fixture)
+from tcp_server import connections, flood, options, send_in_pieces, tcp  # noqa: F401 (fixture)
 
 
 def kernel_timer(server, stream):
@@ -35,7 +35,7 @@ class TestKernel:
         with Stream(server.tcp) as stream:
             stream.send(options(stream, server))
             stream.expect(200)
-            time.sleep(0.3)  # until the kernel has nothing to send again
+            wait_for(lambda: kernel_timer(server, stream)[0] != 1, "the kernel to have nothing to send again")
             kind, left = kernel_timer(server, stream)
             if seconds is None:
                 assert kind == 0
@@ -159,9 +159,7 @@ class TestLimits:
             stream.expect(200)
             text = options(stream, server, body="x" * 100)
             try:
-                for start in range(0, len(text), 40):
-                    stream.send(text[start:start + 40])
-                    time.sleep(0.02)  # each a read of its own
+                send_in_pieces(stream, server, text, 40)
             except ConnectionError:
                 pass
             assert stream.closed()
@@ -174,9 +172,11 @@ class TestLimits:
 
     def test_more_than_a_process_takes_at_once(self, tcp):
         """Reading pauses while too many wait for their process, and all are answered in the end."""
-        server = tcp(ROUTE='$var(i) = 0; while ($var(i) < 20) { $var(i) = $var(i) + 1; }', WORKERS=1)
+        server = tcp(GLOBAL="max_while_loops=10000000", WORKERS=1, ROUTE="""if ($rU == "busy") {
+                     $var(end) = $Ts + 2; while ($Ts < $var(end)) { $var(x) = $(mb{s.sha512}); } exit; }""")
         with Stream(server.tcp) as stream:
-            stream.send("".join(options(stream, server, cseq=n) for n in range(1, 1001)))
+            # While it is busy until the second after the next begins, the rest comes in.
+            stream.send(stream.request("OPTIONS", "sip:busy@" + server.name) + "".join(options(stream, server, cseq=n) for n in range(1, 1001)))
             assert [stream.expect(200, 20).get("cseq") for n in range(1, 1001)][-1].endswith("OPTIONS")
         assert server.statistic("tcp:read_pauses") > 0 and server.statistic("net:waiting_tcp") == 0
 

@@ -68,13 +68,20 @@ def test_calls_whose_script_waits(start, sipp, events, form, transport):
     callee.finish()
     if form == "launch":
         wait_for(lambda: server.log_path.read_text().count("reported 1 200 ") == CALLS, "what was launched")
-    assert server.statistic("core:waiting_scripts") == 0 and http.waiting == 0
+    wait_for(lambda: server.statistic("core:waiting_scripts") == http.waiting == 0, "nobody to wait")
     assert len(http.requests) >= CALLS and "wrong:" not in server.log_path.read_text()
     server.mi("core:profiling_proc", level=0)
+    wait_for(lambda: len([r for r in events.all("E_PROFILING_SCRIPT") if goes_on(r, form)]) >= CALLS, "the scripts that go on")
     events.settle()
     paired(events, form)
     http.close()
     no_transactions_left(server)
+
+
+def goes_on(start, form):
+    """Whether this record begins a script that was resumed."""
+    name = {"async": "answered", "plain": "<root>", "launch": "report"}[form]
+    return start["verb"] == "start" and start["name"] == name and "link" in start
 
 
 def paired(events, form):
@@ -84,8 +91,7 @@ def paired(events, form):
     well_nested(by_process.values())
     well_nested(by_script.values())
     assert not any(r.get("truncated") for r in events.all())
-    name = {"async": "answered", "plain": "<root>", "launch": "report"}[form]
-    resumed = [g for g in by_script.values() if g[0]["name"] == name and g[0].get("link") in by_script]
+    resumed = [g for g in by_script.values() if goes_on(g[0], form) and g[0]["link"] in by_script]
     assert len(resumed) == CALLS, len(resumed)
     # Each in a job of a process, by the name that scripts know.
     job = {"async": "rest_get -> answered", "plain": "resume rest_get", "launch": "rest_get -> report"}[form]
