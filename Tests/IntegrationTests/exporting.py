@@ -158,10 +158,6 @@ def url_of(protocol, port, secure=False):
     return base if protocol == "grpc" else base + "/v1/traces"
 
 
-def free_tcp_port():
-    return free_port()
-
-
 def status(server):
     return server.mi("opentelemetry:status")
 
@@ -223,7 +219,7 @@ class Rotel:
     def __init__(self, directory, behind, protocol="http", exporter=None):
         import rotel
         agent = pathlib.Path(rotel.__file__).parent / "rotel-agent"
-        self.http, self.grpc = free_tcp_port(), free_tcp_port()
+        self.http, self.grpc = free_port(), free_tcp_port()
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "ROTEL_"))}
         self.log = open(directory / ("rotel-%d.log" % self.http), "wb")
         self.process = subprocess.Popen(

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from sip import Message
+from sip import Message, taken
 
 _numbers = itertools.count(1)
 
@@ -46,6 +46,7 @@ class Peer:
             return message
 
     def expect_silence(self, seconds=0.3):
+        taken(self.server.port)
         message = self.receive(seconds)
         assert message is None or message.status == 100, message
 

@@ -19,6 +19,25 @@ def branch():
     return "z9hG4bK" + token()
 
 
+def unread(port):
+    """How many bytes the kernel keeps for whoever is bound to a port, by UDP and TCP."""
+    found = 0
+    for name in ("udp", "udp6", "tcp", "tcp6"):
+        for line in open("/proc/net/" + name).readlines()[1:]:
+            _, local, _, _, queues = line.split()[:5]
+            if local.endswith(":%04X" % port):
+                found += int(queues.split(":")[1], 16)
+    return found
+
+
+def taken(port, timeout=10):
+    """Waits until whoever is bound to a port has read all that was sent to it."""
+    end = time.monotonic() + timeout
+    while unread(port):
+        assert time.monotonic() < end, "port %d is not read" % port
+        time.sleep(0.005)
+
+
 class Message:
     """A received message: first line, header fields in their order, body."""
 
@@ -77,7 +96,7 @@ class Agent:
     transport = "UDP"
 
     def __init__(self, server, address="127.0.0.1", port=0):
-        self.server = server
+        self.server = self.other = server
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         # Hundreds of replies may come at once.
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
@@ -169,8 +188,8 @@ class Agent:
 
     def receive(self, timeout=5.0):
         self.socket.settimeout(timeout)
-        data, source = self.socket.recvfrom(65536)
-        return Message(data, source)
+        data, self.other = self.socket.recvfrom(65536)
+        return Message(data, self.other)
 
     def expect(self, what, timeout=5.0, skipping=(100,)):
         """The next message, which must have this method or status; provisional ones of `skipping` are passed over."""
@@ -192,7 +211,9 @@ class Agent:
             pass
 
     def nothing(self, seconds=0.2):
-        """Nothing comes within that time."""
+        """Nothing comes within that time, counted from when the server has read what was sent to it."""
+        if self.other or self.server:
+            taken((self.other or self.server)[1])
         self.socket.settimeout(seconds)
         try:
             data = self.socket.recv(65536)
@@ -268,6 +289,8 @@ class StreamAgent(Agent):
             pass
 
     def nothing(self, seconds=0.2):
+        if self.server:
+            taken(self.server[1])
         try:
             message = self.receive(seconds)
         except socket.timeout:

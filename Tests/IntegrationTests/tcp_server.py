@@ -2,6 +2,7 @@
 import pytest
 
 from conftest import free_port, wait_for
+from sip import taken
 
 
 @pytest.fixture
@@ -27,18 +28,9 @@ def connections(server):
 
 def send_in_pieces(stream, server, text, size):
     """Each a read of its own: the next goes out when the kernel keeps no byte of the one before for the server."""
-    ends = ":%04X" % server.port, ":%04X" % stream.port
-
-    def unread():
-        for line in open("/proc/net/tcp").readlines()[1:]:
-            _, local, remote, _, queues = line.split()[:5]
-            if local.endswith(ends[0]) and remote.endswith(ends[1]):
-                return int(queues.split(":")[1], 16)
-        return 0
-
     for start in range(0, len(text), size):
         stream.send(text[start:start + size])
-        wait_for(lambda: not unread(), "the server to read")
+        taken(server.port)
 
 
 def options(stream, server, **more):

@@ -3,7 +3,7 @@ import pytest
 
 from b2bcalls import (ANSWER, INIT, OFFER, SDP, Call, Leg, agents, b2b, b2b_sessions, contact_of, new_party, no_state,
                       scripted, uri_of)
-from conftest import free_port
+from conftest import free_port, wait_for
 
 EARLY = 'modparam("b2b_logic", "b2bl_early_update", 1)'
 NEW = OFFER.replace("s=-", "s=new")
@@ -31,9 +31,14 @@ def agreed(server, agents, through=0, **more):
     return call
 
 
-def bridge(server, uri, **more):
+def ask_to_bridge(server, uri, **more):
     key = b2b_sessions(server)[0]["key"]
     return server.mi_call("b2b_bridge", {"dialog_id": key, "new_uri": uri.strip('"'), **more})
+
+
+def bridge(server, uri, **more):
+    """Bridges a call on which both sides agree: as soon as the server has read the last that they said."""
+    assert wait_for(lambda: ask_to_bridge(server, uri, **more).get("result"), "the bridge") == "OK"
 
 
 def cancelled(call):
@@ -72,7 +77,7 @@ def test_a_caller_with_a_session_is_updated(b2b, agents, through):
     server = b2b(EXTRA=EARLY + '\nmodparam("b2b_entities", "passthru_prack", %d)' % through)
     call = agreed(server, agents, through)
     party, uri = new_party(server, agents)
-    assert bridge(server, uri)["result"] == "OK"
+    bridge(server, uri)
     cancelled(call)
     invite = offers(party)
     update = updated(call.caller, call.sent["from_tag"])
@@ -130,7 +135,7 @@ def test_a_caller_without_a_session_is_called_elsewhere(b2b, agents, has_media):
     ringing = call.caller.expect(183)
     party, uri = new_party(server, agents)
     more = {"prov_media_uri": "sip:nobody@127.0.0.1:9"} if has_media else {}
-    assert bridge(server, uri, **more)["result"] == "OK"
+    bridge(server, uri, **more)
     cancelled(call)
     invite = party.expect("INVITE")
     assert invite.body == OFFER and invite.get("call-id") != call.invite.get("call-id")
@@ -152,7 +157,7 @@ def test_the_other_party_refuses(b2b, agents, status):
     server = b2b(EXTRA=EARLY)
     call = Call(server, agents)
     party, uri = new_party(server, agents)
-    assert bridge(server, uri)["result"] == "OK"
+    bridge(server, uri)
     cancelled(call)
     party.reply(party.expect("INVITE"), status, "No", tag="new")
     party.expect("ACK")
@@ -230,7 +235,7 @@ def test_the_caller_gives_up_meanwhile(b2b, agents, how):
 def takes_the_callee(server, agents, call):
     """The caller leaves, the callee is to talk with a new party."""
     party, uri = new_party(server, agents)
-    assert bridge(server, uri, flag=1)["result"] == "OK"
+    bridge(server, uri, flag=1)
     call.caller.ack(call.sent, call.caller.expect(480))
     return party
 
@@ -303,7 +308,7 @@ def test_a_fork_that_was_not_updated_answers(b2b, agents):
 def test_who_is_not_bridged_early(b2b, agents, parameter, has_session, flag):
     server = b2b(EXTRA=parameter)
     call = agreed(server, agents) if has_session else Call(server, agents)
-    error = bridge(server, "sip:x@127.0.0.1:9", flag=flag)["error"]
+    error = ask_to_bridge(server, "sip:x@127.0.0.1:9", flag=flag)["error"]
     assert error["code"] == 409
     call.pick_up()
     call.a.cseq = 2

@@ -3,8 +3,8 @@ import pytest
 
 import faulty_collector as c
 from collector import collector, module, sent  # noqa: F401 (fixture)
-from exporting import close, free_tcp_port, lost, serve, settled  # noqa: F401 (fixtures)
-from conftest import wait_for
+from exporting import close, lost, serve, settled  # noqa: F401 (fixtures)
+from conftest import free_port, wait_for
 from sip import Agent
 
 # Which of the addresses that are set is used, and with what path: {C} is the collector's, {N} one where nobody is.
@@ -18,7 +18,7 @@ PLACES = [
 @pytest.mark.parametrize("places, script, path", PLACES)
 def test_where_spans_go(serve, close, places, script, path):
     collector = close(c.HTTPCollector())
-    where = dict(C="http://127.0.0.1:%d" % collector.port, N="http://127.0.0.1:%d" % free_tcp_port())
+    where = dict(C="http://127.0.0.1:%d" % collector.port, N="http://127.0.0.1:%d" % free_port())
     server, traffic = serve(script and script.format(**where),
                             **{"OTEL_EXPORTER_OTLP_" + name: value.format(**where) for name, value in places.items()})
     traffic.send(2)

@@ -7,8 +7,8 @@ import pytest
 
 import faulty_collector as c
 from exporting import (  # noqa: F401 (fixtures)
-    PROTOCOLS, Bounded, certificates, close, collector_of, free_tcp_port, lost, recovers, serve, settled, status, url_of)
-from conftest import wait_for
+    PROTOCOLS, Bounded, certificates, close, collector_of, lost, recovers, serve, settled, status, url_of)
+from conftest import free_port, wait_for
 
 
 def test_headers_batches_and_statistics(serve, close):
@@ -230,7 +230,7 @@ def test_the_end_sends_what_is_queued_in_bounded_time(serve, close, behave):
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_loss_has_a_line_when_it_begins_and_one_when_it_ends(serve, close, protocol):
     """Down at the start, up, down in mid-run, up: no restart, and two lines for each time."""
-    port = free_tcp_port()
+    port = free_port()
     server, traffic = serve(url_of(protocol, port), OTEL_EXPORTER_OTLP_PROTOCOL=protocol)
     memory = Bounded(server)
     traffic.call()

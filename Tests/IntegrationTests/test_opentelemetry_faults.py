@@ -16,8 +16,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 import faulty_collector as c
 from exporting import (  # noqa: F401 (fixtures)
-    HERE, PROTOCOLS, SILENT, Bounded, certificates, close, collector_of, free_tcp_port, lost, recovers, serve, settled, status, url_of)
-from conftest import wait_for
+    HERE, PROTOCOLS, SILENT, Bounded, certificates, close, collector_of, lost, recovers, serve, settled, status, url_of)
+from conftest import free_port, wait_for
 
 # What must be here, in the words of what was asked for; `test_no_fault_is_missing` looks for each.
 ASKED = {
@@ -204,7 +204,7 @@ def test_a_bad_certificate(serve, close, certificates, name, protocol):
     def secure(certificate, port):
         return c.GRPCCollector(port=port, credentials=certificates.credentials(certificate)) if protocol == "grpc" else \
             c.HTTPCollector(port=port, context=certificates.context(certificate))
-    port = free_tcp_port()
+    port = free_port()
     bad = secure(CERTIFICATES[name], port)
     server, traffic = serve(url_of(protocol, port, secure=True), OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
                             OTEL_EXPORTER_OTLP_CERTIFICATE=certificates.authority)
@@ -286,7 +286,7 @@ def test_the_system_clock_steps(serve, close, tmp_path, monkeypatch, name, proto
 @pytest.mark.parametrize("name", DOWN)
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_down(serve, close, protocol, name):
-    port = free_tcp_port()
+    port = free_port()
     first = None if name == "down at start" else collector_of(protocol)(port=port)
     server, traffic = serve(url_of(protocol, port), OTEL_EXPORTER_OTLP_PROTOCOL=protocol)
     memory = Bounded(server)
