@@ -206,7 +206,12 @@ class Server:
         return self.mi("statistics:get", statistics=[name]).get(name)
 
     def processes(self, beginning):
-        return [p for p in self.mi("ps")["Processes"] if p["Type"].startswith(beginning)]
+        """Those of a type, each with the number that the kernel gave it: management may be there before them."""
+        def listed():
+            found = [p for p in self.mi("ps")["Processes"] if p["Type"].startswith(beginning)]
+            return (found,) if all(p["PID"] for p in found) else None
+
+        return wait_for(listed, "a number for each process")[0]
 
     def subscribe(self, events, *names, expire=3600, fields=None):
         extra = {"fields": fields} if fields else {}

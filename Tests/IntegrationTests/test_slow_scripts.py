@@ -40,7 +40,7 @@ def test_replies_leave_while_others_are_worked_on(start, kind):
                 arrived.append(time.monotonic() - begin)
             return arrived
 
-        # One reply takes a thirtieth of the whole; all at once at its end would be late by the other twenty-nine. To a
-        # tester that sleeps meanwhile they are at once, too.
-        arrived = best_of(answers, lambda arrived: arrived[0] < arrived[-1] / 2)
-    assert arrived[0] < arrived[-1] / 2, arrived
+        # Half of the replies take half of the whole. All at once at the end of a pass would not, even where the first
+        # message, which wakes the server, is a pass of its own. To a tester that sleeps meanwhile they are at once, too.
+        arrived = best_of(answers, lambda arrived: arrived[COUNT // 2] < 0.8 * arrived[-1])
+    assert arrived[COUNT // 2] < 0.8 * arrived[-1], arrived
