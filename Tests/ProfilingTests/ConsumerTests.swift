@@ -87,6 +87,41 @@ import Testing
         #expect(bench.profiler.processes[0].written == 200)
     }
 
+    /// What others lose is not counted for who wants nothing, once no session can be under way for it any more.
+    @Test func lossesAreOfThoseWhoWantSomething() {
+        let bench = Bench(ringRecords: 16)
+        let other = Consumer(name: "other")
+        bench.profiler.attach(other, wants: .process)
+        func overrun() -> [UInt64] {
+            for _ in 0..<10 { bench.pass() }
+            bench.profiler.collect()
+            return [bench.consumer.losses.total, other.losses.total]
+        }
+        let first = overrun()
+        #expect(first[0] > 0 && first[0] == first[1])
+        bench.profiler.attach(bench.consumer, wants: [])
+        let second = overrun()
+        #expect(second[0] == second[1], "what began before may still show")
+        bench.tick(ConsumerQueue.graceNanoseconds / 1000 + 1)
+        let third = overrun()
+        #expect(third[0] == second[0] && third[1] > second[1])
+        bench.profiler.attach(bench.consumer, wants: .process)
+        bench.probe.begin(bench.process)
+        bench.probe.enter(bench.job)
+        bench.profiler.collect()
+        bench.profiler.attach(bench.consumer, wants: [])
+        bench.tick(ConsumerQueue.graceNanoseconds / 1000 + 1)
+        for _ in 0..<20 {
+            bench.probe.exit(bench.job)
+            bench.probe.enter(bench.job)
+        }
+        bench.probe.exit(bench.job)
+        bench.probe.end()
+        let fourth = overrun()
+        #expect(fourth[0] > third[0], "a session is open for it")
+        #expect(overrun()[0] == fourth[0])
+    }
+
     @Test func aSessionCutByAnOverrunEndsTruncated() {
         let bench = Bench(ringRecords: 64)
         bench.probe.begin(bench.process)
@@ -111,6 +146,59 @@ import Testing
         #expect(bench.lines() == ["start worker 1", "enter job 2", "end worker 1 truncated"])
         #expect(bench.profiler.processes.isEmpty)
         #expect(bench.profiler.addProcess(id: 3, description: "again", type: 1).process == 3)
+    }
+
+    /// The next process with an id begins at once, and no session of it has the id of one before.
+    @Test func anIDIsFreeAtOnce() throws {
+        let bench = Bench()
+        var probes = [bench.probe]
+        for _ in 0..<Profiler.leavingMax * 2 {
+            let probe = try #require(probes.last)
+            probe.begin(bench.process)
+            probe.enter(bench.job)
+            bench.profiler.removeProcess(id: 3)
+            #expect(bench.profiler.processes.isEmpty)
+            probes.append(bench.profiler.addProcess(id: 3, description: "next", type: 1))
+            bench.profiler.setLevel(.stack)
+            // The old one is still about to end.
+            probe.exit(bench.job)
+            probe.end()
+            probe.begin(bench.process)
+            probe.enter(bench.job)
+            probe.exit(bench.job)
+            probe.end()
+        }
+        let last = try #require(probes.last)
+        last.begin(bench.process)
+        last.enter(bench.job)
+        last.exit(bench.job)
+        last.end()
+        let records = bench.records()
+        let starts = records.filter { $0.verb == .start }.map(\.session)
+        let ends = records.filter { $0.verb == .end }.map(\.session)
+        #expect(starts.count == probes.count && Set(starts).count == starts.count && starts == ends)
+        #expect(records.allSatisfy { $0.process == 3 })
+        #expect(
+            bench.profiler.flightRecord(process: 3).map(\.session) == [
+                starts.last, starts.last, starts.last, starts.last,
+            ])
+        #expect(bench.profiler.processes.map(\.written) == [4])
+    }
+
+    /// Nobody listens when it goes: what it left is for nobody who comes later either.
+    @Test func whatLeavesUnheardIsGone() {
+        let bench = Bench()
+        bench.probe.begin(bench.process)
+        bench.probe.enter(bench.job)
+        bench.profiler.removeProcess(id: 3)
+        bench.profiler.detach(bench.consumer)
+        bench.profiler.attach(bench.consumer, wants: .process)
+        #expect(bench.records().isEmpty)
+        let next = bench.profiler.addProcess(id: 3, description: "next", type: 1)
+        bench.profiler.setLevel(.stack)
+        bench.profiler.detach(bench.consumer)
+        bench.profiler.removeProcess(id: 3)
+        #expect(next.ring.written == 0 && bench.profiler.processes.isEmpty)
     }
 
     @Test func interestFollowsConsumersAndLevels() {

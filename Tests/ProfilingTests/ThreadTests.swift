@@ -103,6 +103,37 @@ import Testing
         #expect(consumer.next() == nil)
     }
 
+    @Test func processesComeAndGoUnderOneID() {
+        let profiler = Profiler(ringRecords: 1024)
+        let bench = Bench()
+        let consumer = Consumer(name: "live")
+        profiler.attach(consumer, wants: .process)
+        profiler.start()
+        let reader = Thread.spawn(name: "reader") {
+            var balance = Balance()
+            while let records = consumer.next() { balance.add(records) }
+            #expect(balance.isBalanced && balance.sessions.count >= 500)
+        }
+        for number in 0..<100 {
+            let probe = profiler.addProcess(id: 3, description: "worker", type: 1)
+            profiler.setLevel(.stack)
+            let writer = Thread.spawn(name: "writer") {
+                for _ in 0..<10 {
+                    probe.begin(bench.process)
+                    probe.enter(bench.job)
+                    probe.exit(bench.job)
+                    probe.end()
+                }
+            }
+            // Some are taken away before they have ended.
+            if number.isMultiple(of: 2) { writer.join() }
+            profiler.removeProcess(id: 3)
+            if !number.isMultiple(of: 2) { writer.join() }
+        }
+        profiler.stop()
+        reader.join()
+    }
+
     @Test func theCollectorSleepsWhileNobodyListens() {
         let profiler = Profiler()
         let bench = Bench()

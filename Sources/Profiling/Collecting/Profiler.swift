@@ -14,6 +14,10 @@ public final class Profiler: Sendable {
     public static let annotationBytesDefault = 262_144
     /// How long the collector sleeps between two rounds while somebody listens.
     public static let roundNanoseconds: UInt64 = 10_000_000
+    /// Processes that were taken away and wait for the collector at most; for one more a round is made at once.
+    static let leavingMax = 16
+    /// Ring positions between two processes of one id: more records than a process can still write after it was taken away.
+    static let positionsApart: UInt64 = 1 << 24
     /// After so many quiet rounds the collector sleeps until it is woken.
     static let quietRoundsMax = 5
 
@@ -58,7 +62,9 @@ public final class Profiler: Sendable {
             let id = id ?? state.value.freeID
             precondition((0..<Profiler.processesMax).contains(id), "process id \(id) is not in 0..<512")
             precondition(state.value.index(of: id) == nil, "process id \(id) is taken")
-            let probe = Probe(process: id, ringRecords: ringRecords, annotationBytes: annotationBytes, clock: clock)
+            let probe = Probe(
+                process: id, ringRecords: ringRecords, ringStart: state.value.ringStarts[id] ?? 1,
+                annotationBytes: annotationBytes, clock: clock)
             let reader = ProcessReader(probe: probe, type: type, sites: sites)
             state.value.insert(
                 ProcessEntry(id: id, description: description, type: type, level: .off, probe: probe, reader: reader))
@@ -66,15 +72,20 @@ public final class Profiler: Sendable {
         }
     }
 
-    /// Takes a process away that has ended or is about to. Sessions that it left open are closed as truncated.
+    /// Takes a process away that has ended or is about to. Its id is free from then on; the sessions of the next one with it have
+    /// other ids. Those that it left open are closed as truncated in the collector's next round.
     public func removeProcess(id: Int) {
-        monitor.withLock {
-            guard let index = state.value.index(of: id) else { return }
-            state.value.processes[index].probe.isClosed.store(true, ordering: .releasing)
-            state.value.processes[index].probe.wanted.store(0, ordering: .relaxed)
+        let isFull = monitor.withLock {
+            guard let index = state.value.index(of: id) else { return false }
+            let entry = state.value.processes.remove(at: index)
+            entry.probe.wanted.store(0, ordering: .relaxed)
+            state.value.ringStarts[id] = entry.probe.ring.head + Profiler.positionsApart
+            guard !state.value.consumers.isEmpty else { return false }
+            state.value.leaving.append(entry)
             monitor.notifyAll()
+            return state.value.leaving.count > Profiler.leavingMax
         }
-        if monitor.withLock({ state.value.consumers.isEmpty }) { collect() }
+        if isFull { collect() }
     }
 
     /// All processes by id.
@@ -83,7 +94,7 @@ public final class Profiler: Sendable {
             state.value.processes.map { entry in
                 ProcessStatus(
                     id: entry.id, description: entry.description, type: entry.type, level: entry.level,
-                    written: entry.probe.ring.head - 1, overrun: entry.reader.overrun.load(ordering: .relaxed),
+                    written: entry.probe.ring.written, overrun: entry.reader.overrun.load(ordering: .relaxed),
                     orphaned: entry.reader.orphaned.load(ordering: .relaxed))
             }
         }
@@ -129,6 +140,7 @@ public final class Profiler: Sendable {
             monitor.withLock {
                 if state.value.consumers.isEmpty {
                     for entry in state.value.processes { entry.reader.skipToPresent() }
+                    state.value.leaving = []
                 }
                 state.value.generation += 1
                 consumer.open(interest: wants, generation: state.value.generation, now: now)
@@ -187,7 +199,7 @@ public final class Profiler: Sendable {
     /// Recomputes what each process shall record. Called under the monitor, when a consumer or a level changed.
     private func applyInterest() {
         let wants = state.value.wants
-        for entry in state.value.processes where !entry.probe.isClosed.load(ordering: .relaxed) { entry.apply(wants) }
+        for entry in state.value.processes { entry.apply(wants) }
         monitor.notifyAll()
     }
 
@@ -232,55 +244,49 @@ public final class Profiler: Sendable {
 
     private func round() -> Round {
         collection.withLock { collection in
-            let (processes, consumers, generation) = monitor.withLock {
-                (state.value.processes, state.value.consumers, state.value.generation)
+            let (processes, leaving) = monitor.withLock {
+                collection.consumers = state.value.consumers
+                collection.generation = state.value.generation
+                defer { state.value.leaving = [] }
+                return (state.value.processes, state.value.leaving)
             }
-            guard !consumers.isEmpty else {
-                drop(processes.filter { $0.probe.isClosed.load(ordering: .acquiring) })
-                return Round()
-            }
+            defer { collection.consumers = [] }
+            guard !collection.consumers.isEmpty else { return Round() }
             let calibration = collection.calibrator.update()
             collection.now = clock.reading().monotonicNanoseconds
             var result = Round()
-            for entry in processes {
-                // Asked before reading, so that nothing comes after what is read.
-                let isClosed = entry.probe.isClosed.load(ordering: .acquiring)
-                var read = 0
-                var count = 0
-                repeat {
-                    var lost = ConsumerLosses()
-                    collection.batch.removeAll(keepingCapacity: true)
-                    count = entry.reader.read(
-                        calibration: calibration, generation: generation, into: &collection.batch, lost: &lost)
-                    if isClosed, count == 0 { entry.reader.cut(into: &collection.batch) }
-                    guard !collection.batch.isEmpty || lost.total > 0 else { break }
-                    for consumer in consumers {
-                        consumer.deliver(collection.batch, lost: lost, now: collection.now)
-                    }
-                    read += count
-                } while count == ProcessReader.batchRecords && read < Int(entry.probe.ring.capacity)
-                if isClosed { close(entry, consumers, &collection) }
-                result.isOpen = result.isOpen || entry.reader.isOpen
-                result.isPressed = result.isPressed || read > Int(entry.probe.ring.capacity) / 4
+            // Before the others, to one of which the id may belong now.
+            for entry in leaving {
+                _ = read(entry, calibration, &collection)
+                collection.batch.removeAll(keepingCapacity: true)
+                entry.reader.cut(into: &collection.batch)
+                collection.deliver(ConsumerLosses())
             }
-            drop(processes.filter { $0.probe.isClosed.load(ordering: .acquiring) })
+            for entry in processes {
+                let count = read(entry, calibration, &collection)
+                result.isOpen = result.isOpen || entry.reader.isOpen
+                result.isPressed = result.isPressed || count > Int(entry.probe.ring.capacity) / 4
+            }
             return result
         }
     }
 
-    private func close(_ entry: ProcessEntry, _ consumers: [Consumer], _ collection: inout CollectionState) {
-        collection.batch.removeAll(keepingCapacity: true)
-        entry.reader.cut(into: &collection.batch)
-        for consumer in consumers {
-            consumer.deliver(collection.batch, lost: ConsumerLosses(), now: collection.now)
-        }
-    }
-
-    private func drop(_ closed: [ProcessEntry]) {
-        guard !closed.isEmpty else { return }
-        monitor.withLock {
-            state.value.processes.removeAll { entry in closed.contains { $0.probe === entry.probe } }
-        }
+    /// Brings what is in the ring of a process to the consumers, a ring's worth at most; says how many records that were.
+    private func read(
+        _ entry: ProcessEntry, _ calibration: Calibration, _ collection: inout CollectionState
+    ) -> Int {
+        var total = 0
+        var count = 0
+        repeat {
+            var lost = ConsumerLosses()
+            collection.batch.removeAll(keepingCapacity: true)
+            count = entry.reader.read(
+                calibration: calibration, generation: collection.generation, into: &collection.batch, lost: &lost)
+            guard !collection.batch.isEmpty || lost.total > 0 else { break }
+            collection.deliver(lost)
+            total += count
+        } while count == ProcessReader.batchRecords && total < Int(entry.probe.ring.capacity)
+        return total
     }
 
     /// The collector's thread: rounds while somebody listens, else asleep.
@@ -291,7 +297,8 @@ public final class Profiler: Sendable {
             if result.isPressed { continue }
             monitor.withLock {
                 guard !state.value.isStopping else { return }
-                quietRounds = result.isOpen || state.value.isListenedTo ? 0 : quietRounds + 1
+                let isQuiet = !result.isOpen && !state.value.isListenedTo && state.value.leaving.isEmpty
+                quietRounds = isQuiet ? quietRounds + 1 : 0
                 if quietRounds > Profiler.quietRoundsMax {
                     state.value.isAsleep = true
                     monitor.wait()
@@ -311,4 +318,11 @@ private struct CollectionState: ~Copyable {
     var batch: [Delivery] = []
     /// When the round began, monotonic.
     var now: UInt64 = 0
+    /// Who is there in this round, and the generation of what is read now.
+    var consumers: [Consumer] = []
+    var generation: UInt64 = 0
+
+    func deliver(_ lost: ConsumerLosses) {
+        for consumer in consumers { consumer.deliver(batch, lost: lost, now: now) }
+    }
 }

@@ -2,6 +2,10 @@
 struct ProfilerState {
     /// By id.
     var processes: [ProcessEntry] = []
+    /// Processes that were taken away and whose rest the collector has not read.
+    var leaving: [ProcessEntry] = []
+    /// Where the ring of the next process begins that gets an id that was in use.
+    var ringStarts: [Int: UInt64] = [:]
     var consumers: [Consumer] = []
     /// What the flight recorder keeps while no consumer wants it.
     var recorderInterest: Interest = []

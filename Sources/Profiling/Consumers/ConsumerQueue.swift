@@ -90,9 +90,16 @@ struct ConsumerQueue {
 
     mutating func deliver(_ batch: [Delivery], lost: ConsumerLosses, now: UInt64 = 0) {
         self.now = now
-        losses.overrun += lost.overrun
-        losses.orphaned += lost.orphaned
+        if mayConcern {
+            losses.overrun += lost.overrun
+            losses.orphaned += lost.orphaned
+        }
         for delivery in batch { deliver(delivery) }
+    }
+
+    /// Whether what others lost may have been for it: not while it wants nothing and has nothing open.
+    private var mayConcern: Bool {
+        !interest.isEmpty || !open.isEmpty || earlier.contains { now <= $0.until && !$0.interest.isEmpty }
     }
 
     private mutating func deliver(_ delivery: Delivery) {

@@ -4,21 +4,27 @@ import Synchronization
 /// A ring of 16-byte records with one writer, which overwrites the oldest and never waits, and any number of readers.
 ///
 /// Every word is atomic, so a reader may look while it is written; what it copied counts only if, afterwards, the
-/// writer cannot have come round to it (`read`). Positions count records from 1 and never wrap.
+/// writer cannot have come round to it (`read`). Positions count records and never wrap.
 ///
 /// Budget of `append`: three stores, no allocation, lock, system call.
 final class RecordRing: @unchecked Sendable {
     // @unchecked: `words` is fixed and all access through it is atomic; `position` belongs to the writer's thread.
     let capacity: UInt64
     private let mask: UInt64
+    /// Position of its first record.
+    private let start: UInt64
     private let words: UnsafeMutablePointer<Atomic<UInt64>>
     /// Position that the next record gets. The writer's own copy of `head`.
-    @exclusivity(unchecked) private(set) var position: UInt64 = 1
+    @exclusivity(unchecked) private(set) var position: UInt64
     /// Published after a record is whole: all positions below it have been written.
-    private let published = Atomic<UInt64>(1)
+    private let published: Atomic<UInt64>
 
-    /// A ring of at least `capacity` records, rounded up to a power of two. Its pages are touched as it fills.
-    init(capacity requested: Int) {
+    /// A ring of at least `capacity` records, rounded up to a power of two, the first of which is at position `start`, 1 or more.
+    /// Its pages are touched as it fills.
+    init(capacity requested: Int, start: UInt64 = 1) {
+        self.start = start
+        position = start
+        published = Atomic(start)
         var capacity = 16
         while capacity < min(requested, 1 << 28) { capacity <<= 1 }
         self.capacity = UInt64(capacity)
@@ -34,6 +40,9 @@ final class RecordRing: @unchecked Sendable {
 
     /// Position that the next record will get; any thread.
     var head: UInt64 { published.load(ordering: .acquiring) }
+
+    /// Records written so far; any thread.
+    var written: UInt64 { head - start }
 
     /// Writes a record. Writer's thread only.
     ///
@@ -69,5 +78,5 @@ final class RecordRing: @unchecked Sendable {
     }
 
     /// The oldest position that the writer cannot be overwriting while `published` is `head`.
-    private func oldest(at head: UInt64) -> UInt64 { head > capacity ? head - capacity &+ 1 : 1 }
+    private func oldest(at head: UInt64) -> UInt64 { head - start >= capacity ? head - capacity &+ 1 : start }
 }

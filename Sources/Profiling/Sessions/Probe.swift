@@ -20,8 +20,6 @@ public final class Probe: @unchecked Sendable {
     public let process: Int
     let ring: RecordRing
     let annotations: AnnotationRing
-    /// Set when the process has ended: no more records come.
-    let isClosed = Atomic<Bool>(false)
 
     // The ring position of `start` is part of its session's id, so the writer knows its own sessions.
     @exclusivity(unchecked) private var heldCount = 0
@@ -44,11 +42,11 @@ public final class Probe: @unchecked Sendable {
     /// How many bytes of one annotation are kept.
     public static let annotationBytesMax = 2048
 
-    init(process: Int, ringRecords: Int, annotationBytes: Int, clock: TickSource) {
+    init(process: Int, ringRecords: Int, ringStart: UInt64 = 1, annotationBytes: Int, clock: TickSource) {
         self.process = process
         self.clock = clock
         usesCounter = clock.usesCounter
-        ring = RecordRing(capacity: ringRecords)
+        ring = RecordRing(capacity: ringRecords, start: ringStart)
         annotations = AnnotationRing(bytes: annotationBytes)
         held = .allocate(capacity: Probe.heldMax)
         held.initialize(repeating: RawRecord(ticks: 0, word: 0), count: Probe.heldMax)
