@@ -90,6 +90,82 @@ import Testing
         #expect(Set(spans.map(\.traceID)).count == 2)
     }
 
+    /// Two requests are handled in one pass of a process: each goes the way of its own trace, and the pass with the first.
+    @Test(arguments: [true, false], [true, false])
+    func eachTraceOfATreeGoesItsOwnWay(isFirstSampled: Bool, isSecondSampled: Bool) {
+        let flags = [isFirstSampled, isSecondSampled]
+        let (spans, figures) = pass { number in
+            let flag = flags[number] ? "01" : "00"
+            return RecordBench.note(
+                RecordBench.invite(callID: "\(number)"),
+                traceParent: "00-\(Self.traces[number])-00f067aa0ba902b7-\(flag)")
+        } change: {
+            $0.propagates = true
+        }
+        check(spans, figures, flags, traces: Self.traces)
+    }
+
+    /// The same by the traces' ids alone, and by the rules that look at what happened.
+    @Test func ratioAndRulesAreForEachTrace() {
+        let sessions = (1...1000).map(UInt64.init)
+        let trace = { RecordBench.identity.traceID(origin: $0) }
+        let isKept = { Sampler.ratio(0.5).keeps(trace($0), isParentSampled: nil) }
+        for (first, second) in [(true, false), (false, true), (false, false), (true, true)] {
+            let two = [sessions.first { isKept($0) == first } ?? 0, sessions.last { isKept($0) == second } ?? 0]
+            let (spans, figures) = pass(two) {
+                RecordBench.note(RecordBench.invite(callID: "\($0)"))
+            } change: {
+                $0.sampler = .ratio(0.5)
+            }
+            check(spans, figures, [first, second], traces: two.map { trace($0).hexadecimal })
+        }
+        let (spans, figures) = pass { number in
+            let text = RecordBench.invite(callID: "\(number)")
+            return RecordBench.note(number == 0 ? text : text.replacing("INVITE", with: "MESSAGE"))
+        } change: {
+            $0.tail.every = 0
+            $0.tail.methods = ["MESSAGE"]
+        }
+        #expect(spans.map(\.name) == ["MESSAGE request", "relay"] && spans[0].links.isEmpty)
+        #expect(figures.treesKept == 1 && figures.treesNotKept == 1 && figures.treesNotSampled == 0)
+    }
+
+    private static let traces = [1, 2].map { TraceID(high: 7, low: $0).hexadecimal }
+
+    /// A pass of a process with two script sessions in it, each with a route.
+    private func pass(
+        _ sessions: [UInt64] = [1, 2], note: (Int) -> Annotation, change: (inout TraceDescription) -> Void
+    ) -> ([OpenTelemetry.Span], TracingFigures) {
+        var assembler = SpanAssembler(RecordBench.description(change))
+        var bench = RecordBench()
+        bench.start(1001, "SIP receiver", script: nil)
+        for (number, session) in sessions.enumerated() {
+            bench.start(session, parent: 1001)
+            bench.enter(session, "relay")
+            bench.exit(session, "relay")
+            bench.end(session, annotations: [note(number)])
+        }
+        bench.end(1001)
+        return (assembler.take(bench.records), assembler.figures)
+    }
+
+    private func check(
+        _ spans: [OpenTelemetry.Span], _ figures: TracingFigures, _ isKept: [Bool], traces: [String]
+    ) {
+        let names = ["SIP receiver", "INVITE request", "relay"]
+        let expected = (isKept[0] ? names : []) + (isKept[1] ? Array(names[1...]) : [])
+        #expect(spans.map(\.name) == expected)
+        #expect(Set(spans.map(\.traceID.hexadecimal)) == Set(zip(traces, isKept).filter(\.1).map(\.0)))
+        // No span hangs on one that is not sent, or links to it.
+        let sent = Set(spans.map(\.spanID))
+        for span in spans {
+            #expect(span.parentSpanID == .none || span.flags.contains(.isRemote) || sent.contains(span.parentSpanID))
+            #expect(span.links.allSatisfy { sent.contains($0.spanID) })
+        }
+        let count = isKept.count { $0 }
+        #expect(figures.treesKept == UInt64(count) && figures.treesNotSampled == UInt64(2 - count))
+    }
+
     @Test func aNegativeReplyIsAFailureAndAChallengeIsNot() {
         for (status, kept) in [(200, 0), (401, 0), (407, 0), (404, 1), (503, 1)] {
             var assembler = SpanAssembler(

@@ -17,7 +17,7 @@ struct SpanWriter {
 
     var identity: TraceIdentity { description.identity }
 
-    /// Appends the tree's spans, or counts why there are none.
+    /// Appends the tree's spans, or counts why there are none: a tree counts once for each trace that its sessions are in.
     mutating func write(_ tree: SessionTree, into spans: inout [Span]) {
         figures.stepsDropped += UInt64(tree.stepsDropped)
         let claims = tree.sessions.indices.map { claim(of: $0, in: tree) }
@@ -25,19 +25,40 @@ struct SpanWriter {
             claims.lazy.compactMap(\.self).first ?? TraceClaim(trace: identity.traceID(origin: tree.sessions[0].id))
         let placed = place(tree, claims, root)
         for (session, place) in zip(tree.sessions, placed) { traces.note(session.id, place.trace) }
-        guard description.sampler.keeps(root.trace, isParentSampled: root.isParentSampled) else {
-            figures.treesNotSampled += 1
-            return
-        }
-        guard tail.keeps(root.trace, facts(of: tree)) else {
-            figures.treesNotKept += 1
-            return
-        }
-        figures.treesKept += 1
+        let kept = decide(tree, claims, root, placed)
+        guard !kept.isEmpty else { return }
         if tree.sessions.contains(where: \.isTruncated) || tree.stepsDropped > 0 { figures.treesTruncated += 1 }
         let count = spans.count
-        for index in tree.sessions.indices { write(index, of: tree, claims[index], root, placed, into: &spans) }
+        for index in tree.sessions.indices where kept.contains(placed[index].trace) {
+            write(index, of: tree, claims[index], root, placed, kept, into: &spans)
+        }
         figures.spansMade += UInt64(spans.count - count)
+    }
+
+    /// Which of the tree's traces are sent; counts those and the others.
+    private mutating func decide(
+        _ tree: SessionTree, _ claims: [TraceClaim?], _ root: TraceClaim, _ placed: [Place]
+    ) -> Set<TraceID> {
+        var facts = facts(of: tree, placed)
+        var decided: Set<TraceID> = []
+        var kept: Set<TraceID> = []
+        for index in tree.sessions.indices {
+            let trace = placed[index].trace
+            // A session without a claim of its own is in the trace of what is around it.
+            guard decided.insert(trace).inserted else { continue }
+            let claim = claims[index] ?? root
+            guard description.sampler.keeps(trace, isParentSampled: claim.isParentSampled) else {
+                figures.treesNotSampled += 1
+                continue
+            }
+            guard tail.keeps(trace, facts.removeValue(forKey: trace) ?? TreeFacts()) else {
+                figures.treesNotKept += 1
+                continue
+            }
+            figures.treesKept += 1
+            kept.insert(trace)
+        }
+        return kept
     }
 
     /// A trace, with the state that spans in it bear.
@@ -61,7 +82,7 @@ struct SpanWriter {
     /// Writes a session and its jobs.
     private mutating func write(
         _ index: Int, of tree: SessionTree, _ claim: TraceClaim?, _ root: TraceClaim, _ placed: [Place],
-        into spans: inout [Span]
+        _ kept: Set<TraceID>, into spans: inout [Span]
     ) {
         let session = tree.sessions[index]
         let trace = placed[index].trace
@@ -87,7 +108,7 @@ struct SpanWriter {
                 if own.isParentRemote { span.flags = [.hasIsRemote, .isRemote] }
             }
             span.links = own.links
-            if trace != outer, let around { span.links.append(around) }
+            if trace != outer, kept.contains(outer), let around { span.links.append(around) }
         } else if let around {
             span.parentSpanID = around.spanID
             span.links = claim?.links ?? []
@@ -211,11 +232,16 @@ struct SpanWriter {
         return found
     }
 
-    private func facts(of tree: SessionTree) -> TreeFacts {
-        var facts = TreeFacts()
-        guard !description.tail.isOff else { return facts }
-        facts.nanoseconds = tree.sessions[0].end - tree.sessions[0].start
-        for session in tree.sessions {
+    /// What the rules look at, for each trace in the tree; nothing while there are no rules.
+    private func facts(of tree: SessionTree, _ placed: [Place]) -> [TraceID: TreeFacts] {
+        guard !description.tail.isOff else { return [:] }
+        var all: [TraceID: TreeFacts] = [:]
+        for (index, session) in tree.sessions.enumerated() {
+            let trace = placed[index].trace
+            var facts = all[trace] ?? TreeFacts()
+            if index == 0 || placed[session.parent].trace != trace {
+                facts.nanoseconds = max(facts.nanoseconds, session.end - session.start)
+            }
             note(session.noted.message, &facts)
             for job in session.jobs {
                 note(job.noted.message, &facts)
@@ -225,8 +251,9 @@ struct SpanWriter {
                     facts.hasFailed = true
                 }
             }
+            all[trace] = facts
         }
-        return facts
+        return all
     }
 
     private func note(_ message: NotedMessage?, _ facts: inout TreeFacts) {
