@@ -109,6 +109,8 @@ REFUSED = [
     ('modparam("rest_client", "curl_http_version", 9)', ["curl_http_version", "0 to 5"]),
     ('modparam("opentelemetry", "redact", "noses")', ["noses", "users, numbers and digest"]),
     ('modparam("opentelemetry", "log_level", 77)', ["log_level", "-3 to 4"]),
+    ('modparam("opentelemetry", "exporter_endpoint", "collector.example.net:4318")',
+     ["exporter_endpoint: expected http://host[:port]/path", "http/protobuf", "collector.example.net:4318"]),
     ('modparam("event_datagram", "profiling_fields", "shoe")', ["profiling_fields", "shoe"]),
     ('modparam("event_stream", "timeout", 0)', ["timeout", "1 to 60000"]),
     ('modparam("httpd", "ip", "nowhere")', ["nowhere", "127.0.0.1"]),

@@ -5,11 +5,10 @@ import Testing
 
 struct ExporterSettingsTests {
     private func read(
-        _ environment: [String: String], endpoint: String? = nil, usesBatch: Bool = true
+        _ environment: [String: String], usesBatch: Bool = true
     ) -> (ExporterSettings, [String]) {
         var diagnostics: [String] = []
-        let settings = ExporterSettings(
-            environment: environment, endpoint: endpoint, usesBatch: usesBatch, diagnostics: &diagnostics)
+        let settings = ExporterSettings(environment: environment, usesBatch: usesBatch, diagnostics: &diagnostics)
         return (settings, diagnostics)
     }
 
@@ -52,18 +51,48 @@ struct ExporterSettingsTests {
                 ], nil, "http://c:99"
             ),
             // Empty is unset.
-            (["OTEL_EXPORTER_OTLP_ENDPOINT": ""], "", "http://localhost:4318/v1/traces"),
+            (["OTEL_EXPORTER_OTLP_ENDPOINT": ""], nil, "http://localhost:4318/v1/traces"),
+            // The script's form is that of the protocol.
+            ([:], "http://s", "http://s:80/"),
+            (["OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"], "s:99", "https://s:99"),
+            (["OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"], "http://s", "http://s:4317"),
+            (
+                ["OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_TRACES_INSECURE": "true"], "s:99",
+                "http://s:99"
+            ),
         ] as [([String: String], String?, String)])
-    func endpoints(environment: [String: String], script: String?, expected: String) {
-        let (settings, diagnostics) = read(environment, endpoint: script)
+    func endpoints(environment: [String: String], script: String?, expected: String) throws {
+        var (settings, diagnostics) = read(environment)
+        if let script { try settings.setEndpoint(script, environment: environment) }
         #expect(settings.endpoint.description == expected)
         #expect(diagnostics.isEmpty)
     }
 
-    @Test func aBadScriptEndpointFallsBackToTheEnvironment() {
-        let (settings, diagnostics) = read(["OTEL_EXPORTER_OTLP_ENDPOINT": "http://c"], endpoint: "c")
+    /// The environment's lenience is not the script's: nothing is sent to where nobody asked for it.
+    @Test(
+        arguments: [
+            ("http/protobuf", "collector.example.net:4318", "http://host[:port]/path"),
+            ("http/json", "c", "got c"), ("http/protobuf", "https://", "protocol http/protobuf"),
+            ("http/protobuf", "http://u:hush@c:4318/v1/traces", "got one with a user"),
+            ("grpc", "ftp://c:4317", "host:port"), ("grpc", "c:0", "protocol grpc"), ("grpc", ":4317", "got :4317"),
+        ] as [(String, String, String)])
+    func aWrongEndpointOfTheScriptIsRefused(transport: String, script: String, words: String) {
+        let environment = ["OTEL_EXPORTER_OTLP_PROTOCOL": transport, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://e"]
+        var (settings, _) = read(environment)
+        let before = settings
+        let error = #expect(throws: ExporterEndpointError.self) {
+            try settings.setEndpoint(script, environment: environment)
+        }
+        #expect(error?.description.contains(words) == true && error?.description.contains("hush") == false)
+        #expect(settings == before)
+    }
+
+    @Test func aWrongEndpointOfTheEnvironmentFallsBackWithoutItsUser() {
+        let (settings, diagnostics) = read([
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://u:hush@c/x",
+        ])
         #expect(settings.endpoint.description == "http://c:80/v1/traces")
-        #expect(diagnostics.count == 1 && diagnostics[0].contains("exporter_endpoint=c"))
+        #expect(diagnostics.count == 1 && !diagnostics[0].contains("hush"))
     }
 
     @Test func valuesForTracesWin() {

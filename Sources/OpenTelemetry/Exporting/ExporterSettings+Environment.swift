@@ -6,17 +6,13 @@ extension ExporterSettings {
     /// "OTLP Exporter Configuration", "Batch Span Processor").
     ///
     /// - Parameters:
-    ///   - endpoint: The script's `exporter_endpoint`, used as it is; wins over the environment. Nil or empty: none.
     ///   - usesBatch: The script's `use_batch`; false sends each span as soon as it is there.
     ///   - diagnostics: Gets a line for each value that is not used, naming the variable.
-    package init(
-        environment: [String: String], endpoint: String? = nil, usesBatch: Bool = true, diagnostics: inout [String]
-    ) {
+    package init(environment: [String: String], usesBatch: Bool = true, diagnostics: inout [String]) {
         self.init()
         var reader = EnvironmentReader(environment: environment)
         transport = reader.choice("PROTOCOL", Transport.allCases.map { ($0.rawValue, $0) }, default: .httpProtobuf)
-        let isInsecure = reader.flag("INSECURE")
-        self.endpoint = reader.endpoint(script: endpoint, transport: transport, isInsecure: isInsecure)
+        endpoint = reader.endpoint(EndpointForm(transport, isInsecure: reader.flag("INSECURE")))
         headers = reader.headers()
         requestMilliseconds = reader.milliseconds(reader.signal("TIMEOUT"), default: requestMilliseconds)
         compresses = reader.choice("COMPRESSION", [("none", false), ("gzip", true)], default: false)
@@ -38,6 +34,63 @@ extension ExporterSettings {
         if !usesBatch { delayMilliseconds = 0 }
         diagnostics += reader.diagnostics
     }
+
+    /// Takes the script's `exporter_endpoint`, used as it is, in the place of what the environment says.
+    ///
+    /// - Throws: What is expected, where it is no address of the form that the protocol has.
+    package mutating func setEndpoint(
+        _ text: String, environment: [String: String]
+    ) throws(ExporterEndpointError) {
+        var reader = EnvironmentReader(environment: environment)
+        let form = EndpointForm(transport, isInsecure: reader.flag("INSECURE"))
+        guard let endpoint = form.read(text) else {
+            throw ExporterEndpointError(
+                description:
+                    "expected \(form.description) (protocol \(transport.rawValue)), got \(EndpointForm.shown(text))")
+        }
+        self.endpoint = form.completed(endpoint)
+    }
+}
+
+/// An address that is none.
+package struct ExporterEndpointError: Error, Hashable, CustomStringConvertible {
+    package let description: String
+}
+
+/// What addresses look like with a protocol.
+private struct EndpointForm {
+    private let isGRPC: Bool
+    /// Whether an address without a scheme is secure; nil: it needs one.
+    private let schemeless: Bool?
+
+    init(_ transport: ExporterSettings.Transport, isInsecure: Bool) {
+        isGRPC = transport == .grpc
+        schemeless = isGRPC ? !isInsecure : nil
+    }
+
+    var description: String {
+        isGRPC ? "http://host:port, https://host:port or host:port" : "http://host[:port]/path or https://…"
+    }
+
+    var standard: ExporterEndpoint { isGRPC ? .defaultGRPC : .defaultHTTP }
+
+    func read(_ text: String) -> ExporterEndpoint? {
+        ExporterEndpoint(text, schemeless: schemeless, defaultPort: isGRPC ? 4317 : nil)
+    }
+
+    /// Of the base URL of all signals.
+    func ofTraces(_ base: ExporterEndpoint) -> ExporterEndpoint { isGRPC ? base : base.appendingTracesPath() }
+
+    /// As the specification says for a URL that is used as it is: no path is the root.
+    func completed(_ endpoint: ExporterEndpoint) -> ExporterEndpoint {
+        guard endpoint.path.isEmpty, !isGRPC else { return endpoint }
+        var completed = endpoint
+        completed.path = "/"
+        return completed
+    }
+
+    /// What may be shown of an address that can't be used: no user's password.
+    static func shown(_ text: String) -> String { text.contains("@") ? "one with a user" : text }
 }
 
 /// Takes single values from the environment and keeps what is wrong with them.
@@ -114,38 +167,20 @@ private struct EnvironmentReader {
         return list.headers
     }
 
-    mutating func endpoint(
-        script: String?, transport: ExporterSettings.Transport, isInsecure: Bool
-    ) -> ExporterEndpoint {
-        let isGRPC = transport == .grpc
-        let schemeless = isGRPC ? !isInsecure : nil
-        let port = isGRPC ? 4317 : nil
-        let form = isGRPC ? "http://host:port, https://host:port or host:port" : "http://host[:port]/path or https://…"
-        var other = isGRPC ? ExporterEndpoint.defaultGRPC : .defaultHTTP
+    mutating func endpoint(_ form: EndpointForm) -> ExporterEndpoint {
+        var other = form.standard
         let base = "OTEL_EXPORTER_OTLP_ENDPOINT"
         let traces = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
-        var found: ExporterEndpoint?
         if let text = value(base) {
-            if let endpoint = ExporterEndpoint(text, schemeless: schemeless, defaultPort: port) {
-                other = isGRPC ? endpoint : endpoint.appendingTracesPath()
+            if let endpoint = form.read(text) {
+                other = form.ofTraces(endpoint)
             } else {
-                complain(base, text, form, other.description)
+                complain(base, EndpointForm.shown(text), form.description, other.description)
             }
         }
-        if let text = value(traces) {
-            found = ExporterEndpoint(text, schemeless: schemeless, defaultPort: port)
-            if found == nil { complain(traces, text, form, other.description) }
-        }
-        if let script, !script.isEmpty {
-            if let endpoint = ExporterEndpoint(script, schemeless: schemeless, defaultPort: port) {
-                found = endpoint
-            } else {
-                complain("exporter_endpoint", script, form, (found ?? other).description)
-            }
-        }
-        var endpoint = found ?? other
-        // As the specification says for a URL that is used as it is: no path is the root.
-        if endpoint.path.isEmpty, !isGRPC { endpoint.path = "/" }
-        return endpoint
+        guard let text = value(traces) else { return form.completed(other) }
+        if let endpoint = form.read(text) { return form.completed(endpoint) }
+        complain(traces, EndpointForm.shown(text), form.description, other.description)
+        return form.completed(other)
     }
 }

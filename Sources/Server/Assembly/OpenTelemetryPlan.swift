@@ -48,9 +48,16 @@ struct OpenTelemetryPlan {
             settings.set(Attribute("service.name", .string(name.string)))
         }
         var problems = settings.problems
-        exporterSettings = ExporterSettings(
-            environment: environment, endpoint: parameters.text(Self.module, "exporter_endpoint")?.string,
-            usesBatch: settings.usesBatches, diagnostics: &problems)
+        var exporterSettings = ExporterSettings(
+            environment: environment, usesBatch: settings.usesBatches, diagnostics: &problems)
+        if let text = parameters.text(Self.module, "exporter_endpoint")?.string, !text.isEmpty {
+            do {
+                try exporterSettings.setEndpoint(text, environment: environment)
+            } catch {
+                throw Self.error("exporter_endpoint: \(error)", "exporter_endpoint", script)
+            }
+        }
+        self.exporterSettings = exporterSettings
         self.problems = problems
         self.settings = settings
     }

@@ -41,7 +41,7 @@ package enum StartCheck {
             _ = try EventPlan.options(script, parameters)
         }
         problems += refusals(of: script) { script, parameters throws(ConfigurationError) in
-            _ = try OpenTelemetryPlan(script, parameters, environment: [:])
+            _ = try OpenTelemetryPlan(script, parameters)
         }
         problems += refusals(of: script) { script, parameters throws(ConfigurationError) in
             _ = try ScriptAssembly.bindModules(
