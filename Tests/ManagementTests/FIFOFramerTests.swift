@@ -20,7 +20,17 @@ import Testing
         ([":a:{", ":b:{", ":c:{}"], ["a !", "b !", "c {}"]),
         ([":a:{\"jsonr\n:b:{\"x\":1}"], ["a !", #"b {"x":1}"#]), (["::\n:b:{}"], [" !", "b {}"]),
         ([":a:{\"x:b:{\"y:c:{}", nil], ["a !", "b !", "c {}"]),
+        ([":a:{\"jsonr\n:b:[{}]"], ["a !", "b [{}]"]), ([":a:{\"jsonr", ":b:[{}]"], ["a !", "b [{}]"]),
+        ([":a:[{\"x:b:[{}]", nil], ["a !", "b [{}]"]), ([":a:{x:b:{y", ":c:{}"], ["a !", "b !", "c {}"]),
         ([":" + String(repeating: "n", count: 250)], ["- !"]),
+        ([":a:" + String(repeating: " ", count: 2000), "x"], ["a !", "- !"]), ([":a:", " ", "{", " ", "}"], ["a { }"]),
+        // So often it is gone on behind what was given up in one line, and no more.
+        ([String(repeating: ":a:{", count: 16) + ":b:{}", nil], Array(repeating: "a !", count: 16) + ["b {}"]),
+        (
+            [String(repeating: ":a:{", count: 17) + ":b:{}", nil, ":c:{}"],
+            Array(repeating: "a !", count: 17) + ["c {}"]
+        ),
+        ([String(repeating: ":a:{", count: 99) + "\n:b:{", nil, ":c:{}"], ["a !", "b !", "c {}"]),
         ([":r:{\"a\":\"" + String(repeating: "x", count: 2000)], ["r !"]),
         ([":r:{\"a\":\"" + String(repeating: "x", count: 2000), "xxx\"}\n", ":s:{}"], ["r !", "- !", "s {}"]),
     ]
@@ -40,6 +50,22 @@ import Testing
         case .request(let name, let json):
             String(decoding: name, as: UTF8.self) + " " + String(decoding: json, as: UTF8.self)
         case .bad(let name, _): (name.map { String(decoding: $0, as: UTF8.self) } ?? "-") + " !"
+        }
+    }
+
+    /// Halves of requests, or whole ones inside each other, as many as a megabyte holds: each was looked for to the end of it all.
+    @Test(.timeLimit(.minutes(1)), arguments: [":q:{x", ":q:{x:q:{}", ":q:{", "::[", ":q: ", "x:q:{\"", ":q:{x:q:{}x"])
+    func takesTimeByLengthAlone(part: String) {
+        let stream = Array(String(repeating: part, count: 300_000 / part.utf8.count).utf8)
+        for size in [stream.count, 65_536] {
+            var framer = FIFOFramer(requestBytesMax: 100_000)
+            var count = 0
+            for start in stride(from: 0, to: stream.count, by: size) {
+                count += framer.append(Array(stream[start..<min(stream.count, start + size)])).count
+            }
+            for _ in 0..<20 where framer.isIncomplete { count += framer.abandon().count }
+            #expect(!framer.isIncomplete && count > 0)
+            #expect(framer.append(Array(":last:{}".utf8)).last.map(Self.text) == "last {}")
         }
     }
 
