@@ -27,7 +27,8 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var isReadingRequest = false
     private var hasBytesOfNext = false
     private var bodyBytes = 0
-    private var heldBytes = 0
+    /// Bytes of the body of each request whose answer did not leave yet, the oldest first.
+    private var heldBytes = CircularBuffer<Int>()
     /// What is said when the answers in front of it have left.
     private var refusal: Refusal?
     /// What still comes in is dropped.
@@ -82,12 +83,14 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         answerDeadline?.cancel()
         if isCounted { figures.connections.subtract(1, ordering: .relaxed) }
         isCounted = false
-        giveBack()
+        giveBackAll()
     }
 
-    private func giveBack() {
-        if heldBytes > 0 { figures.bodyBytes.subtract(heldBytes, ordering: .relaxed) }
-        heldBytes = 0
+    private func giveBackAll() { while !heldBytes.isEmpty { giveBackFirst() } }
+
+    private func giveBackFirst() {
+        guard let bytes = heldBytes.popFirst(), bytes > 0 else { return }
+        figures.bodyBytes.subtract(bytes, ordering: .relaxed)
     }
 
     // MARK: Requests
@@ -155,6 +158,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             return refuseBody(context)
         }
         open += 1
+        heldBytes.append(0)
         isLastPartial = true
         if !head.isKeepAlive { openUntilClose = open }
         isContinueDue = head.headers.first(name: "expect")?.lowercased() == "100-continue"
@@ -172,7 +176,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private func bodyCame(_ count: Int, _ context: ChannelHandlerContext) {
         bodyBytes += count
         guard bodyBytes <= configuration.bodyBytesMax else { return refuseBody(context) }
-        heldBytes += count
+        heldBytes[heldBytes.index(before: heldBytes.endIndex)] += count
         let total = figures.bodyBytes.add(count, ordering: .relaxed).newValue
         guard total <= configuration.bodyBytesTotalMax else {
             return refuseRequest(.serviceUnavailable, "too much is being received at once", context)
@@ -213,7 +217,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func answered(_ context: ChannelHandlerContext, _ data: NIOAny, _ promise: EventLoopPromise<Void>?) {
         open = max(0, open - 1)
-        giveBack()
+        giveBackFirst()
         let written = promise ?? context.eventLoop.makePromise(of: Void.self)
         context.write(data, promise: written)
         watchReading(context, written.futureResult)
@@ -247,7 +251,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     /// Answers with a reason and closes; what still comes in is dropped.
     private func refuse(_ refusal: Refusal, _ context: ChannelHandlerContext) {
         guard !isOver else { return }
-        giveBack()
+        giveBackAll()
         var body = context.channel.allocator.buffer(capacity: refusal.reason.utf8.count + 1)
         body.writeString(refusal.reason + "\n")
         let headers: HTTPHeaders = [
