@@ -71,7 +71,7 @@ let package = Package(
         .target(name: "Reactor", dependencies: ["Profiling", "CPlatform"], swiftSettings: settings),
         .target(name: "SIPTransaction", dependencies: ["SIPMessage", "Bytes"], swiftSettings: strictSettings),
         .target(name: "SIPDialog", dependencies: ["SIPMessage", "Bytes"], swiftSettings: strictSettings),
-        .target(name: "ProfileAnalysis", dependencies: ["Profiling", "JSONRPC"], swiftSettings: settings),
+        .target(name: "ProfileAnalysis", dependencies: ["Profiling", "JSONRPC", "Bytes"], swiftSettings: settings),
         .target(name: "ProfilingTracing", dependencies: ["Profiling", tracing], swiftSettings: librarySettings),
         // F3
         .target(
@@ -102,7 +102,7 @@ let package = Package(
             ],
             swiftSettings: settings),
         .target(
-            name: "Management", dependencies: ["JSONRPC", "Reactor", "Profiling", "CPlatform", logging],
+            name: "Management", dependencies: ["JSONRPC", "Reactor", "Profiling", "Bytes", "CPlatform", logging],
             swiftSettings: settings),
         .target(
             name: "Events", dependencies: ["Management", "JSONRPC", "Reactor", "Profiling", "CPlatform", logging],
@@ -160,7 +160,7 @@ let package = Package(
             name: "sipray",
             dependencies: [
                 "Server", "Demo", "Modules", "Reactor", "Management", "ManagementHTTP", "JSONRPC", "ProfileAnalysis",
-                "RouteLanguage", "Profiling", argumentParser,
+                "RouteLanguage", "Profiling", "Bytes", argumentParser,
                 logging,
             ],
             swiftSettings: settings),

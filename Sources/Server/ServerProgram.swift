@@ -20,7 +20,7 @@ package enum ServerProgram {
         do throws(ConfigurationError) {
             let server = try ServerInstance(script: script, options: options)
             try Surroundings.apply(server.settings, logger: server.logger)
-            let signals = try SignalWatch(on: server.attendant)
+            let signals = try SignalWatch(on: server.attendant, logger: server.logger)
             // Before the start: management may ask for the end as soon as it is there.
             attendant.withLock { $0 = server.attendant }
             defer { attendant.withLock { $0 = nil } }
@@ -55,7 +55,8 @@ package enum ServerProgram {
 
     /// Reads the script and tells what is wrong with it; nil when it is refused.
     private static func accept(_ options: StartOptions) -> Script? {
-        var analysis = ScriptAnalysis.analyse(path: options.scriptPath, catalogue: .sipray)
+        var analysis = ScriptAnalysis.analyse(
+            path: options.scriptPath, catalogue: .sipray, preprocessor: options.preprocessor)
         StartCheck.add(to: &analysis, options: options, looksUpNames: true)
         if !analysis.diagnostics.isEmpty { complain(analysis.render(colour: isatty(STDERR_FILENO) == 1)) }
         return analysis.isAccepted ? analysis.script : nil
@@ -98,19 +99,29 @@ private final class StopGuard: Sendable {
 }
 
 /// SIGTERM, SIGINT and SIGHUP as something that the attendant's reactor reads.
+///
+/// SIGHUP ends the server when the kernel sent it, because the terminal went away that the server was started from.
+/// Somebody who sends it (a script that turns logs over, or expects a reload) does not mean the calls to end: there is no
+/// log file to open again, and scripts are not reloaded.
 final class SignalWatch {
     private let descriptor: Int32
     private var registration: Registration?
 
     /// Blocks the signals for this thread and those made from now on, and watches for them.
-    init(on process: ReactorProcess) throws(ConfigurationError) {
+    init(on process: ReactorProcess, logger: Logger) throws(ConfigurationError) {
         descriptor = cplatform_signals_open()
         guard descriptor >= 0 else { throw ConfigurationError("signalfd: \(String(cString: strerror(-descriptor)))") }
         do throws(SystemCallError) {
             registration = try process.reactor.add(descriptor, for: .readable) {
                 [descriptor, reactor = process.reactor] _ in
-                // Which of the signals it was makes no difference.
-                while cplatform_signals_next(descriptor) > 0 { reactor.stop() }
+                var isKernels: Int32 = 0
+                while case let signal = cplatform_signals_next(descriptor, &isKernels), signal > 0 {
+                    if signal == SIGHUP, isKernels == 0 {
+                        logger.notice("SIGHUP: nothing is reloaded or opened again; going on")
+                    } else {
+                        reactor.stop()
+                    }
+                }
             }
         } catch {
             throw ConfigurationError(error.description)

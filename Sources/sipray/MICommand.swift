@@ -1,5 +1,5 @@
 import ArgumentParser
-import Glibc
+import Bytes
 import JSONRPC
 import Management
 
@@ -48,20 +48,26 @@ struct MICommand: ParsableCommand {
 
     func validate() throws {
         if json != nil, !parameters.isEmpty { throw ValidationError("Give parameters or --json, not both.") }
-        if timeout < 1 { throw ValidationError("--timeout \(timeout) is too short: 1 at least.") }
+        let allowed = ManagementClient.timeoutMillisecondsRange
+        guard allowed.contains(timeout) else {
+            throw ValidationError(
+                "--timeout \(timeout) is not between \(allowed.lowerBound) and \(allowed.upperBound) (a day).")
+        }
+        try management.checkAddress()
         _ = try call()
     }
 
     func run() throws {
-        let output = Output()
+        let output = Output("mi")
         let parameters = try call()
         do {
             let client = try management.client(timeoutMilliseconds: timeout)
             let result = try client.call(command, parameters)
-            output.write(raw || !output.isTerminal ? [result.description] : ManagementText.lines(result))
+            output.write(
+                raw || !output.isTerminal
+                    ? [TerminalText.safeJSON(result.description)] : ManagementText.lines(result))
         } catch let error as ManagementClientError {
-            let line = Array("sipray mi: \(error)\n".utf8)
-            _ = line.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+            output.note("\(error)")
             if case .refused = error { throw ExitCode(1) }
             throw ExitCode(2)
         }

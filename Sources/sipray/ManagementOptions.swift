@@ -49,15 +49,23 @@ struct ManagementOptions: ParsableArguments {
         guard given.count <= 1 else {
             throw ValidationError("Give one of --mi, --fifo, --udp, --socket and --http, not \(given.count).")
         }
+        if insecure, authorities != nil { throw ValidationError("Give --ca or --insecure, not both.") }
+    }
+
+    /// Whether the address can be one: for commands that are going to use it.
+    func checkAddress() throws {
         do {
             guard try endpoint.isSecure || (authorities == nil && !insecure) else {
                 throw ValidationError("--ca and --insecure are for https:// only.")
             }
         } catch let error as ManagementEndpoint.ParseError {
-            throw ValidationError(error.description)
+            throw ValidationError(
+                error.description + (isNamed ? "" : "\nIt is what SIPRAY_MI says: set it right, or unset it."))
         }
-        if insecure, authorities != nil { throw ValidationError("Give --ca or --insecure, not both.") }
     }
+
+    /// The address is given on the command line.
+    private var isNamed: Bool { [management, fifo, udp, socket, http].contains { $0 != nil } }
 
     /// A client for the endpoint; with https:// it has read what it trusts.
     func client(timeoutMilliseconds: Int = 5000) throws -> ManagementClient {
@@ -73,19 +81,38 @@ struct ManagementOptions: ParsableArguments {
             let address =
                 management ?? fifo.map { "fifo:" + $0 } ?? udp.map { "udp:" + $0 } ?? socket.map { "unix:" + $0 }
                 ?? http.map { $0.hasPrefix("http://") || $0.hasPrefix("https://") ? $0 : "http://" + $0 }
-                ?? getenv("SIPRAY_MI").map { String(cString: $0) } ?? "/tmp/opensips_fifo"
+                ?? ManagementOptions.environment ?? "/tmp/opensips_fifo"
             return try ManagementEndpoint.parse(address, replyDirectory: replyDirectory)
         }
     }
 
+    /// What `SIPRAY_MI` says; nothing when it is empty.
+    private static var environment: String? {
+        getenv("SIPRAY_MI").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+    }
+
     /// The options by which the operator named the server, for commands that are proposed; empty for the usual place.
+    /// Without the password: a word stands for it that the operator replaces.
     var addressing: String {
         let named = [
-            ("mi", management), ("fifo", fifo), ("udp", udp), ("socket", socket), ("http", http), ("ca", authorities),
+            ("mi", management.map(Self.withoutPassword)), ("fifo", fifo), ("udp", udp), ("socket", socket),
+            ("http", http.map(Self.withoutPassword)), ("ca", authorities),
             ("reply-dir", replyDirectory == Self.usualReplyDirectory ? nil : replyDirectory),
         ]
         return named.compactMap { name, value in value.map { " --\(name) \(Self.quoted($0))" } }.joined()
             + (insecure ? " --insecure" : "")
+    }
+
+    /// `https://USER:PASSWORD@host` for `https://admin:secret@host`.
+    private static func withoutPassword(_ address: String) -> String {
+        let isURL = address.hasPrefix("http://") || address.hasPrefix("https://")
+        guard isURL || !address.contains("://"), !address.hasPrefix("fifo:"), !address.hasPrefix("unix:"),
+            !address.hasPrefix("/")
+        else { return address }
+        let start = address.firstRange(of: "://").map(\.upperBound) ?? address.startIndex
+        let end = address[start...].firstIndex(of: "/") ?? address.endIndex
+        guard let sign = address[start..<end].lastIndex(of: "@") else { return address }
+        return address[..<start] + "USER:PASSWORD" + address[sign...]
     }
 
     /// A word of a command line.

@@ -9,9 +9,10 @@ struct ServeCommand: ParsableCommand {
         abstract: "Run the server on an OpenSIPS-compatible route script.",
         discussion: """
             The script runs unmodified. It is checked first: with any error the server does not start and opens no socket \
-            (status 1). SIGTERM and SIGINT end it in bounded time with status 0.
+            (status 1). SIGTERM and SIGINT end it in bounded time with status 0, as does the terminal that it was started \
+            from when that goes away; SIGHUP from anybody else is logged and changes nothing.
 
-            The start options of the peer are understood: -f, -F, -l, -c, -C, -P, -w, -o, -D, -d, -E; -m, -M, -n and -N are \
+            The start options of the peer are understood: -f, -F, -l, -c, -C, -p, -P, -w, -o, -D, -d, -E; -m, -M, -n and -N are \
             taken with a note.
 
             EXAMPLES
@@ -46,21 +47,7 @@ struct ServeCommand: ParsableCommand {
     @Flag(name: .customShort("C"), help: "Only check the script.")
     var checkAll = false
 
-    @Option(
-        name: [.customShort("l"), .customLong("listen")],
-        help: "Listen on proto:address[:port] instead of the script's sockets; may be repeated.")
-    var listen: [String] = []
-
-    @Option(
-        name: .customLong("dns-server"),
-        help: ArgumentHelp(
-            "Ask this name server instead of those of /etc/resolv.conf; may be repeated.", valueName: "address[:port]"))
-    var nameServers: [String] = []
-
-    @Option(
-        name: .customLong("limit"),
-        help: ArgumentHelp("Set a limit, see below; may be repeated.", valueName: "name=value"))
-    var limits: [String] = []
+    @OptionGroup var scriptOptions: ScriptOptions
 
     @Option(
         name: .customLong("profiling-level"),
@@ -74,9 +61,6 @@ struct ServeCommand: ParsableCommand {
 
     @Option(name: [.customShort("w"), .customLong("working-directory")], help: "Change to this directory first.")
     var workingDirectory: String?
-
-    @Option(name: .customShort("o"), help: "name=value: what $argv(name) is in the script; may be repeated.")
-    var scriptArguments: [String] = []
 
     @Flag(name: .customShort("d"), help: "Log more; each -d is a level.")
     var debug: Int
@@ -109,28 +93,13 @@ struct ServeCommand: ParsableCommand {
         guard (0...3).contains(profilingLevel) else {
             throw ValidationError("--profiling-level \(profilingLevel): levels are 0 to 3.")
         }
-        for argument in scriptArguments where !argument.contains("=") {
-            throw ValidationError("-o \(argument): write it as name=value.")
-        }
-        var read = ServerLimits()
-        for limit in limits {
-            if let problem = read.set(limit) { throw ValidationError("--limit \(limit): \(problem).") }
-        }
     }
 
     func run() throws {
-        let path = script ?? file ?? "-"
-        var options = StartOptions(scriptPath: path)
-        options.sockets = listen
-        options.nameServers = nameServers
-        for limit in limits { _ = options.limits.set(limit) }
+        var options = scriptOptions.startOptions(path: script ?? file ?? "-")
         options.profilingLevel = profilingLevel
         options.pidFile = pidFile
         options.workingDirectory = workingDirectory
-        for argument in scriptArguments {
-            let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            options.scriptArguments[String(parts[0])] = String(parts[1])
-        }
         options.commandLine = CommandLine.arguments
         if debugMode { options.logLevel = 4 } else if debug > 0 { options.logLevel = min(4, 2 + debug) }
         for (name, value) in [("-m", sharedMemory), ("-M", privateMemory)] where value != nil {

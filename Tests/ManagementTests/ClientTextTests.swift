@@ -47,6 +47,13 @@ import Testing
             #"{"Events":[{"name":"E","id":1,"Subscribers":[{"socket":"udp:1","ttl":5}]}]}"#,
             ["name:        E", "id:          1", "Subscribers:", "  socket  ttl", "  udp:1     5"]
         ),
+        // What a stranger wrote moves no cursor, in a key, a cell or a line.
+        (
+            #"{"A":[{"agent\u001b[2J":"\u001b]0;x\u0007y","n":1,"c":"\u009b2J\u007f\u202e\n"}]}"#,
+            ["agent\u{FFFD}[2J  n  c", "\u{FFFD}]0;x\u{FFFD}y    1  \u{FFFD}2J\u{FFFD}\u{FFFD}\u{FFFD}"]
+        ),
+        (#"{"a\u001b":"\u001b","b":[]}"#, ["a\u{FFFD}: \u{FFFD}", "b:", "  (none)"]),
+        (#""one\r\ntwo\u009b""#, ["one", "two\u{FFFD}"]),
     ]
 
     @Test(arguments: texts) func laysOut(json: String, expected: [String]) throws {

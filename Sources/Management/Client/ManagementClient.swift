@@ -12,6 +12,8 @@ package struct ManagementClient: Sendable {
     /// How bytes travel over TLS; nil where no endpoint wants that.
     let encryption: (any SecureExchanging)?
 
+    /// How long an answer may be waited for.
+    package static let timeoutMillisecondsRange = 1...86_400_000
     /// Most bytes of a reply that are read.
     package static let replyBytesMax = 64 << 20
     /// Most bytes of a datagram in either direction, as the peer has it.
@@ -23,6 +25,7 @@ package struct ManagementClient: Sendable {
         precondition(!endpoint.isSecure || encryption != nil, "ManagementClient for https without encryption")
         self.endpoint = endpoint
         self.encryption = encryption
+        precondition(Self.timeoutMillisecondsRange ~= timeoutMilliseconds, "ManagementClient: a timeout of no day")
         self.timeoutMilliseconds = timeoutMilliseconds
     }
 

@@ -1,6 +1,7 @@
+import Bytes
 package import JSONRPC
 
-/// Why a management call brought no result. Each says what to do next.
+/// Why a management call brought no result. Each says what to do next, in words that do nothing to a terminal.
 package enum ManagementClientError: Error, Hashable, Sendable {
     /// Nothing is at the address.
     case notFound(ManagementEndpoint)
@@ -40,12 +41,12 @@ extension ManagementClientError: CustomStringConvertible {
             "no answer from \(endpoint) within \(milliseconds) ms"
         case .requestTooLong(let bytes, let bytesMax):
             "the request has \(bytes) bytes, \(bytesMax) is the most for this transport: use the FIFO"
-        case .badReply(let what): "the server's answer can't be understood: \(what)"
+        case .badReply(let what): "the server's answer can't be understood: \(TerminalText.safe(what))"
         case .untrusted(let endpoint, let reason): "\(endpoint) is not to be trusted: \(reason)"
         case .noTLS(let endpoint, let reason): "no TLS with \(endpoint): \(reason)"
         case .authorities(let file, let reason): "'\(file)' has no certificates in PEM: \(reason)"
         case .system(let call, let reason): "\(call) failed: \(reason)"
-        case .refused(let error): error.description
+        case .refused(let error): TerminalText.safe(error.description)
         }
     }
 }

@@ -1,28 +1,33 @@
+import Bytes
 package import JSONRPC
 
-/// A management result as lines for a person: lists of objects as tables, objects as aligned pairs.
+/// A management result as lines for a person: lists of objects as tables, objects as aligned pairs. What strangers wrote
+/// into it (a User-Agent, a Call-ID) does nothing to a terminal.
 package enum ManagementText {
     package static func lines(_ result: JSONValue) -> [String] {
         switch result {
         case .object(let object): lines(object)
         case .array(let values): lines(values)
-        case .string(let text): text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        case .string(let text):
+            text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+                .map { TerminalText.safe(String($0)) }
         default: [result.description]
         }
     }
 
     private static func lines(_ object: JSONObject) -> [String] {
         guard !object.isEmpty else { return ["(nothing)"] }
-        let width = object.members.map(\.key.count).max() ?? 0
+        let keys = object.members.map { TerminalText.safe($0.key) }
+        let width = keys.map(\.count).max() ?? 0
         var lines: [String] = []
-        for member in object.members {
+        for (key, member) in zip(keys, object.members) {
             switch member.value {
             case .array, .object:
                 let inner = Self.lines(member.value)
                 if object.count == 1 { return inner }
-                lines.append(member.key + ":")
+                lines.append(key + ":")
                 lines += inner.map { "  " + $0 }
-            default: lines.append(padded(member.key + ":", width + 1) + " " + cell(member.value))
+            default: lines.append(padded(key + ":", width + 1) + " " + cell(member.value))
             }
         }
         return lines
@@ -54,7 +59,7 @@ package enum ManagementText {
         var lines = [String](repeating: "", count: objects.count + 1)
         for (position, key) in keys.enumerated() {
             let values = objects.map { $0[key] }
-            let cells = [key] + values.map { $0.map(cell) ?? "" }
+            let cells = [TerminalText.safe(key)] + values.map { $0.map(cell) ?? "" }
             let width = cells.map(\.count).max() ?? 0
             let isNumber = values.allSatisfy { $0?.doubleValue != nil }
             for (row, cell) in cells.enumerated() {
@@ -67,7 +72,9 @@ package enum ManagementText {
         }
     }
 
-    private static func cell(_ value: JSONValue) -> String { value.stringValue ?? value.description }
+    private static func cell(_ value: JSONValue) -> String {
+        TerminalText.safe(value.stringValue ?? value.description)
+    }
 
     private static func padded(_ text: String, _ width: Int) -> String {
         text + String(repeating: " ", count: max(0, width - text.count))

@@ -1,3 +1,4 @@
+import Bytes
 import JSONRPC
 import Profiling
 
@@ -100,7 +101,7 @@ package struct LiveView: Sendable {
         summary.add(session)
         guard session.durationNanoseconds >= options.durationNanosecondsMin else { return [] }
         if options.isJSON {
-            return [String(decoding: JSONValue.object(session.json).serialized(), as: UTF8.self)]
+            return [TerminalText.safeJSON(JSONValue.object(session.json).description)]
         }
         return brackets.lines(session) + [""]
     }

@@ -1,3 +1,5 @@
+import Bytes
+
 /// Colours of a terminal, or none.
 package struct TextStyle: Sendable, Hashable {
     package var isColoured: Bool
@@ -67,8 +69,6 @@ package struct TextStyle: Sendable, Hashable {
 
     /// Text from a server, without what would move a terminal's cursor or colour it, and not endless.
     package static func safe(_ text: String) -> String {
-        let isSafe: (Unicode.Scalar) -> Bool = { $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) }
-        if text.unicodeScalars.allSatisfy(isSafe), text.utf8.count <= 200 { return text }
-        return String(String.UnicodeScalarView(text.unicodeScalars.prefix(200).map { isSafe($0) ? $0 : "\u{FFFD}" }))
+        TerminalText.safe(text.utf8.count <= 200 ? text : String(text.unicodeScalars.prefix(200)))
     }
 }

@@ -1,3 +1,5 @@
+import Bytes
+
 /// Drawing of diagnostics for terminals and logs. Pure text; script bytes that are not printable are replaced, so that a
 /// script cannot send escape sequences to a terminal.
 extension Diagnostic {
@@ -68,10 +70,8 @@ extension Diagnostic {
 
     /// Text that is safe on a terminal: control characters other than tab become `?`.
     private static func printable(_ bytes: some Sequence<UInt8>) -> String {
-        let safe = bytes.map { byte in
-            (byte < 0x20 && byte != UInt8(ascii: "\t")) || byte == 0x7F ? UInt8(ascii: "?") : byte
-        }
-        return String(decoding: safe, as: UTF8.self)
+        let text = String(decoding: Array(bytes), as: UTF8.self).unicodeScalars
+        return String(String.UnicodeScalarView(text.map { $0 == "\t" || TerminalText.isShown($0) ? $0 : "?" }))
     }
 
     private struct Style {

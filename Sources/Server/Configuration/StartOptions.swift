@@ -4,6 +4,8 @@ import Reactor
 package struct StartOptions: Sendable, Equatable {
     /// The script's path; `-` reads standard input.
     package var scriptPath: String
+    /// `-p`: a shell command that the script goes through first.
+    package var preprocessor: String?
     /// `-l`: sockets that replace those of the script.
     package var sockets: [String] = []
     /// `--dns-server`: name servers that replace those of `/etc/resolv.conf`.

@@ -55,6 +55,9 @@ struct CallTable {
         }
     }
 
+    /// The last line, when so many are not shown.
+    func rest(_ count: Int) -> String { style.dim("  … and \(count) more") }
+
     private func coloured(_ cells: [String], _ state: LiveCall.State) -> [String] {
         var cells = cells
         cells[0] = state == .talking ? style.good(cells[0]) : style.warning(cells[0])

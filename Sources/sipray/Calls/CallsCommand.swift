@@ -41,10 +41,11 @@ struct CallsCommand: ParsableCommand {
     @Flag(help: "No colours, even on a terminal.")
     var noColor = false
 
-    /// Dialogs that are asked for, among which to look.
+    /// Dialogs that are asked for, and back-to-back sessions, among which to look.
     private static let fetchedMax = 10_000
 
     func validate() throws {
+        try management.checkAddress()
         guard CallsCommand.seconds(minAge) != nil else {
             throw ValidationError("--min-age \(minAge) is no duration: write 90s, 5min or 2h.")
         }
@@ -56,28 +57,49 @@ struct CallsCommand: ParsableCommand {
 
     func run() throws {
         Interruption.install()
-        let output = Output()
+        let output = Output("calls")
         let client = try management.client()
         let table = CallTable(
             style: TextStyle(isColoured: output.isTerminal && !noColor && getenv("NO_COLOR") == nil))
+        // A server that was never there is told at once, one that is silent for a while is asked again.
+        var shown = view(try CallList(client, limit: Self.fetchedMax), table)
+        guard let every else { return output.write(shown.lines(table)) }
+        let screen = LiveScreen(output: output, everySeconds: every, style: table.style)
         repeat {
-            let list = try CallList(client, limit: match == nil && minAge == "0s" ? limit : Self.fetchedMax)
-            if every != nil, output.isTerminal { output.clear() }
-            output.write(lines(list, table))
-        } while every.map { output.wait(seconds: $0) } ?? false
+            screen.draw(above: shown.above, table: shown.rows, more: shown.more, rest: table.rest)
+            guard output.wait(seconds: every) else { return }
+            shown = try screen.look(shown) { () throws(ManagementClientError) in
+                view(try CallList(client, limit: Self.fetchedMax), table)
+            }
+        } while true
     }
 
-    private func lines(_ list: CallList, _ table: CallTable) -> [String] {
+    /// What is shown of the calls at one moment.
+    private struct View {
+        var above: [String]
+        var rows: [String]
+        /// Calls that are not among the rows.
+        var more: Int
+
+        func lines(_ table: CallTable) -> [String] { above + rows + (more > 0 ? [table.rest(more)] : []) }
+    }
+
+    private func view(_ list: CallList, _ table: CallTable) -> View {
         let ageMin = CallsCommand.seconds(minAge) ?? 0
         let chosen = list.calls.filter { call in
             (match.map { call.matches($0) } ?? true) && (ageMin == 0 || (call.ageSeconds ?? 0) >= ageMin)
         }
         let isAll = match == nil && ageMin == 0
-        let left = (isAll ? list.count : chosen.count) - min(limit, chosen.count)
-        var lines = [table.style.bold(table.heading(list))] + table.rows(Array(chosen.prefix(limit)))
-        if !isAll { lines.append(table.style.dim("  \(chosen.count) of them match")) }
-        if left > 0 { lines.append(table.style.dim("  … and \(left) more")) }
-        return lines
+        var above = [table.style.bold(table.heading(list))]
+        let first = list.isPart ? "the first \(list.calls.count) that the server lists" : "them"
+        if !isAll {
+            above.append(table.style.dim("  \(chosen.count) of \(first) match"))
+        } else if list.isPart {
+            above.append(table.style.dim("  the oldest of \(first)"))
+        }
+        return View(
+            above: above, rows: table.rows(Array(chosen.prefix(limit))),
+            more: (isAll ? list.count : chosen.count) - min(limit, chosen.count))
     }
 
     /// Seconds of `90s`, `5min`, `2h`, `1d`; a bare number is seconds.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bytes
 import Glibc
 import JSONRPC
 import RouteLanguage
@@ -18,17 +19,14 @@ struct CheckCommand: ParsableCommand {
               sipray check /etc/sipray/sipray.cfg
               sipray check --strict edge.cfg            warnings refuse it too (for CI)
               m4 edge.m4 | sipray check -               from standard input
+              sipray check edge.m4 -p m4 -o site=berlin -l udp:10.0.0.1   what `serve` will be given
               sipray check --json edge.cfg | jq .       one object, for editors
             """)
 
     @ArgumentParser.Argument(help: ArgumentHelp("The script; - is standard input.", valueName: "file"))
     var file: String
 
-    @Option(
-        name: .shortAndLong,
-        help: ArgumentHelp(
-            "A shell command that the script goes through first, as with `opensips -p`.", valueName: "command"))
-    var preprocessor: String?
+    @OptionGroup var scriptOptions: ScriptOptions
 
     @Flag(help: "One JSON object, for editors and other machines.")
     var json = false
@@ -43,13 +41,13 @@ struct CheckCommand: ParsableCommand {
     var noColor = false
 
     func run() throws {
-        let output = Output()
-        var analysis = ScriptAnalysis.analyse(path: file, catalogue: .sipray, preprocessor: preprocessor)
-        StartCheck.add(to: &analysis, options: StartOptions(scriptPath: file), looksUpNames: false)
+        let output = Output("check")
+        var analysis = ScriptAnalysis.analyse(path: file, catalogue: .sipray, preprocessor: scriptOptions.preprocessor)
+        StartCheck.add(to: &analysis, options: scriptOptions.startOptions(path: file), looksUpNames: false)
         let isRefused = !analysis.isAccepted || (strict && analysis.warningCount > 0)
         if quiet, !strict { analysis.diagnostics.removeAll { $0.severity == .warning } }
         if json {
-            output.write([CheckReport.json(analysis, isAccepted: !isRefused).description])
+            output.write([TerminalText.safeJSON(CheckReport.json(analysis, isAccepted: !isRefused).description)])
         } else {
             output.write([analysis.render(colour: output.isTerminal && !noColor && getenv("NO_COLOR") == nil)])
         }

@@ -45,24 +45,29 @@ struct DemoCommand: ParsableCommand {
     @Flag(help: "No colours, even on a terminal.")
     var noColor = false
 
+    /// What an hour at the highest rate makes.
+    private static let callsMax = 18_000_000
+
     func validate() throws {
-        guard rate > 0, rate <= 5000 else { throw ValidationError("--rate \(rate): 0.1 to 5000 calls a second.") }
+        guard (0.1...5000).contains(rate) else { throw ValidationError("--rate \(rate): 0.1 to 5000 calls a second.") }
         guard (1...3600).contains(seconds) else { throw ValidationError("--seconds \(seconds): 1 to 3600.") }
         guard (1...100_000).contains(users) else { throw ValidationError("--users \(users): 1 to 100000.") }
         guard (1...64).contains(workers) else { throw ValidationError("--workers \(workers): 1 to 64.") }
         guard (0...3).contains(level) else { throw ValidationError("--level \(level): 0 to 3.") }
-        if let calls, calls < 1 { throw ValidationError("--calls \(calls): 1 at least.") }
+        if let calls, !(1...Self.callsMax).contains(calls) {
+            throw ValidationError("--calls \(calls): 1 to \(Self.callsMax).")
+        }
     }
 
     func run() throws {
         if showScript {
-            Output().write([ResidentialScript.text(udpWorkers: workers)])
+            Output("demo").write([ResidentialScript.text(udpWorkers: workers)])
             return
         }
         Interruption.install()
         let demo = DemoRun(
             calls: calls ?? max(1, Int(rate * Double(seconds))), rate: rate, users: users, workers: workers,
-            level: level, isColoured: !noColor && Output().isTerminal)
+            level: level, isColoured: !noColor && Output("demo").isTerminal)
         try demo.run()
     }
 }

@@ -12,7 +12,7 @@ final class DemoRun {
     private let users: Int
     private let workers: Int
     private let level: Int
-    private let output = Output()
+    private let output = Output("demo")
     private let style: TextStyle
 
     /// What the directory takes for an answer.

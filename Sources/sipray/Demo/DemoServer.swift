@@ -47,7 +47,8 @@ final class DemoServer {
         if isRunning {
             kill(pid, SIGTERM)
             var status: Int32 = 0
-            waitpid(pid, &status, 0)
+            // Also when the user presses Ctrl-C again.
+            while waitpid(pid, &status, 0) < 0, errno == EINTR {}
             hasEnded = true
         }
         for name in ["demo.cfg", "log", "fifo"] { unlink("\(directory)/\(name)") }

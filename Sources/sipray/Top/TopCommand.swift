@@ -34,23 +34,26 @@ struct TopCommand: ParsableCommand {
     var noColor = false
 
     func validate() throws {
+        try management.checkAddress()
         guard (1...3600).contains(every) else { throw ValidationError("--every \(every): 1 to 3600 seconds.") }
         if let times, times < 1 { throw ValidationError("--times \(times): 1 at least.") }
     }
 
     func run() throws {
         Interruption.install()
-        let output = Output()
+        let output = Output("top")
         let client = try management.client()
-        let screen = TopScreen(
-            style: TextStyle(isColoured: output.isTerminal && !noColor && getenv("NO_COLOR") == nil),
-            addressing: management.addressing)
+        let style = TextStyle(isColoured: output.isTerminal && !noColor && getenv("NO_COLOR") == nil)
+        let figures = TopScreen(style: style, addressing: management.addressing)
+        let screen = LiveScreen(output: output, everySeconds: every, style: style)
         var before = try ServerFigures(client)
         var left = times ?? (output.isTerminal ? .max : 1)
         while left > 0, output.wait(seconds: every) {
-            let now = try ServerFigures(client)
-            if output.isTerminal { output.clear() }
-            output.write(screen.lines(now, since: before))
+            let now = try screen.look(before) { () throws(ManagementClientError) in try ServerFigures(client) }
+            guard !Interruption.isRequested, !output.isGone else { return }
+            screen.draw(
+                above: figures.above(now, since: before), whole: figures.findings(now, since: before) + [""],
+                table: figures.processes(now), rest: { style.dim("  … and \($0) more") })
             before = now
             left -= 1
         }

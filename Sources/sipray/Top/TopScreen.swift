@@ -13,15 +13,10 @@ struct TopScreen {
     /// What addresses the server on a command line, as the operator gave it.
     let addressing: String
 
-    func lines(_ now: ServerFigures, since before: ServerFigures) -> [String] {
-        var lines = [heading(now), ""]
-        lines += pair("traffic", traffic(now, before))
-        lines += pair("has now", state(now))
-        lines += pair("lost", losses(now))
-        lines += findings(now, before).enumerated().map { index, text in
-            (index == 0 ? "  look at   " : "            ") + text
-        }
-        return lines + [""] + processes(now)
+    /// What stands above the processes.
+    func above(_ now: ServerFigures, since before: ServerFigures) -> [String] {
+        [heading(now), ""] + pair("traffic", traffic(now, before)) + pair("has now", state(now))
+            + pair("lost", losses(now))
     }
 
     private func heading(_ now: ServerFigures) -> String {
@@ -76,7 +71,7 @@ struct TopScreen {
     private static let unread = ["net:waiting_udp", "net:waiting_tcp"]
 
     /// What stands out now, and what to ask next.
-    private func findings(_ now: ServerFigures, _ before: ServerFigures) -> [String] {
+    func findings(_ now: ServerFigures, since before: ServerFigures) -> [String] {
         var found: [String] = []
         let unread = now.sum(TopScreen.unread) ?? 0
         let dropped = now.rate("udp:kernel_drops", since: before) ?? 0
@@ -94,10 +89,13 @@ struct TopScreen {
         for (name, word) in TopScreen.losses where (now.rate(name, since: before) ?? 0) > 0 {
             found.append("\(TopScreen.rate(now.rate(name, since: before) ?? 0)) \(word)/s")
         }
-        return found.map(style.warning)
+        return found.enumerated().map { index, text in
+            (index == 0 ? "  look at   " : "            ") + style.warning(text)
+        }
     }
 
-    private func processes(_ now: ServerFigures) -> [String] {
+    /// A line for each process, the busiest first, below a line of names.
+    func processes(_ now: ServerFigures) -> [String] {
         var rows = [["ID", "PID", "busy %", "1 min", "10 min", "level", "process"]]
         let byLoad = now.processes.sorted {
             (now["load:load-proc-\($0.id)"] ?? 0, $1.id) > (now["load:load-proc-\($1.id)"] ?? 0, $0.id)

@@ -47,6 +47,12 @@ struct WatchCommand: ParsableCommand {
     @Option(help: ArgumentHelp("End after so many seconds.", valueName: "seconds"))
     var seconds: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "How long the subscription outlives a watch that is killed, and a server that does not answer is waited for.",
+            valueName: "seconds"))
+    var expire: Int = WatchSession.expireSecondsUsual
+
     @Flag(help: "One JSON object per session, for machines; no summary.")
     var json = false
 
@@ -69,13 +75,17 @@ struct WatchCommand: ParsableCommand {
         if let seconds, !(1...31_536_000).contains(seconds) {
             throw ValidationError("--seconds \(seconds) is not between 1 and 31536000 (a year).")
         }
+        guard (3...3600).contains(expire) else {
+            throw ValidationError("--expire \(expire) is not between 3 and 3600.")
+        }
+        if replay == nil { try management.checkAddress() }
         if replay != nil, !process.isEmpty, process.contains(where: { Int($0) != nil }) {
             throw ValidationError("--replay knows descriptions only, no IDs or PIDs.")
         }
     }
 
     func run() throws {
-        let output = Output()
+        let output = Output("watch")
         Interruption.install()
         if let replay {
             var view = LiveView(options(processes: process.isEmpty ? nil : process, output))
@@ -84,21 +94,23 @@ struct WatchCommand: ParsableCommand {
             return
         }
         let endpoint = try management.endpoint
-        let session = WatchSession(client: try management.client(), level: level, output: output)
+        let session = WatchSession(client: try management.client(), level: level, output: output, expireSeconds: expire)
         let chosen = try session.choose(process)
         var view = LiveView(options(processes: process.isEmpty ? nil : chosen.map(\.description), output))
         let socket = try EventSocket(listen, for: endpoint)
         defer { socket.close() }
+        var failure: (any Error)?
         do {
             try session.begin(socket.address, chosen)
             try session.follow(socket, &view, seconds: seconds, quiet: quiet)
         } catch {
-            session.end()
-            throw error
+            failure = error
         }
         session.end()
+        // What was seen is shown, however it ended.
         if !quiet { output.write(view.finish()) }
-        summarise(view, output)
+        if failure == nil || view.records > 0 { summarise(view, output) }
+        if let failure { throw failure }
     }
 
     private func options(processes: [String]?, _ output: Output) -> LiveView.Options {

@@ -12,18 +12,33 @@ final class WatchSession {
     private var socket: String?
     /// Whether the server gives more fields than the peer: it is asked once.
     private var givesFields = true
-    /// Levels before they were raised.
-    private var raised: [ServerProcess] = []
-
+    /// Those that are followed.
+    private var chosen: [ServerProcess] = []
+    /// Levels before they were raised, by ID.
+    private var raised: [Int: Int] = [:]
     /// The subscription ends by itself so long after we were last heard of, should we be killed.
-    static let expireSeconds = 60
-    static let renewSeconds: Int64 = 20
+    private let expireSeconds: Int
+    private var renewal = Renewal()
+
+    /// How the subscription stands, by the monotonic clock.
+    private struct Renewal {
+        var succeededNanoseconds: Int64 = 0
+        var triedNanoseconds: Int64 = 0
+        var isFailing = false
+    }
+
+    static let expireSecondsUsual = 60
+    /// It is renewed so many times before it would end.
+    private static let renewalsOfExpiry: Int64 = 3
 
     private static let events = ["E_PROFILING_PROC", "E_PROFILING_SCRIPT"]
 
-    init(client: ManagementClient, level: Int, output: Output) {
+    init(
+        client: ManagementClient, level: Int, output: Output, expireSeconds: Int = WatchSession.expireSecondsUsual
+    ) {
         self.client = client
         self.level = level
+        self.expireSeconds = expireSeconds
         self.output = output
     }
 
@@ -53,17 +68,25 @@ final class WatchSession {
     /// Subscribes and raises the levels of those below ours.
     func begin(_ socket: String, _ processes: [ServerProcess]) throws {
         self.socket = socket
-        try subscribe(expire: WatchSession.expireSeconds)
+        chosen = processes
+        try subscribe(expire: expireSeconds)
+        renewal.succeededNanoseconds = WatchSession.monotonicNanoseconds()
+        renewal.triedNanoseconds = renewal.succeededNanoseconds
+        try raise(processes)
+    }
+
+    /// Raises the levels of those below ours.
+    private func raise(_ processes: [ServerProcess]) throws {
         for process in processes where process.level < level {
-            raised.append(process)
+            raised[process.id] = process.level
             try setLevel(level, process.id)
         }
     }
 
     /// Draws what comes until the time is over, the user has enough or nobody reads us.
+    /// - Throws: when the subscription has ended because it could not be renewed.
     func follow(_ socket: EventSocket, _ view: inout LiveView, seconds: Int?, quiet: Bool) throws {
         let start = WatchSession.monotonicNanoseconds()
-        var renewed = start
         var newest = start
         while !Interruption.isRequested, !output.isGone {
             var lines: [String] = []
@@ -74,29 +97,60 @@ final class WatchSession {
             lines += view.overdue(idleNanoseconds: now - newest)
             if !quiet { output.write(lines) }
             if let seconds, now - start >= Int64(seconds) * 1_000_000_000 { return }
-            if now - renewed >= WatchSession.renewSeconds * 1_000_000_000 {
-                renewed = now
-                try subscribe(expire: WatchSession.expireSeconds)
-            }
+            try renewIfDue()
         }
+    }
+
+    /// Renews the subscription, and raises again what somebody else has lowered. That it fails is told, and it is tried
+    /// again while the subscription lasts.
+    private func renewIfDue() throws {
+        let expireNanoseconds = Int64(expireSeconds) * 1_000_000_000
+        guard
+            WatchSession.monotonicNanoseconds() - renewal.triedNanoseconds
+                >= expireNanoseconds / WatchSession.renewalsOfExpiry
+        else { return }
+        do {
+            try subscribe(expire: expireSeconds)
+            renewal.succeededNanoseconds = WatchSession.monotonicNanoseconds()
+            let current = try list()
+            let lowered = current.filter { process in process.level < level && chosen.contains { $0.id == process.id } }
+            if !lowered.isEmpty {
+                try raise(lowered)
+                let names = lowered.count == 1 ? "process \(lowered[0].id)" : "\(lowered.count) processes"
+                output.note("somebody lowered the profiling level of \(names): raised again to \(level)")
+            }
+            if renewal.isFailing { output.note("the server answers again") }
+            renewal.isFailing = false
+        } catch {
+            let idle = WatchSession.monotonicNanoseconds() - renewal.succeededNanoseconds
+            guard idle < expireNanoseconds else {
+                throw Failure(
+                    description: "the subscription has ended: it could not be renewed for \(expireSeconds) s: \(error)")
+            }
+            if !renewal.isFailing {
+                output.note("could not renew the subscription (it ends in \(expireSeconds) s): \(error)")
+            }
+            renewal.isFailing = true
+        }
+        renewal.triedNanoseconds = WatchSession.monotonicNanoseconds()
     }
 
     /// Puts back what was changed, as far as the server still answers; says what could not be.
     func end() {
         do {
             let current = try list()
-            for process in raised where current.contains(where: { $0.id == process.id && $0.level == level }) {
-                try setLevel(process.level, process.id)
+            for process in current where process.level == level {
+                if let before = raised[process.id] { try setLevel(before, process.id) }
             }
         } catch {
             output.note("the profiling levels could not be put back: \(error)")
         }
-        raised = []
+        raised = [:]
         guard socket != nil else { return }
         do {
             try subscribe(expire: 0)
         } catch {
-            output.note("could not unsubscribe (it ends by itself in \(WatchSession.expireSeconds) s): \(error)")
+            output.note("could not unsubscribe (it ends by itself in \(expireSeconds) s): \(error)")
         }
         socket = nil
     }
