@@ -112,3 +112,20 @@ def test_a_body_may_have_what_the_parameter_says(web):  # noqa: F811
         status, _, body = http.ask(call(size))
         assert status == 200 and "result" in json.loads(body), size
     assert server.http().ask(call((2 << 20) + 1))[0] == 413
+
+
+def test_an_answer_gives_back_what_its_own_request_holds(server):
+    """Of requests in a row, each body counts against the limit of all connections until its own answer leaves."""
+    http = server.http()
+    answer = slow_call(http)
+    wait_for(lambda: server.statistic("httpd:requests") == 1, "the first request")
+    body = b'{"jsonrpc":"2.0","method":"pwd","id":2}' + b" " * 1000
+    text = HTTP.request(body)
+    http.send(text[:-10])
+    held = wait_for(lambda: (n := server.statistic("httpd:body_bytes")) > 1000 and n, "the body")
+    answer()
+    assert json.loads(http.receive()[2])["id"] == 7
+    assert 1000 < server.statistic("httpd:body_bytes") < held, "the body of the second is still held"
+    http.send(text[-10:])
+    assert json.loads(http.receive()[2])["id"] == 2
+    assert server.statistic("httpd:body_bytes") == 0

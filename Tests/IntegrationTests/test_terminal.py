@@ -86,7 +86,7 @@ REQUEST = (b"OPTIONS sip:a SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK%
 
 def test_top_fits_and_tells_what_to_ask_without_the_password(start, terminal):  # noqa: F811
     """A finding with its command is whole on any terminal; the processes are those that have room, the busiest first."""
-    http = free_port(kind=socket.SOCK_STREAM)
+    http = free_port()
     server = start(BUSY, HTTP=http)
     receiver, = server.processes("SIP receiver")
     over = threading.Event()

@@ -116,6 +116,26 @@ def test_more_sessions_than_a_datagram_holds(server, agents):
         server.mi("b2b_terminate_call", key=session["key"])
 
 
+def test_more_dialogs_than_a_datagram_holds(server, agents):
+    """All are looked at, in replies that fit, so that the oldest is among those that are shown."""
+    caller, callee = agents
+    caller.server = (server.address, server.port)
+    body = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=%s\r\n" % ("x" * 800)
+    for number in range(60):
+        caller.request("INVITE", "sip:dave@127.0.0.1", caller="sip:c%d@127.0.0.1" % number, body=body)
+        callee.reply(callee.expect("INVITE"), 180, "Ringing", tag="h")
+        caller.expect(180)
+        if number == 0:
+            first, = server.mi("dialog:list")["Dialogs"]
+            wait_for(lambda: server.mi("dialog:list")["Dialogs"][0]["age"] >= 2, "the first to be the oldest")
+    assert "use the FIFO" in server.mi_call("dialog:list")["error"]["data"]
+    lines = sipray(server, "calls", "--limit", "60")
+    assert lines[0] == "60 dialogs (60 ringing), 0 back-to-back" and len(set(lines)) == 62
+    lines = sipray(server, "calls", "--limit", "5")
+    assert len(lines) == 8 and lines[-1] == "  … and 55 more" and lines[2].split()[-1] == first["ID"]
+    assert "  1 of them match" in sipray(server, "calls", "--match", "c59@")
+
+
 def test_a_server_that_follows_no_calls(start):
     server = start(HEAD + "route { exit; }\n")
     assert sipray(server, "calls") == ["the server follows no calls: it has neither dialog nor b2b_logic"]

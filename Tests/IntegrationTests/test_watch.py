@@ -27,6 +27,8 @@ class Peer:
         self.levels = {6: 0, 7: 0}
         self.names = {6: "SIP receiver udp:127.0.0.1:5060", 7: "Timer handler"}
         self.subscribed = {}
+        # Whether subscriptions are refused.
+        self.refuses = False
         self.lines = (CAPTURES / capture).read_bytes().splitlines()
         self.running = True
         self.threads = [threading.Thread(target=self._feed, daemon=True)]
@@ -41,6 +43,8 @@ class Peer:
         params = request.get("params", {})
         self.calls.append((request["method"], params))
         result = "OK"
+        if request["method"] == "event_subscribe" and self.refuses:
+            return json.dumps({"jsonrpc": "2.0", "error": {"code": -32000, "message": "Busy"}, "id": request["id"]}).encode()
         if request["method"] == "event_subscribe":
             if params["expire"] == 0:
                 self.subscribed.pop(params["event"], None)
