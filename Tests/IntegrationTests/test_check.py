@@ -192,3 +192,20 @@ def test_names_of_hosts_are_not_asked_for(tmp_path):
     assert check(path).returncode == 0
     refused = serve(path)
     assert refused.returncode == 1 and "sip.invalid" in refused.stderr
+
+
+@pytest.mark.parametrize("how", ["pipe", "fifo", "stdin"])
+def test_a_script_that_comes_late(tmp_path, how):
+    """A pipe is read to its end; a FIFO without a writer yet is not an empty script."""
+    late = 'sleep 0.3; printf "udp_workers=1\\n"; sleep 0.3; printf "route {\\n\\texit;\\n}\\nnonsense;\\n"'
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    command = {
+        "pipe": "%s check <(%s)" % (SIPRAY, late),
+        "fifo": "(%s) >%s & %s check %s" % (late.replace("sleep", "sleep 0.3; sleep", 1), fifo, SIPRAY, fifo),
+        # Standard input may have been made not to block by whoever held it before.
+        "stdin": "(%s) | python3 -c 'import os, sys; os.set_blocking(0, False); "
+                 "os.execv(sys.argv[1], [sys.argv[1], \"check\", \"-\"])' %s" % (late, SIPRAY),
+    }[how]
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1 and ":5:1: error" in done.stdout + done.stderr, done

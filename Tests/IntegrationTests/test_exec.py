@@ -191,3 +191,26 @@ def test_more_lines_than_an_avp_holds(start, agent):
         """ % answer("$rc/$var(n)"))
     assert result(agent(server)) == "1/1024"
     assert server.log_path.read_text().count("AVPs") == 1 and "takes no more lines" in server.tail()
+
+
+def test_the_status_of_a_program_does_not_depend_on_what_is_seen_first(start, agent):
+    """The end of the output and the end of the program come within microseconds, in either order."""
+    server = start("waiting.cfg", ROUTE="""
+        route {
+            $var(i) = 0; $var(true) = 0; $var(false) = 0; $var(good) = 0;
+            while ($var(i) < 60) {
+                if (exec("exit 3", , $var(o))) { $var(true) = $var(true) + 1; } else { $var(false) = $var(false) + 1; }
+                if (exec("echo x", , $var(o))) { $var(good) = $var(good) + 1; }
+                $var(i) = $var(i) + 1;
+            }
+            %s
+        }""" % answer("$var(true)/$var(false)/$var(good)"))
+    assert result(agent(server)) == "0/60/60"
+
+
+def test_a_program_that_closes_its_output_and_runs_on(start, agent):
+    server = start("waiting.cfg", ROUTE='route { exec("echo x; exec >&-; sleep 60; exit 3", , $var(o)); %s }'
+                   % answer("$rc/$var(o)"))
+    begin = time.monotonic()
+    assert result(agent(server)) == "1/x"
+    assert time.monotonic() - begin < 10

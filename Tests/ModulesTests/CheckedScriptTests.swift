@@ -39,6 +39,11 @@ import Testing
         ("sl_send_reply(\"404\", \"Not Found\");", "argument-type", "quotes"),
         ("if ($rU =~ \"^(\") exit;", "bad-pattern", "`^(` is not a regular expression: Unmatched ("),
         ("subst(\"no slashes\");", "bad-substitution", "/pattern/replacement/flags"),
+        ("subst(\"nonsense\");", "bad-substitution", "i, g and s"), ("subst(\"/a/b/x\");", "bad-substitution", "i, g and s"),
+        ("subst(\"/(a/b/\");", "bad-pattern", "Unmatched ("),
+        ("xlog(\"$(ru{re.subst,/[a/b/})\");", "bad-pattern", "Unmatched ["),
+        ("xlog(\"$(ru{re.subst,/a/b})\");", "bad-substitution", "/pattern/replacement/flags"),
+        ("$ru = $(ru{re.subst,});", "bad-substitution", "/pattern/replacement/flags"),
         ("remove_hf_re(\"[a\");", "bad-pattern", "Unmatched ["),
     ])
     func said(statement: String, code: String, words: String) throws {

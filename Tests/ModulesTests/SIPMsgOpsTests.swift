@@ -200,7 +200,7 @@ struct TextOpsTests {
     static let conditions: [(String, Bool)] = [
         ("search(\"^x-one: 1\")", true), ("search(\"^one\")", false), ("search_body(\"^m=audio\")", true),
         ("search_body(\"INVITE\")", false), ("replace(\"nowhere\", \"x\")", false), ("subst('/nowhere/x/')", false),
-        ("subst('nonsense')", false), ("subst_uri('/sip:.*/not a uri/')", false), ("search(\"(\")", false),
+        ("subst(\"$rU\")", false), ("subst_uri('/sip:.*/not a uri/')", false), ("search(\"(\")", false),
     ]
 
     @Test(arguments: conditions.dropLast())

@@ -110,6 +110,8 @@ enum TestModule {
             FunctionDeclaration("hold", [.output("result", optional: true)], hasAsyncForm: true, isSlow: true),
             FunctionDeclaration("branches", [.route("route", .branch), .integer("count")], isSlow: true),
             FunctionDeclaration("leave"), FunctionDeclaration("discard"),
+            FunctionDeclaration("number", [.integer("number")]), FunctionDeclaration("cause"),
+            FunctionDeclaration("pause", [.integer("seconds"), .output("result", optional: true)], hasAsyncForm: true),
             FunctionDeclaration("takes", [.string("text"), .integer("number", optional: true)]),
             FunctionDeclaration("matching", [.string("text"), .regularExpression("pattern")]),
         ])
@@ -144,6 +146,16 @@ enum TestModule {
                 "branches": { call in
                     guard let route = call.route(0) else { return .no }
                     return branch(route, call.context, left: call.integer(1) ?? 0)
+                },
+                "number": { call in .number(Int32(call.integer(0) ?? -1)) },
+                "cause": { call in
+                    guard let route = call.process.engine.route(.local) else { return .no }
+                    _ = call.process.run(TopRoute(route, as: .local, on: call.context))
+                    return .yes
+                },
+                "pause": { call in
+                    recorder.note("pause \(call.integer(0) ?? -1)")
+                    return .yes
                 },
                 "leave": { _ in .exit },
                 "discard": { _ in .drop },

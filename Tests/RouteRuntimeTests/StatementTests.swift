@@ -1,3 +1,4 @@
+import Bytes
 import SIPMessage
 import Testing
 
@@ -190,5 +191,28 @@ import Testing
         #expect(reports.first?.message.callID == "a84b4c76e66710@pc33")
         #expect(reports.first?.slowest.count == 3)
         #expect(Set(reports.first?.slowest.map(\.name) ?? []) == ["note", "code"])
+    }
+
+    @Test(arguments: [
+        ("number(0);", ["back 0"]), ("number(0); return;", ["back 1"]), ("number(7);", ["back 7"]),
+        ("if ($rm == \"INVITE\") { number(0); }", ["back 0"]), ("note(\"in\"); route(inner);", ["in", "back 1"]),
+        ("return(0);", []), ("code(0);", []), ("number(0); return($rc);", []),
+    ])
+    func aNumberOf0AtTheEndOfARouteStopsNothing(body: String, expected: [String]) throws {
+        let harness = try ScriptHarness(
+            "route { if (route(r)) note(\"back $rc\"); }\nroute[r] { \(body) }\nroute[inner] { number(0); }")
+        try harness.run()
+        #expect(harness.notes == expected, "\(body)")
+    }
+
+    @Test func aFullStoreTakesNoOtherName() {
+        let store = AVPStore()
+        for number in 0..<AVPStore.valueCountMax {
+            #expect(store.replaceAll(ByteString("n\(number)"), with: .integer(1)))
+        }
+        #expect(!store.replaceAll("one more", with: .integer(1)))
+        #expect(store.replaceAll("n5", with: .integer(2)), "it takes the place of what is there")
+        #expect(store.replaceAll("n6", with: nil) && store.replaceAll("one more", with: .integer(1)))
+        #expect(store.all.count == AVPStore.valueCountMax)
     }
 }

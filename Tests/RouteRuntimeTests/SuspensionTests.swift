@@ -183,4 +183,28 @@ import Testing
         #expect(harness.notes == ["on"])
         #expect(harness.process.waitingCount == 0)
     }
+
+    @Test(arguments: [
+        ("pause($avp(none)); note(\"$rc\");", ["-1"]),
+        ("async(pause($avp(none), $var(x)), r);", ["resumed -1"]),
+        ("$avp(t) = \"long\"; async(pause($avp(t)), r);", ["resumed -1"]),
+        ("async(pause(5), r);", ["pause 5", "resumed 1"]),
+        ("launch(pause($avp(none)), r, \"p\"); note(\"on\");", ["on", "resumed -1p"]),
+        ("launch(pause($avp(none))); note(\"on\");", ["on"]),
+        ("launch(pause(5), r, \"p\"); note(\"on\");", ["pause 5", "on", "resumed 1p"]),
+    ])
+    func argumentsAreJudgedWhereverAFunctionStands(statements: String, expected: [String]) throws {
+        let harness = try ScriptHarness(
+            "route { \(statements) }\nroute[r] { note(\"resumed $rc\(statements.contains("\"p\"") ? "$param(1)" : "")\"); }"
+        )
+        try harness.run()
+        #expect(harness.notes == expected)
+        let isWrong = !statements.contains("pause(5)")
+        #expect(
+            harness.recorder.logs.filter { $0.contains("pause(): parameter \"seconds\"") }.count == (isWrong ? 1 : 0))
+        // Nothing of a refused call is left on the stacks.
+        harness.recorder.clear()
+        try harness.run()
+        #expect(harness.notes == expected)
+    }
 }

@@ -59,7 +59,9 @@ import Testing
                     + "9758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737"
             ),
             ("sip:a@h.com:99;x=y;transport=tls;lr?s=1", "uri.user", "a"), ("sip:a:pw@h.com", "uri.passwd", "pw"),
-            ("sip:a@h.com:99", "uri.host", "h.com"), ("sip:a@[2001:db8::1]", "uri.domain", "2001:db8::1"),
+            ("sip:a@h.com:99", "uri.host", "h.com"), ("sip:a@[2001:db8::1]:5070", "uri.host", "[2001:db8::1]"),
+            ("sip:a@[2001:db8::1]", "uri.domain", "[2001:db8::1]"),
+            ("sip:a@[2001:db8::1]", "uri.host}{ip.isip6", "1"),
             ("sip:a@h.com:99", "uri.port", "99"), ("sip:a@h.com", "uri.port", "<null>"),
             ("sip:a@h;x=y;lr?s=1", "uri.params", "x=y;lr"), ("sip:a@h;x=y?s=1", "uri.headers", "s=1"),
             ("sip:a@h;transport=tls", "uri.transport", "tls"), ("sip:a@h;x=y", "uri.param,x", "y"),

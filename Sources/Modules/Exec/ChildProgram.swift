@@ -13,6 +13,8 @@ final class ChildProgram {
     static let outputBytesMax = 65_536
     /// How long after SIGTERM a program that goes on gets SIGKILL.
     static let graceMilliseconds = 2_000
+    /// How long the status of a program that has closed its streams is waited for: most end right then.
+    static let statusMilliseconds = 100
 
     struct Result {
         var output: [UInt8] = []
@@ -25,7 +27,7 @@ final class ChildProgram {
     }
 
     enum Moment {
-        /// It has closed the streams that are read, and may run on.
+        /// It has closed the streams that are read, and has ended or runs on for `statusMilliseconds`.
         case silent
         case ended
     }
@@ -43,10 +45,13 @@ final class ChildProgram {
     private var killTimer: Timer?
     /// Runs from SIGTERM to SIGKILL.
     private var graceTimer: Timer?
+    /// Runs while the status of a program without open streams is waited for.
+    private var statusTimer: Timer?
     private var isGone = false
     private var follower: (moment: Moment, body: (Result) -> Void)?
 
     private static let killSite = Site("exec time_to_kill", file: "ChildProgram", interest: .timers)
+    private static let statusSite = Site("exec status", file: "ChildProgram", interest: .timers)
     private static let readSite = Site("async_fd", file: "handle_io", interest: .sip)
 
     /// One end of a pipe that the reactor watches.
@@ -243,10 +248,28 @@ final class ChildProgram {
     private func tell() {
         guard let (moment, body) = follower else { return }
         switch moment {
-        case .silent: guard openStreams == 0 else { return }
+        case .silent:
+            guard openStreams == 0 else { return }
+            guard result.status != nil || result.wasEnded else { return waitForStatus() }
         case .ended: guard result.status != nil else { return }
         }
+        statusTimer?.cancel()
+        statusTimer = nil
         follower = nil
         body(result)
+    }
+
+    /// The streams are closed and the program has not ended yet: gives it a moment, so that its status does not depend
+    /// on which of the two is seen first.
+    private func waitForStatus() {
+        guard statusTimer == nil else { return }
+        statusTimer = reactor.schedule(afterMilliseconds: Self.statusMilliseconds, label: Self.statusSite) { [self] in
+            statusTimer = nil
+            // The process may have been held up itself: what has happened meanwhile counts.
+            noteEnd()
+            guard let (_, body) = follower else { return }
+            follower = nil
+            body(result)
+        }
     }
 }

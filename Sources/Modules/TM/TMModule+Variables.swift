@@ -84,8 +84,7 @@ extension TMModule {
                 "bavp",
                 write: { access, value, _ in
                     guard let name = access.inner, let avps = branch(access.context)?.avps else { return false }
-                    avps.replaceAll(name, with: value.isNull ? nil : value)
-                    return true
+                    return avps.replaceAll(name, with: value.isNull ? nil : value)
                 }
             ) { access in
                 guard let name = access.inner else { return .null }

@@ -122,7 +122,10 @@ extension Checker {
                 "missing-transformation", at: transformation.location, "SIPRay does not have `{\(full)}`: \(reason)")
             return
         }
-        guard !declaration.arguments.contains(count) else { return }
+        guard !declaration.arguments.contains(count) else {
+            if full == "re.subst" { checkSubstitution(transformation.arguments[0]) }
+            return
+        }
         let range = declaration.arguments
         let wanted =
             range.lowerBound == range.upperBound ? "\(range.lowerBound)" : "\(range.lowerBound) to \(range.upperBound)"

@@ -1,3 +1,4 @@
+import Bytes
 import Glibc
 
 /// Whether a constant pattern can be compiled: POSIX extended, as the runtime takes it.
@@ -21,31 +22,27 @@ enum PatternCheck {
 
 extension Checker {
     mutating func checkPattern(_ format: FormatString) {
+        checkPattern(format.raw, at: format.location)
+    }
+
+    private mutating func checkPattern(_ pattern: [UInt8], at location: SourceLocation) {
         // A pattern of more bytes is judged when it is bound: compiling may cost time.
-        guard format.raw.count <= 1024, let problem = PatternCheck.problem(format.raw) else { return }
+        guard pattern.count <= 1024, let problem = PatternCheck.problem(pattern) else { return }
         diagnostics.error(
-            "bad-pattern", at: format.location,
-            "`\(String(decoding: format.raw.prefix(60), as: UTF8.self))` is not a regular expression: \(problem)",
+            "bad-pattern", at: location,
+            "`\(String(decoding: pattern.prefix(60), as: UTF8.self))` is not a regular expression: \(problem)",
             hint: "a `\\` before one of ( ) [ ] { } . * + ? takes it as it is")
     }
 
-    /// `/pattern/replacement/flags`: only the form is judged.
+    /// `/pattern/replacement/flags`
     mutating func checkSubstitution(_ format: FormatString) {
-        let text = format.raw
-        guard format.constant != nil, let delimiter = text.first else { return }
-        var count = 0
-        var index = 0
-        while index < text.count {
-            if text[index] == UInt8(ascii: "\\"), index > 0 {
-                index += 1
-            } else if text[index] == delimiter {
-                count += 1
-            }
-            index += 1
+        guard let constant = format.constant else { return }
+        guard let parts = SubstitutionText(ByteString(constant).trimmed()) else {
+            diagnostics.error(
+                "bad-substitution", at: format.location, "this is no substitution",
+                hint: "write `/pattern/replacement/flags`; the flags are i, g and s")
+            return
         }
-        guard count < 3 else { return }
-        diagnostics.error(
-            "bad-substitution", at: format.location, "this is no substitution",
-            hint: "write `/pattern/replacement/flags`")
+        checkPattern(parts.pattern.bytes, at: format.location)
     }
 }

@@ -38,7 +38,11 @@ package struct SourceReader: Sendable {
         guard unsafe fstat(descriptor, &status) == 0 else { return .failure(.unreadable(errorText(errno))) }
         switch status.st_mode & S_IFMT {
         case S_IFDIR: return .failure(.isDirectory)
-        case S_IFREG, S_IFIFO, S_IFCHR: return readAll(descriptor: descriptor, limit: limit)
+        case S_IFIFO:
+            // Without a writer it would read as empty: this waits until one has written, or has come and gone.
+            waitUntilReadable(descriptor)
+            return readAll(descriptor: descriptor, limit: limit)
+        case S_IFREG, S_IFCHR: return readAll(descriptor: descriptor, limit: limit)
         default: return .failure(.unreadable("not a regular file"))
         }
     }
@@ -51,12 +55,23 @@ package struct SourceReader: Sendable {
             let count = unsafe chunk.withUnsafeMutableBytes { unsafe Glibc.read(descriptor, $0.baseAddress, capacity) }
             if count < 0 {
                 if errno == EINTR { continue }
+                // The descriptor does not block: opening must not wait, and standard input may have come so.
+                if errno == EAGAIN {
+                    waitUntilReadable(descriptor)
+                    continue
+                }
                 return .failure(.unreadable(errorText(errno)))
             }
             if count == 0 { return .success(bytes) }
             bytes += chunk[0..<count]
             if bytes.count > limit { return .failure(.tooLarge(limit: limit)) }
         }
+    }
+
+    /// Waits for bytes or the end of them, as long as it takes: a signal ends the program.
+    private static func waitUntilReadable(_ descriptor: Int32) {
+        var watched = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        while unsafe poll(&watched, 1, -1) < 0, errno == EINTR {}
     }
 
     private static func errorText(_ code: Int32) -> String {

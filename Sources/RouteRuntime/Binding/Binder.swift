@@ -88,7 +88,15 @@ struct Binding {
             if let position = transformation.position {
                 arguments.append(BoundFormat(parts: [.literal(ByteString(decimal: position))]))
             }
-            transformations.append(BoundTransformation(definition: definition, arguments: arguments))
+            var function = definition.apply
+            if let prepare = definition.prepare, let constant = arguments.first?.constant {
+                guard let prepared = prepare(constant.trimmed()) else {
+                    problems.append("line \(variable.location.line): {\(name)} does not take \"\(constant)\"")
+                    continue
+                }
+                function = prepared
+            }
+            transformations.append(BoundTransformation(function: function, arguments: arguments))
         }
         return BoundVariable(
             name: variable.name, location: variable.location, storage: storage, inner: inner, index: index,

@@ -151,15 +151,15 @@ final class BoundVariable: Sendable {
 
 /// A transformation at one place: what applies it, and its arguments.
 final class BoundTransformation: Sendable {
-    let definition: TransformationDefinition
-    let arguments: [BoundFormat]
+    private let function: TransformationFunction
+    private let arguments: [BoundFormat]
 
-    init(definition: TransformationDefinition, arguments: [BoundFormat]) {
-        self.definition = definition
+    init(function: @escaping TransformationFunction, arguments: [BoundFormat]) {
+        self.function = function
         self.arguments = arguments
     }
 
     func apply(_ value: Value, in run: ScriptRun) -> Value {
-        definition.apply(value, TransformationCall(run: run, arguments: arguments))
+        function(value, TransformationCall(run: run, arguments: arguments))
     }
 }

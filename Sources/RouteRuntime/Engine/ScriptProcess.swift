@@ -16,6 +16,8 @@ package enum RunState {
 package final class ScriptProcess {
     /// Runs kept for reuse.
     private static let pooledMax = 32
+    /// Top routes within top routes that do not wait for each other, as a `local_route` of a request that a `local_route` sent.
+    static let nestedMax = 8
     /// Launched runs that go on in a row; those behind them let other jobs of the process go first.
     static let launchedInARowMax = 64
     private static let launchedSite = ReactorSites.job("launched scripts")
@@ -31,6 +33,12 @@ package final class ScriptProcess {
     /// A job is under way that goes on with `launched`.
     private var hasLaunchedJob = false
     private var pool: [ScriptRun] = []
+    /// Calls of `run` that have not returned.
+    private var depth = 0
+    /// The run whose instructions are being executed.
+    private var executing: ScriptRun?
+    /// Of the run that `drive` left last.
+    private var stepsTaken = 0
     /// Of the run that is being executed, while somebody listens: what it calls into existence belongs to the same work.
     package private(set) var records = SessionLink.none
     /// What it is about, while somebody listens.
@@ -60,11 +68,21 @@ package final class ScriptProcess {
     /// listens.
     package var tracedRequest: Message? { current?.tracedRequest }
 
-    /// Runs a top route until it ends or waits.
+    /// Runs a top route until it ends or waits. What another one causes counts into the steps of that one; deeper than
+    /// `nestedMax` it is dropped, with an error in the log.
     package func run(_ top: TopRoute) -> RunState {
+        guard depth < Self.nestedMax else {
+            executing?.log(.error, "\(engine.name(of: top.route)) was dropped: \(depth) routes have caused each other")
+            return .finished(ScriptResult(code: -1, isDropped: true))
+        }
+        depth += 1
+        defer { depth -= 1 }
         let run = take(top.context, kind: top.kind)
+        let cause = executing
+        if let cause { run.steps = cause.steps }
         run.begin(top)
         let state = drive(run)
+        if let cause { cause.steps = max(cause.steps, stepsTaken) }
         if !launched.isEmpty { driveLaunched() }
         return state
     }
@@ -89,22 +107,30 @@ package final class ScriptProcess {
         var run = first
         // While nobody listens all of them are `none`.
         let outer = (records, current)
-        defer { (records, current) = outer }
+        let cause = executing
+        defer {
+            (records, current) = outer
+            executing = cause
+        }
         while true {
+            executing = run
             records = run.context.records
             current = records.session == .none ? nil : run.context
             switch run.execute() {
             case .nested(let child):
                 run = child
             case .suspended:
+                stepsTaken = run.steps
                 return .suspended(run.outermost)
             case .ended(let result):
                 guard let parent = run.parent, let then = run.parentContinuation else {
+                    stepsTaken = run.steps
                     let onEnd = run.onEnd
                     recycle(run)
                     onEnd?(result)
                     return .finished(result)
                 }
+                parent.steps = run.steps
                 recycle(run)
                 parent.pending = then(parent, result)
                 run = parent

@@ -80,6 +80,9 @@ package typealias TransformationFunction = @Sendable (Value, borrowing Transform
 package struct TransformationDefinition: Sendable {
     package let declaration: TransformationDeclaration
     package let apply: TransformationFunction
+    /// What is applied instead where the first argument is a constant: what can be made of it is made at start. nil: it is
+    /// nothing that the transformation takes.
+    package var prepare: (@Sendable (ByteString) -> TransformationFunction?)?
 
     package init(_ declaration: TransformationDeclaration, apply: @escaping TransformationFunction) {
         self.declaration = declaration

@@ -29,14 +29,36 @@ extension ScriptRun {
         let text = format < 0 ? "" : ": " + bound.formats[Int(format)].text(in: self).string
         log(.critical, "assertion failed\(text)")
         configuration.abort?()
-        guard let route = process.engine.route(.error) else { return stop(code: 0) }
+        // An assertion of the error route itself, or of what it called, has nowhere else to go.
+        guard let route = process.engine.route(.error), !isHandlingError else { return stop(code: 0) }
         context.error = ScriptError(
             errorClass: 4, level: 1, info: ByteString("assertion failed\(text)"), replyCode: 500,
             replyReason: "Server Internal Error")
-        let child = process.take(context, kind: .error)
+        return nest(TopRoute(route, as: .error, on: context)) { _, _ in .exit }
+    }
+
+    /// Whether this is the error route, or something that the error route waits for.
+    private var isHandlingError: Bool {
+        var run: ScriptRun? = self
+        while let next = run {
+            if next.kind == .error { return true }
+            run = next.parent
+        }
+        return false
+    }
+
+    /// Another top route, which runs before this one goes on. It counts into the depth and the steps of this one.
+    func nest(_ top: TopRoute, then: @escaping (ScriptRun, ScriptResult) -> Outcome) -> Exit? {
+        let depth = outerDepth + frames.count
+        guard depth <= configuration.routeDepthMax + 1 else {
+            log(.error, "more than \(configuration.routeDepthMax) nested calls of routes")
+            return apply(then(self, ScriptResult(code: -1)))
+        }
+        let child = process.take(top.context, kind: top.kind)
         child.parent = self
-        child.parentContinuation = { _, _ in .exit }
-        child.begin(TopRoute(route, as: .error, on: context))
+        child.parentContinuation = then
+        (child.outerDepth, child.steps) = (depth, steps)
+        child.begin(top)
         return .nested(child)
     }
 
@@ -52,7 +74,12 @@ extension ScriptRun {
             return apply(refusal)
         }
         let base = arguments.count
-        for argument in call.arguments { arguments.append(argument.value(in: self)) }
+        guard evaluate(call, into: self) else {
+            arguments.shrink(to: base)
+            counter += 2
+            (pendingCall, pendingPurpose) = (nil, .async(index))
+            return apply(.no)
+        }
         let timeout = bound.asyncTimeouts[index]?.value(in: self)
         counter += 2
         let exit = callHost(call, base: base, purpose: .async(index))
@@ -81,10 +108,16 @@ extension ScriptRun {
             sourceTransport: context.sourceTransport, socketIn: context.socketIn)
         let run = process.take(other, kind: kind)
         (run.session, run.link) = (session, context.records)
-        for argument in call.arguments { run.arguments.append(argument.value(in: self)) }
-        // What modules gathered for their next function is for this one.
-        run.nextCallState = nextCallState
-        run.launch(call, report: report, parameter: parameter, site: bound.launchSites[index])
+        let purpose = Purpose.launch(report: report, parameter: parameter, site: bound.launchSites[index])
+        if evaluate(call, into: run) {
+            // What modules gathered for their next function is for this one.
+            run.nextCallState = nextCallState
+            run.launch(call, purpose)
+        } else {
+            run.arguments.removeAll(keepingCapacity: true)
+            (run.pendingPurpose, run.pending) = (purpose, .no)
+            process.launched.append(run)
+        }
         finishLaunch()
     }
 
@@ -94,9 +127,9 @@ extension ScriptRun {
     }
 
     /// Calls the function of a `launch` statement in this, its own run.
-    private func launch(_ call: BoundCall, report: Int?, parameter: ByteString?, site: Site) {
+    private func launch(_ call: BoundCall, _ purpose: Purpose) {
         pendingCall = call
-        pendingPurpose = .launch(report: report, parameter: parameter, site: site)
+        pendingPurpose = purpose
         if let site = call.site { probe.enter(site) }
         isInHost = true
         let outcome = call.function(Call(run: self, site: call, base: 0))

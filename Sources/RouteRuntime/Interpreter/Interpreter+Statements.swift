@@ -14,7 +14,7 @@ extension ScriptRun {
         case .call: return call(Int(at[1]))
         case .callRoute: callRoute(bound.routeCalls[Int(at[1])])
         case .returnValues: return returnValues(Int(at[1]))
-        case .endRoute: return leaveRoute(result)
+        case .endRoute: return endRoute()
         case .exit: return stop(code: 0)
         case .drop:
             isDropped = true
@@ -74,7 +74,7 @@ extension ScriptRun {
         let call = bound.calls[index]
         if trace != nil { traceCall(call) }
         let base = arguments.count
-        guard evaluate(call) else {
+        guard evaluate(call, into: self) else {
             arguments.shrink(to: base)
             (result, returnCode) = (-1, -1)
             counter += 2
@@ -84,13 +84,14 @@ extension ScriptRun {
         return callHost(call, base: base, purpose: .statement)
     }
 
-    /// Pushes a call's arguments. False when one that is needed has no fitting value; it was logged.
-    private func evaluate(_ call: BoundCall) -> Bool {
+    /// Pushes a call's arguments onto those of the run that makes it. False when one that is needed has no fitting value;
+    /// it was logged.
+    func evaluate(_ call: BoundCall, into run: ScriptRun) -> Bool {
         // Index loops here and below: iterating over a copy of each element costs retains on the hot path.
         var index = 0
         while index < call.arguments.count {
             let value = call.arguments[index].value(in: self)
-            arguments.append(value)
+            run.arguments.append(value)
             if let problem = call.arguments[index].mismatch(value) {
                 log(.error, "\(call.name)(): \(problem)", at: call.location)
                 return false
@@ -112,7 +113,7 @@ extension ScriptRun {
             target = process.engine.route(.request, name.string)?.index
             if target == nil { log(.error, "route \"\(name)\" does not exist") }
         }
-        let isTooDeep = frames.count > configuration.routeDepthMax
+        let isTooDeep = outerDepth + frames.count > configuration.routeDepthMax
         if isTooDeep { log(.error, "more than \(configuration.routeDepthMax) nested calls of route()") }
         guard let target, !isTooDeep else {
             (result, returnCode) = (-1, -1)
@@ -150,6 +151,15 @@ extension ScriptRun {
         for index in (first + 1)..<stack.count { returned.append(stack[index]) }
         stack.shrink(to: first)
         return leaveRoute(code)
+    }
+
+    /// The route ends without `return`. A last result of 0 is a number that a function gave (`Outcome.number`), since any
+    /// other 0 has stopped the script already: the route is done like any other, and `$rc` keeps the number.
+    private func endRoute() -> Exit? {
+        guard result == 0 else { return leaveRoute(result) }
+        let exit = leaveRoute(1)
+        if exit == nil { returnCode = 0 }
+        return exit
     }
 
     /// The route returns. 0 stops the whole script.

@@ -80,12 +80,7 @@ extension ScriptRun {
             leaveCall(0)
             isDropped = true
             return stop(code: 0)
-        case .run(let top, let then):
-            let child = process.take(top.context, kind: top.kind)
-            child.parent = self
-            child.parentContinuation = then
-            child.begin(top)
-            return .nested(child)
+        case .run(let top, let then): return nest(top, then: then)
         case .suspended:
             if let early = pending {
                 pending = nil

@@ -76,6 +76,8 @@ package final class ScriptRun {
     var followsTransaction = false
     var parent: ScriptRun?
     var parentContinuation: ((ScriptRun, ScriptResult) -> Outcome)?
+    /// Routes that are open in the runs that wait for this one.
+    var outerDepth = 0
 
     // Records and bookkeeping.
     /// The session that is open, or was last.
@@ -191,6 +193,7 @@ package final class ScriptRun {
         followsTransaction = false
         parent = nil
         parentContinuation = nil
+        outerDepth = 0
         session = .none
         link = .none
         isLinkCause = false

@@ -1,14 +1,26 @@
 package import Bytes
+import RouteLanguage
 
 /// `{re.subst,/expression/replacement/flags}`
 enum RegularExpressionTransformations {
-    static let substitution = TransformationDefinition.text("re", "subst", arguments: 1...1) { text, call in
-        guard let source = call.string(0), let substitution = Substitution(source) else {
-            call.run.log(.error, "{re.subst}: not of the form /expression/replacement/flags")
-            return .null
+    static let substitution: TransformationDefinition = {
+        var definition = TransformationDefinition.text("re", "subst", arguments: 1...1) { text, call in
+            guard let source = call.string(0), let substitution = Substitution(source) else {
+                call.run.log(.error, "{re.subst}: not of the form /expression/replacement/flags")
+                return .null
+            }
+            return .string(substitution.apply(to: text, in: call.run))
         }
-        return .string(substitution.apply(to: text, in: call.run))
-    }
+        // A constant is compiled once, at start.
+        definition.prepare = { source in
+            guard let substitution = Substitution(source) else { return nil }
+            return { value, call in
+                guard let text = value.text else { return .null }
+                return .string(substitution.apply(to: text, in: call.run))
+            }
+        }
+        return definition
+    }()
 }
 
 /// A `/expression/replacement/flags`, any character as the delimiter.
@@ -27,31 +39,13 @@ package struct Substitution {
 
     /// nil when the text has not that form or the expression is no valid one.
     package init?(_ source: ByteString) {
-        guard let delimiter = source.first else { return nil }
-        var parts: [ByteString] = []
-        var start = 1
-        var index = 1
-        while index < source.count, parts.count < 2 {
-            if source[index] == ASCII.backslash {
-                index += 2
-                continue
-            }
-            if source[index] == delimiter {
-                parts.append(source.slice(start..<index))
-                start = index + 1
-            }
-            index += 1
-        }
-        guard parts.count == 2 else { return nil }
-        let flags = source.dropFirst(start)
-        guard flags.elements.allSatisfy({ "isg".utf8.contains($0) }) else { return nil }
-        let compiled = RegularExpression(
-            parts[0].unescaping(delimiter), ignoringCase: flags.contains(UInt8(ascii: "i")),
-            multiline: !flags.contains(UInt8(ascii: "s")))
-        guard let compiled else { return nil }
+        guard let parts = SubstitutionText(source),
+            let compiled = RegularExpression(
+                parts.pattern, ignoringCase: parts.ignoresCase, multiline: parts.isMultiline)
+        else { return nil }
         expression = compiled
-        replacesAll = flags.contains(UInt8(ascii: "g"))
-        pieces = Self.pieces(parts[1].unescaping(delimiter))
+        replacesAll = parts.isGlobal
+        pieces = Self.pieces(parts.replacement)
     }
 
     private static func pieces(_ replacement: ByteString) -> [Piece] {
@@ -120,24 +114,5 @@ package struct Substitution {
         guard count > 0 else { return nil }
         if position < text.count { writer.append(text.dropFirst(position)) }
         return (writer.finishText(), count)
-    }
-}
-
-extension ByteString {
-    /// With `\d` replaced by `d`, where d is the delimiter.
-    fileprivate func unescaping(_ delimiter: UInt8) -> ByteString {
-        var writer = ByteWriter(reserving: count)
-        var index = 0
-        while index < count {
-            if self[index] == ASCII.backslash, index + 1 < count {
-                if self[index + 1] != delimiter { writer.append(ASCII.backslash) }
-                writer.append(self[index + 1])
-                index += 2
-            } else {
-                writer.append(self[index])
-                index += 1
-            }
-        }
-        return writer.finishText()
     }
 }

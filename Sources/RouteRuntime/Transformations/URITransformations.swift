@@ -5,8 +5,9 @@ import SIPMessage
 enum URITransformations {
     static let all: [TransformationDefinition] = [
         part("user") { uri in uri.user.isEmpty ? nil : uri.user },
-        part("host") { uri in uri.host.withoutBrackets },
-        part("domain") { uri in uri.host.withoutBrackets },
+        // As `$rd` has it: an IPv6 address in brackets.
+        part("host") { uri in uri.host },
+        part("domain") { uri in uri.host },
         part("passwd") { uri in uri.password.isEmpty ? nil : uri.password },
         .text("uri", "port") { text, _ in
             SIPURI(text)?.port.map { .decimal(Int($0)) } ?? .null

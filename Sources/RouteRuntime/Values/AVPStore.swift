@@ -76,11 +76,15 @@ package final class AVPStore: Sendable {
         }
     }
 
-    /// Replaces all values of a name by one, or by none.
-    package func replaceAll(_ name: ByteString, with value: Value?) {
+    /// Replaces all values of a name by one, or by none. False when the store is full and holds none of that name.
+    @discardableResult
+    package func replaceAll(_ name: ByteString, with value: Value?) -> Bool {
         entries.withLock { entries in
             entries.removeAll { $0.name == name }
-            if let value { entries.append(Entry(name: name, value: value)) }
+            guard let value else { return true }
+            guard entries.count < Self.valueCountMax else { return false }
+            entries.append(Entry(name: name, value: value))
+            return true
         }
     }
 

@@ -39,7 +39,7 @@ enum AVPVariables {
         if case .integer(let number) = value { stored = .decimal(number) }
         var hasRoom = true
         switch (kind, access.index) {
-        case (.replaceAll, _): avps.replaceAll(name, with: stored)
+        case (.replaceAll, _): hasRoom = avps.replaceAll(name, with: stored)
         case (_, .append): hasRoom = avps.append(name, stored)
         case (_, .at(let index)): hasRoom = avps.set(name, at: index, stored)
         case (.update, _): hasRoom = avps.set(name, at: 0, stored)
