@@ -26,16 +26,18 @@ package enum ServerProgram {
             defer { attendant.withLock { $0 = nil } }
             try server.start { () throws(ConfigurationError) in try pidFile?.write() }
             server.attendant.reactor.run()
+            // First: whatever the end is held up by ends with it.
+            StopGuard(seconds: stopSecondsMax, logger: server.logger).start()
             server.logger.notice("ending")
             // Gone before the end is awaited, so that an end that is cut short leaves no pid file.
             pidFile?.remove()
-            StopGuard(seconds: stopSecondsMax, logger: server.logger).start()
             server.stop()
             signals.close()
             return 0
         } catch {
             pidFile?.remove()
-            complain("sipray serve: \(error)")
+            // Signals are held back by now: who does not read must not hold the end.
+            _ = LogDescriptor.standardError.write(Array("sipray serve: \(error)\n".utf8))
             return 1
         }
     }

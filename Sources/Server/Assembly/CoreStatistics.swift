@@ -10,9 +10,10 @@ enum CoreStatistics {
         statistics.counter(group: "core", name: "slow_messages")
     }
 
-    /// Seconds since the start, scripts that wait, and the memory that the kernel counts for the server.
-    static func register(on statistics: Statistics, startedAt: Int, engine: ScriptEngine) {
+    /// Seconds since the start, scripts that wait, log lines that nobody took, and the memory that the kernel counts for the server.
+    static func register(on statistics: Statistics, startedAt: Int, engine: ScriptEngine, log: LogSettings) {
         statistics.gauge(group: "core", name: "waiting_scripts") { engine.waitingCount }
+        statistics.gauge(group: "core", name: "lost_log_lines", kind: .incremental) { log.lostLineCount }
         statistics.gauge(group: "core", name: "timestamp") { time(nil) - startedAt }
         statistics.gauge(group: "memory", name: "resident_bytes") {
             residentPages() * Int(sysconf(Int32(_SC_PAGESIZE)))

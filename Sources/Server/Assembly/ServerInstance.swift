@@ -147,7 +147,7 @@ package final class ServerInstance {
             let timers = try makeTimerProcesses(watch)
             try makeReceivers()
             try makeConnectionReceivers()
-            CoreStatistics.register(on: statistics, startedAt: startedAt, engine: engine)
+            CoreStatistics.register(on: statistics, startedAt: startedAt, engine: engine, log: logSettings)
             sampleLoad(on: timers[0])
             watch.follow(processes.all)
             profiler.start()

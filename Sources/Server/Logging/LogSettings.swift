@@ -35,6 +35,8 @@ package final class LogSettings: Sendable {
     package let levels: LogLevels
     /// Lines as events of spans.
     package let spans = SpanLog()
+    let errorLines = LogLines { LogDescriptor.standardError.write($0) }
+    let syslogLines: LogLines
     private let outputs: Mutex<[Output: OutputState]>
 
     package init(
@@ -42,12 +44,17 @@ package final class LogSettings: Sendable {
     ) {
         self.levels = levels
         self.fixed = fixed
+        let syslog = SyslogSocket()
+        syslogLines = LogLines { syslog.send($0) }
         var states: [Output: OutputState] = [:]
         for output in Output.allCases {
             states[output] = OutputState(isMuted: !enabled.contains(output), filter: filters[output])
         }
         outputs = Mutex(states)
     }
+
+    /// Lines that their outputs did not take, since the start.
+    var lostLineCount: Int { errorLines.lostCount + syslogLines.lostCount }
 
     /// The extra filter of an output; nil when there is none.
     package func filter(_ output: Output) -> ScriptLogLevel? { outputs.withLock { $0[output]?.filter } }

@@ -4,7 +4,8 @@ package import Logging
 import Reactor
 package import RouteRuntime
 
-/// Writes log lines as the peer does: `Nov 23 05:15:59 [25233] NOTICE:core: text`, one system call a line. What a script
+/// Writes log lines as the peer does: `Nov 23 05:15:59 [25233] NOTICE:core: text`, one system call a line. Never
+/// waits for who reads them. What a script
 /// prints itself stands without level and label: `Nov 23 05:15:59 [25233] text`.
 ///
 /// The bracket holds the kernel task id of the process that speaks.
@@ -83,6 +84,16 @@ package struct ServerLogHandler: LogHandler {
     }
 
     private func writeError(_ level: ScriptLogLevel, _ pid: Int, _ text: String, _ isBare: Bool) {
+        settings.errorLines.write(errorLine(level, pid, text, isBare)) { count in
+            errorLine(.warning, pid, Self.lossText(count), false)
+        }
+    }
+
+    private static func lossText(_ count: Int) -> String {
+        "\(count) log line\(count == 1 ? " was" : "s were") lost: the reader did not take them"
+    }
+
+    private func errorLine(_ level: ScriptLogLevel, _ pid: Int, _ text: String, _ isBare: Bool) -> [UInt8] {
         let stamp = Self.stamp()
         let line =
             switch settings.fixed.stderrorFormat {
@@ -91,19 +102,25 @@ package struct ServerLogHandler: LogHandler {
             }
         var bytes = Array(line.utf8.prefix(Self.lineBytesMax))
         bytes.append(UInt8(ascii: "\n"))
-        // A line that the reader does not take is lost: logging never waits for more than one system call.
-        _ = bytes.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        return bytes
     }
 
     private func writeSyslog(_ level: ScriptLogLevel, _ pid: Int, _ text: String, _ isBare: Bool) {
+        settings.syslogLines.write(syslogLine(level, pid, text, isBare)) { count in
+            syslogLine(.warning, pid, Self.lossText(count), false)
+        }
+    }
+
+    private func syslogLine(_ level: ScriptLogLevel, _ pid: Int, _ text: String, _ isBare: Bool) -> [UInt8] {
+        let stamp = Self.stamp()
         let line =
             switch settings.fixed.syslogFormat {
             case .plainText: isBare ? text : "\(level.name):\(label): \(text)"
-            case .json, .jsonCEE: json(settings.fixed.syslogFormat, level, pid, text, Self.stamp())
+            case .json, .jsonCEE: json(settings.fixed.syslogFormat, level, pid, text, stamp)
             }
-        line.withCString { pointer in
-            withVaList([pointer]) { vsyslog(settings.fixed.syslogFacility | level.syslogPriority, "%s", $0) }
-        }
+        let priority = settings.fixed.syslogFacility | level.syslogPriority
+        return Array(
+            "<\(priority)>\(stamp) \(settings.fixed.syslogName)[\(pid)]: \(line)".utf8.prefix(Self.lineBytesMax))
     }
 
     private func json(

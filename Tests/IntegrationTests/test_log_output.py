@@ -1,0 +1,78 @@
+"""Standard error of which the reader stands still: no process waits for it, and what is lost is told."""
+import os
+import re
+import subprocess
+
+import pytest
+
+from conftest import wait_for
+
+ROUTE = """
+route {
+    if ($rU == "spam") {
+        $var(i) = 0;
+        while ($var(i) < 3000) {
+            xlog("L_ERR", "line $var(i) xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\\n");
+            $var(i) = $var(i) + 1;
+        }
+    }
+    if ($rU == "one") xlog("L_ERR", "the one line\\n");
+    sl_send_reply(200, "OK");
+}
+"""
+
+
+def pipe(_):
+    return os.pipe()
+
+
+def fifo(directory):
+    os.mkfifo(directory / "stuck")
+    return os.open(directory / "stuck", os.O_RDONLY | os.O_NONBLOCK), os.open(directory / "stuck", os.O_WRONLY)
+
+
+def terminal(_):
+    return os.openpty()
+
+
+@pytest.mark.parametrize("make", [pipe, fifo, terminal])
+def test_a_reader_that_stands_still(start, agent, tmp_path, monkeypatch, make):
+    reader, writer = make(tmp_path)
+    os.set_blocking(reader, False)
+    real = subprocess.Popen
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess, "Popen", lambda command, **options: real(command, **{**options, "stderr": writer}))
+        server = start("waiting.cfg", ROUTE=ROUTE, WORKERS=1)
+    os.close(writer)
+    one = agent(server)
+
+    def ask(user):
+        one.request("OPTIONS", "sip:%s@127.0.0.1" % user)
+        one.expect(200, timeout=15)
+
+    ask("spam")
+    ask("none")
+    lost = int(server.statistic("core:lost_log_lines"))
+    assert lost > 100
+    text = b""
+
+    def drain():
+        nonlocal text
+        try:
+            text += os.read(reader, 1 << 20)
+        except BlockingIOError:
+            return True
+
+    wait_for(drain, "the output to be empty")
+    ask("one")
+    wait_for(lambda: drain() and b"the one line" in text, "the line behind those that were lost")
+    told = re.findall(rb"WARNING:core: (\d+) log lines were lost", text)
+    assert told == [b"%d" % lost], text[-1000:]
+    # Every line is there, or counted. One that a terminal took all but the line end of is both.
+    whole = len(re.findall(rb"\] line \d+ x{40,}\r?\n", text))
+    assert whole + lost in (3000, 3001), (whole, lost)
+    assert int(server.statistic("core:lost_log_lines")) == lost
+    # The end does not wait either: `start` sees to it that it comes within 5 s, with status 0.
+    ask("spam")
+    server.stop()
+    os.close(reader)
