@@ -16,7 +16,8 @@ package enum RunState {
 package final class ScriptProcess {
     /// Runs kept for reuse.
     private static let pooledMax = 32
-    /// Top routes within top routes that do not wait for each other, as a `local_route` of a request that a `local_route` sent.
+    /// Top routes within each other that do not wait for each other, as the `local_route` of a request that a
+    /// `local_route` sent.
     static let nestedMax = 8
     /// Launched runs that go on in a row; those behind them let other jobs of the process go first.
     static let launchedInARowMax = 64

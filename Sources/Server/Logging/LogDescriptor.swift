@@ -2,8 +2,8 @@ import Glibc
 
 /// A descriptor that lines are written to without ever waiting for who reads them.
 ///
-/// A pipe or a terminal is opened once more, so that it does not block here and still does for others that share it. Where
-/// that is not allowed (another user's pipe) it is asked before each write of at most `PIPE_BUF` bytes whether it has room.
+/// A pipe or a terminal is opened once more, so that it does not block here and still does for others that share it.
+/// Where that is not allowed (another user's pipe) it is asked for room before each write of at most `PIPE_BUF` bytes.
 struct LogDescriptor: Sendable {
     private enum Kind {
         /// A file: the disk is waited for.

@@ -1,6 +1,7 @@
 import Synchronization
 
-/// The lines of one output. Those that it does not take at once are lost; their number is told before the next one. Any thread.
+/// The lines of one output. Those that it does not take at once are lost; their number is told before the next one.
+/// Any thread.
 final class LogLines: Sendable {
     private struct State {
         /// Since they were told last.
