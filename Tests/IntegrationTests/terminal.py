@@ -18,13 +18,13 @@ CLEAR = "\x1b[H\x1b[2J"
 
 
 class Terminal:
-    def __init__(self, *arguments, rows=24, columns=80, command=SIPRAY, **environment):
+    def __init__(self, *arguments, rows=24, columns=80, command=SIPRAY, cwd=None, **environment):
         self.rows, self.columns = rows, columns
         self.ours, theirs = pty.openpty()
         self.resize(rows, columns)
         self.text = ""
         # A session of its own, whose terminal this is.
-        self.process = subprocess.Popen([command, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        self.process = subprocess.Popen([command, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, cwd=cwd,
                                         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
                                         env={**os.environ, "TERM": "xterm", **environment})
         os.close(theirs)

@@ -21,7 +21,8 @@ def test_a_hangup_that_somebody_sends_changes_nothing(start):
 def test_it_ends_with_its_terminal_but_not_under_nohup(tmp_path, terminal, nohup):  # noqa: F811
     port, mi_port = free_port(), free_port()
     path = script(tmp_path, port, mi_port)
-    shown = terminal(*([SIPRAY] if nohup else []), "serve", str(path), command="nohup" if nohup else SIPRAY)
+    shown = terminal(*([SIPRAY] if nohup else []), "serve", str(path), command="nohup" if nohup else SIPRAY,
+                     cwd=tmp_path)  # nohup writes a file there
     wait_for(lambda: shown.process.poll() is None and port in listening(shown.process.pid), "the server")
     os.close(shown.ours)
     shown.ours = -1
