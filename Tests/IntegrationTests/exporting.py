@@ -31,13 +31,14 @@ class Callee:
         self.socket.bind(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
         self.acks = 0
-        threading.Thread(target=self.run, daemon=True).start()
+        self.open = True
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
 
     def run(self):
         while True:
-            try:
-                data, source = self.socket.recvfrom(65536)
-            except OSError:
+            data, source = self.socket.recvfrom(65536)
+            if not self.open:
                 return
             request = Message(data)
             if request.method == "ACK":
@@ -50,6 +51,11 @@ class Callee:
                 kept, to, "" if "tag=" in to else ";tag=callee", self.port)).encode(), source)
 
     def close(self):
+        """Ends its thread first: one that still waits would read from whichever socket has the descriptor next."""
+        self.open = False
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
+            last.sendto(b"", ("127.0.0.1", self.port))
+        self.thread.join()
         self.socket.close()
 
 
@@ -219,7 +225,7 @@ class Rotel:
     def __init__(self, directory, behind, protocol="http", exporter=None):
         import rotel
         agent = pathlib.Path(rotel.__file__).parent / "rotel-agent"
-        self.http, self.grpc = free_port(), free_tcp_port()
+        self.http, self.grpc = free_port(), free_port()
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "ROTEL_"))}
         self.log = open(directory / ("rotel-%d.log" % self.http), "wb")
         self.process = subprocess.Popen(
