@@ -104,7 +104,7 @@ enum ScriptWords {
 
     static let accountingFlags: ConstantRule = {
         var rule = ConstantRule(["missed", "failed"], separator: "|")
-        rule.missing = ["cdr": "there are no dialogs yet; INVITE and BYE are accounted one by one"]
+        rule.missing = ["cdr": "call records are not written yet; INVITE and BYE are accounted one by one"]
         return rule
     }()
 

@@ -18,7 +18,7 @@ enum OldHabits {
         "log_name": "write `syslog_name = \"…\"`",
         "disable_tcp": "leave it out; TCP is on when `loadmodule \"proto_tcp.so\"` and a tcp socket are there",
         "tcp_children": "write `tcp_workers = N`",
-        "enable_tls": "load `proto_tls.so` and define a tls socket",
+        "enable_tls": "leave it out; SIPRay speaks UDP and TCP only",
         "user": "start SIPRay as that user (systemd: `User=`)",
         "group": "start SIPRay as a user of that group (systemd: `Group=`)",
         "mcast_loopback": "SIPRay has no multicast",
@@ -93,7 +93,7 @@ enum OldHabits {
         "rewritehostport": "write `sethostport(\"…\")`",
         "rewriteuser": "write `$rU = \"…\"` or `setuser(\"…\")`",
         "rewriteport": "write `$rp = …` or `setport(\"…\")`",
-        "nat_uac_test": "load `nathelper.so`",
+        "nat_uac_test": "it belongs to nathelper, which SIPRay does not have: use force_rport()",
     ]
 
     /// Words that stood alone in conditions (`uri == myself`), each with the variable or call of today.
@@ -143,7 +143,7 @@ enum OldHabits {
         "acc:failed_transaction_flag": "write `do_accounting(\"log\", \"failed\")` in the route",
         "acc:db_flag": "write `do_accounting(\"log\")` in the route; SIPRay has no database yet",
         "acc:db_missed_flag": "write `do_accounting(\"log\", \"missed\")` in the route; SIPRay has no database yet",
-        "acc:cdr_flag": "SIPRay has no dialogs yet; write `do_accounting(\"log\")` for INVITE and BYE",
+        "acc:cdr_flag": "SIPRay writes no call records yet; write `do_accounting(\"log\")` for INVITE and BYE",
         "acc:log_extra": "write `modparam(\"acc\", \"extra_fields\", \"log: tag->name\")` and set `$acc_extra(tag)`",
         "acc:multi_leg_info": "write `modparam(\"acc\", \"leg_fields\", \"log: tag->name\")` and set `$acc_leg(tag)`",
         "acc:report_ack": "leave it out: ACKs are no transactions",
