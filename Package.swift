@@ -199,6 +199,7 @@ let package = Package(
         .testTarget(name: "ProfilingTests", dependencies: ["Profiling", "AllocationCounting"]),
         .testTarget(name: "SIPMessageTests", dependencies: ["SIPMessage", "Bytes", "AllocationCounting"]),
         .testTarget(name: "RouteLanguageTests", dependencies: ["RouteLanguage", "Bytes"]),
+        .testTarget(name: "ServerTests", dependencies: ["Server"]),
         .testTarget(name: "JSONRPCTests", dependencies: ["JSONRPC"]),
         .testTarget(name: "ReactorTests", dependencies: ["Reactor", "Profiling", "CPlatform", "AllocationCounting"]),
         .testTarget(name: "SIPTransactionTests", dependencies: ["SIPTransaction", "SIPMessage", "Bytes"]),
