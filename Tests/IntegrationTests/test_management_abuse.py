@@ -311,3 +311,17 @@ def test_a_body_in_small_pieces_is_bounded_in_time(web):  # noqa: F811
             http.send(b"[")
     assert status == 408 and 9 < time.monotonic() - began < 30
     assert server.statistic("httpd:timeouts") == 1
+
+
+@pytest.mark.parametrize("abused", ["fifo"], indirect=True)
+@pytest.mark.parametrize("part", [b":q:{x", b":q:{x:q:{}", b":q:{"])
+def test_halves_of_requests_cost_no_more_than_their_length(abused, part):
+    text = part * (300_000 // len(part))
+    writer = os.open(abused.fifo, os.O_WRONLY)
+    try:
+        while text:
+            text = text[os.write(writer, text):]
+    finally:
+        os.close(writer)
+    wait_for(lambda: abused.client().ask(CALL), "somebody else to be answered", timeout=30)
+    served(abused)
