@@ -49,6 +49,7 @@ package struct ReplyVerdict: Sendable {
     package init(isDropped: Bool = false, edits: MessageEdits = MessageEdits()) {
         self.isDropped = isDropped
         self.edits = edits
+        self.edits.admitServer()
     }
 
     package static let pass = ReplyVerdict()

@@ -72,6 +72,50 @@ struct SDPTests {
         #expect(text.lines.contains("m=audio 49170 RTP/AVP 0 8 96 101"))
     }
 
+    /// RFC 4566 §9: an `m=` line has a format. A stream without any codec is refused (RFC 3264 §6).
+    @Test func theLastCodecStaysAndTheStreamIsRefused() {
+        for edit in [CodecEdit.delete, .deleteOthers] {
+            var text = SDPText(offer)
+            #expect(edit.apply(to: &text) { _, _ in edit == .delete })
+            #expect(text.streams.map { $0.formats.map(\.string) } == [["0"], ["31"]])
+            #expect(text.streams.map(\.port.string) == ["0", "0"])
+            #expect(text.lines.filter { $0.hasPrefix("a=") } == ["a=rtpmap:0 PCMU/8000", "a=sendrecv"])
+            #expect(text.isWellFormed)
+        }
+    }
+
+    @Test func everyStreamOfEverySessionIsEdited() {
+        var text = SDPText(offer + offer)
+        #expect(text.streams.count == 4)
+        #expect(CodecEdit.delete.apply(to: &text) { name, _ in name == "speex" || name == "MPV" })
+        #expect(
+            text.streams.map { $0.formats.map(\.string).joined(separator: " ") } == ["0 8 101", "31", "0 8 101", "31"])
+        #expect(!text.lines.contains { $0.hasPrefix("a=rtpmap:9") || $0.hasPrefix("a=rtpmap:32") })
+        #expect(text.lines.filter { $0 == "v=0" }.count == 2)
+    }
+
+    /// What was quadratic in streams, sessions, formats or attributes took seconds; 64 KB of each must not.
+    @Test(arguments: [
+        String(repeating: "m=audio 1 RTP/AVP 0 8\r\n", count: 2_700),
+        String(repeating: "m=\nv=\n", count: 10_000),
+        "m=audio 1 RTP/AVP" + (0..<5_000).map { " \($0)" }.joined() + "\r\n"
+            + (0..<2_000).map { "a=rtpmap:\($0) x/8000\r\n" }.joined(),
+        String(repeating: "a=sendrecv\r\n", count: 2_500) + String(repeating: "m=audio 1 X 0\r\n", count: 2_500),
+    ])
+    func costGrowsWithTheText(_ streams: String) {
+        let body = ByteString("v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nt=0 0\r\n" + streams)
+        let took = ContinuousClock().measure {
+            var text = SDPText(body)
+            _ = CodecEdit.exists.apply(to: &text) { _, _ in false }
+            _ = CodecEdit.moveDown.apply(to: &text) { name, _ in name == "PCMU" }
+            _ = CodecEdit.delete.apply(to: &text) { name, _ in name == "PCMU" || name == "x" }
+            _ = text.isWellFormed
+            _ = HoldKind(text)
+            _ = text.deleteStreams { $0.formats.isEmpty }
+        }
+        #expect(took < .seconds(5), "a debug build on a loaded machine takes 0.2 s")
+    }
+
     @Test func deletedStreamsGoAsAWhole() {
         var text = SDPText(offer)
         #expect(text.deleteStreams { $0.media == ("video" as ByteString) })

@@ -84,6 +84,25 @@ import Testing
         #expect(out.contentLength == 6 && out.body == "longer")
     }
 
+    @Test(arguments: [
+        ("Subject: x", 0, 5), ("Content-Length: 5", 0, 5), ("l: 5", 0, 5), ("Content-Length: 5", 1, 5),
+        ("Subject: x", 2, 11), ("Content-Length: 5", 3, 11),
+    ])
+    func aStreamGetsALength(line: String, edit: Int, length: Int) throws {
+        let message = try Message.parse(Samples.request(line, body: "hello"))
+        var edits = MessageEdits()
+        if edit & 1 != 0 { edits.remove(try #require(message.first(.contentLength))) }
+        if edit & 2 != 0 { edits.insert(" there", at: message.bodyRange.end) }
+        let out = try Message.parse(edits.apply(to: message, onStream: true))
+        #expect(out.contentLength.map(Int.init) == length && out.body.count == length)
+        #expect(Array(out.all(.contentLength)).count == 1)
+    }
+
+    @Test func aDatagramGetsNone() throws {
+        let message = try Message.parse(Samples.request("Subject: x", body: "hello"))
+        #expect(MessageEdits().apply(to: message) == message.buffer)
+    }
+
     @Test func branchesShareTheScriptsEdits() throws {
         var script = MessageEdits()
         script.append(line: "X-Script: 1\r\n", to: message)

@@ -76,7 +76,7 @@ enum MessageExerciser {
             guard Via(via.text) != nil else { return "a Via that is none by itself" }
         }
         _ = (message.method, message.fromTag, message.toTag, message.cseq, message.callID, message.description)
-        if let parts = message.bodyParts { for part in parts { _ = part.contentType } }
+        for part in message.bodyParts.parts { _ = part.isOf("application/sdp") }
         for depth in [CheckDepth.transaction, .strict] {
             do { try message.check(depth) } catch {
                 guard error.offset <= message.buffer.count else { return "a fault outside the bytes" }

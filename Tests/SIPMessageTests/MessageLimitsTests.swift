@@ -62,16 +62,39 @@ import Testing
         for _ in 0..<MessageEdits.countMax { edits.insert("X: 1\r\n", at: message.headersEnd) }
         let size = edits.apply(to: message).count
         #expect(size == Samples.invite.count + MessageEdits.countMax * 6)
-        let accepted = [
-            edits.insert("X: 1\r\n", at: message.headersEnd), edits.remove(ByteRange(0, 1)),
-            edits.replace(ByteRange(0, 1), with: "x"),
-        ]
-        #expect(accepted == [false, false, false])
+        #expect(!edits.hasRoom(for: 1) && !edits.insert("X: 1\r\n", at: message.headersEnd))
         #expect(edits.apply(to: message).count == size)
+    }
+
+    /// What a script has added takes no room from what the message needs to go on.
+    @Test func theServersEditsHaveRoomOfTheirOwn() throws {
+        let message = try Message.parse(Samples.invite)
+        var edits = MessageEdits()
+        for _ in 0..<MessageEdits.countMax { edits.insert("X: 1\r\n", at: message.headersEnd) }
+        let field = try #require(message.first(.maxForwards))
+        var accepted = [
+            edits.replaceRequestURI(of: message, with: "sip:new"), edits.replaceValue(of: field, with: "7"),
+            edits.remove(try #require(message.first(.userAgent))),
+            edits.insert(at: message.startLine.line.end, first: true) { $0.append("Via: SIP/2.0/UDP p\r\n") },
+        ]
+        edits.admitServer()
+        accepted.append(edits.append(line: "Y: 1\r\n", to: message))
+        #expect(accepted == [true, true, true, true, true])
+        var limits = MessageLimits()
+        limits.headerCountMax = 2 * MessageEdits.countMax
+        let out = try Message.parse(edits.apply(to: message), limits: limits)
+        #expect(out.requestURI == "sip:new" && out.maxForwards == 7 && out.topVia?.host == "p")
+        #expect(!out.contains(.userAgent) && out.first(named: "Y") != nil)
+        for _ in 5..<MessageEdits.countReserved { edits.insert("X: 1\r\n", at: message.headersEnd) }
+        let refused = [
+            edits.insert("X: 1\r\n", at: message.headersEnd), edits.remove(ByteRange(0, 1)),
+            edits.replace(ByteRange(0, 1), with: "x"), edits.insert(at: message.headersEnd) { $0.append("X: 1\r\n") },
+        ]
+        #expect(refused == [false, false, false, false])
     }
 
     @Test func multipartPartsAreBounded() {
         let body = String(repeating: "--b\r\n\r\nx\r\n", count: BodyParts.countMax + 5) + "--b--"
-        #expect(Array(BodyParts(ByteString(body), boundary: "b")).count == BodyParts.countMax)
+        #expect(BodyParts(ByteString(body), contentType: "multipart/x;boundary=b").parts.count == BodyParts.countMax)
     }
 }

@@ -97,9 +97,9 @@ enum MessageValidation {
             return .badContentLength
         }
         guard !message.bodyRange.isEmpty else { return nil }
-        guard let type = message.value(.contentType) else { return .noContentType }
+        guard message.contains(.contentType) else { return .noContentType }
         if flags.contains(UInt8(ascii: "s")) {
-            for part in BodyParts(message.body, contentType: type).parts where part.isOf("application/sdp") {
+            for part in message.bodyParts.parts where part.isOf("application/sdp") {
                 if !SDPText(part.body).isWellFormed { return .badSDP }
             }
         }

@@ -46,6 +46,7 @@ extension ScriptHost {
         guard let said = propagation.value(records, field.map { message.value(of: $0) }, message.callID) else {
             return
         }
+        edits.admitServer()
         if !said.isContinued { for state in message.all(named: TraceContext.state) { edits.remove(state) } }
         if let field {
             edits.replace(field.value, with: said.parent)

@@ -57,6 +57,9 @@ final class TextOpsModule: Sendable {
 
     private enum Parts { case all, body }
 
+    /// A place that a search found, and what comes there.
+    private typealias Find = (range: Range<Int>, text: ByteString)
+
     // MARK: Patterns
 
     private func pattern(_ call: borrowing Call, multiline: Bool) -> RegularExpression? {
@@ -95,8 +98,8 @@ final class TextOpsModule: Sendable {
     ) -> Outcome {
         guard let pattern = pattern(call, multiline: multiline) else { return .no }
         let text = call.string(1) ?? .empty
-        let find: (ByteString) -> [(range: Range<Int>, text: ByteString)] = { subject in
-            var found: [(range: Range<Int>, text: ByteString)] = []
+        let find: (ByteString) -> [Find] = { subject in
+            var found: [Find] = []
             var start = 0
             while start <= subject.count, found.count < Self.replacementsMax,
                 let whole = pattern.firstMatch(in: subject, from: start)?[0]
@@ -107,28 +110,37 @@ final class TextOpsModule: Sendable {
             }
             return found
         }
-        return Outcome(apply(call.context, parts, isGlobal: isGlobal, find))
+        return Outcome(apply(call, parts, isGlobal: isGlobal, find))
     }
 
     private func substitute(_ call: borrowing Call, parts: Parts) -> Outcome {
         guard let substitution = substitution(call) else { return .no }
         let uri = call.context.requestURI
         return Outcome(
-            apply(call.context, parts, isGlobal: substitution.isGlobal) { subject in
+            apply(call, parts, isGlobal: substitution.isGlobal) { subject in
                 substitution.replacements(in: subject, uri: uri)
             })
     }
 
-    /// Looks in the headers first, then in the body; a search that is not global ends with its first find.
+    /// Looks in the headers first, then in the body; a search that is not global ends with its first find. One that finds more
+    /// in the headers than a message may be edited changes nothing at all, and is false.
     private func apply(
-        _ context: MessageContext, _ parts: Parts, isGlobal: Bool,
-        _ find: (ByteString) -> [(range: Range<Int>, text: ByteString)]
+        _ call: borrowing Call, _ parts: Parts, isGlobal: Bool, _ find: (ByteString) -> [Find]
     ) -> Bool {
+        let context = call.context
         var isFound = false
         if parts == .all {
             let message = context.message
             let start = message.startLine.line.end
-            for (range, text) in find(message.text(ByteRange(start, message.headersEnd))) {
+            let finds = Self.joined(find(message.text(ByteRange(start, message.headersEnd))))
+            guard context.edits.hasRoom(for: finds.count) else {
+                let most = MessageEdits.countMax
+                call.log(
+                    .error,
+                    "\(call.name): \(finds.count) places, of \(most) edits that a message may have; none is changed")
+                return false
+            }
+            for (range, text) in finds {
                 context.edits.replace(ByteRange(start + range.lowerBound, start + range.upperBound), with: text)
                 isFound = true
             }
@@ -140,6 +152,31 @@ final class TextOpsModule: Sendable {
         guard !found.isEmpty else { return isFound }
         context.setBody(body.replacing(found))
         return true
+    }
+
+    /// With finds that touch made one. What stands between others is no part of an edit: the server may change it.
+    private static func joined(_ finds: [Find]) -> [Find] {
+        guard finds.count > 1 else { return finds }
+        var joined: [Find] = []
+        var pending: [ByteString] = []
+        func close() {
+            guard pending.count > 1, let last = joined.indices.last else { return pending.removeAll() }
+            var writer = ByteWriter(reserving: pending.reduce(0) { $0 + $1.count })
+            for text in pending { writer.append(text) }
+            joined[last].text = writer.finishText()
+            pending.removeAll()
+        }
+        for find in finds {
+            if let last = joined.indices.last, joined[last].range.upperBound == find.range.lowerBound {
+                joined[last].range = joined[last].range.lowerBound..<find.range.upperBound
+            } else {
+                close()
+                joined.append(find)
+            }
+            pending.append(find.text)
+        }
+        close()
+        return joined
     }
 
     private func substituteUser(_ call: borrowing Call) -> Outcome {

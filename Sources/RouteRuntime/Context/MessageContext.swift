@@ -147,6 +147,7 @@ extension MessageContext {
     package func edits(for outbound: ScriptSocket) -> MessageEdits {
         if outboundEdits.isEmpty { return edits }
         var edits = edits
+        edits.admitServer()
         for edit in outboundEdits { edit(self, &edits, outbound) }
         return edits
     }

@@ -44,15 +44,16 @@ enum MessageVariables {
             let message = access.context.message
             guard !message.body.isEmpty else { return .null }
             if access.inner == nil, access.index == .none || access.index == .all { return .string(message.body) }
-            var parts = BodyParts.parts(of: message)
-            if let type = access.inner { parts.removeAll { !$0.type.hasPrefixIgnoringCase(type) } }
+            var parts = message.bodyParts.parts
+            if let type = access.inner { parts.removeAll { !$0.contentType.hasPrefixIgnoringCase(type) } }
             return access.select(parts.map(\.body), separator: "\r\n")
         },
         VariableDefinition(VariableDeclaration("cT", isIndexable: true)) { access in
             let message = access.context.message
             let main = message.value(.contentType)
             guard access.index != .none else { return Value(main) }
-            let parts = BodyParts.isMultipart(message) ? BodyParts.parts(of: message).map(\.type) : []
+            let isMultipart = main?.hasPrefixIgnoringCase("multipart/") ?? false
+            let parts = isMultipart ? message.bodyParts.parts.map(\.contentType) : []
             return access.select(access.index == .all ? (main.map { [$0] } ?? []) + parts : parts)
         },
     ]
@@ -89,50 +90,5 @@ enum MessageVariables {
                     return true
                 }
             ]
-    }
-}
-
-/// The parts of a message's body: one, or those of a multipart body (RFC 2046 §5.1).
-enum BodyParts {
-    struct Part {
-        var type: ByteString
-        var body: ByteString
-    }
-
-    /// Parts read of one body.
-    private static let countMax = 64
-
-    static func isMultipart(_ message: Message) -> Bool {
-        message.value(.contentType)?.hasPrefixIgnoringCase("multipart/") == true
-    }
-
-    static func parts(of message: Message) -> [Part] {
-        let type = message.value(.contentType) ?? .empty
-        guard isMultipart(message), let boundary = message.parameterized(.contentType)?.parameters.value("boundary")
-        else { return [Part(type: type, body: message.body)] }
-        let delimiter = "--" + boundary.unquoted()
-        var parts: [Part] = []
-        var position = message.body.first(of: delimiter)
-        while let start = position, parts.count < countMax {
-            let from = start + delimiter.count
-            guard let end = message.body.first(of: delimiter, from: from) else { break }
-            parts.append(part(message.body.slice(from..<end)))
-            position = end
-        }
-        return parts
-    }
-
-    private static func part(_ text: ByteString) -> Part {
-        var text = text
-        for skipped in [ASCII.carriageReturn, ASCII.lineFeed] where text.first == skipped { text = text.dropFirst(1) }
-        for skipped in [ASCII.lineFeed, ASCII.carriageReturn] where text.last == skipped { text = text.dropLast(1) }
-        var type = ByteString.empty
-        while let lineEnd = text.first(of: ASCII.lineFeed) {
-            let line = text.prefix(lineEnd).trimmed()
-            text = text.dropFirst(lineEnd + 1)
-            if line.isEmpty { break }
-            if line.hasPrefixIgnoringCase("content-type:") { type = line.dropFirst(13).trimmed() }
-        }
-        return Part(type: type, body: text)
     }
 }

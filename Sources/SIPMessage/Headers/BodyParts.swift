@@ -1,109 +1,160 @@
 package import Bytes
 
-/// One part of a multipart body: header fields and content.
-package struct BodyPart: Sendable {
-    /// The header fields with their line ends.
-    package let headers: ByteString
-    /// The content, without the line end that belongs to the boundary.
-    package let body: ByteString
+/// A body taken apart: one part, or those of a multipart body (RFC 2046 §5.1). Parts are not taken apart again.
+package struct BodyParts: Sendable {
+    package struct Part: Sendable {
+        /// Header lines of the part with their line ends; empty for a body that is one part.
+        package let headers: ByteString
+        /// As written; `text/plain` of a part that does not say (RFC 2046 §5.1).
+        package let contentType: ByteString
+        /// Without the line end that belongs to the boundary.
+        package let body: ByteString
 
-    /// The value of the first header field with this name, without case; nil when there is none.
-    package func value(_ name: StaticString) -> ByteString? {
-        let bytes = headers.storage.span
-        var index = headers.range.start
-        let end = headers.range.end
-        while index < end {
-            var lineEnd = bytes.find(ASCII.lineFeed, index, end)
-            while lineEnd + 1 < end, ASCII.isBlank(bytes[lineEnd + 1]) {
-                lineEnd = bytes.find(ASCII.lineFeed, lineEnd + 1, end)
-            }
-            let nameEnd = bytes.skipToken(index, lineEnd)
-            let colon = bytes.skipWhitespace(nameEnd, lineEnd)
-            if colon < lineEnd, bytes[colon] == ASCII.colon, bytes.equalsIgnoringCase(name, at: index, nameEnd) {
-                return ByteString(storage: headers.storage, range: ByteRange(colon + 1, lineEnd)).trimmed()
-            }
-            index = lineEnd + 1
+        package init(headers: ByteString, contentType: ByteString, body: ByteString) {
+            self.headers = headers
+            self.contentType = contentType
+            self.body = body
         }
-        return nil
+
+        /// Whether the part is of a type such as `application/sdp`; parameters and case do not count.
+        package func isOf(_ mime: ByteString) -> Bool {
+            ParameterizedValue(contentType).value.trimmed().equalsIgnoringCase(mime)
+        }
     }
 
-    /// The value of `Content-Type`; nil when it is missing or breaks the grammar.
-    package var contentType: MediaType? { value("Content-Type").flatMap { MediaType($0) } }
-}
-
-/// The parts of a multipart body (RFC 2046 §5.1) in order. What stands before the first and after the last boundary
-/// is not handed out.
-package struct BodyParts: Sequence, IteratorProtocol, Sendable {
-    /// Most parts that are handed out; those beyond are not looked at.
+    /// Parts of a body that are read; what follows belongs to the last one.
     package static let countMax = 64
 
-    private let body: ByteString
-    private let boundary: ByteString
-    private var index: Int?
-    private var count = 0
+    package private(set) var parts: [Part]
+    package private(set) var contentType: ByteString
+    private let boundary: ByteString?
 
-    /// The parts of `body`, which `boundary` separates (without the two hyphens).
-    package init(_ body: ByteString, boundary: ByteString) {
-        self.body = body
-        self.boundary = boundary
-        index = 0
-        index = delimiter(from: 0).flatMap { $0.isLast ? nil : $0.next }
-    }
-
-    package mutating func next() -> BodyPart? {
-        guard let start = index, count < Self.countMax else { return nil }
-        count += 1
-        let found = delimiter(from: start)
-        // A body that breaks off reaches the end.
-        let end = found?.start ?? body.count
-        index = found.flatMap { $0.isLast ? nil : $0.next }
-        return part(start, Swift.max(start, end))
-    }
-
-    /// The delimiter line at or after `start`: where its line end before it starts, what follows it, and whether it
-    /// is the last.
-    private func delimiter(from start: Int) -> (start: Int, next: Int, isLast: Bool)? {
-        var line = start
-        while line < body.count {
-            let lineFeed = body.first(of: ASCII.lineFeed, from: line)
-            let after = lineFeed.map { $0 + 1 } ?? body.count
-            let text = body.slice(line..<after)
-            if text.count >= boundary.count + 2, text.hasPrefix("--"), text.dropFirst(2).hasPrefix(boundary) {
-                let rest = text.dropFirst(2 + boundary.count)
-                let isLast = rest.hasPrefix("--")
-                if isLast || rest.trimmed().isEmpty {
-                    var end = line
-                    if end > start, body[end - 1] == ASCII.lineFeed { end -= 1 }
-                    if end > start, body[end - 1] == ASCII.carriageReturn { end -= 1 }
-                    return (end, after, isLast)
-                }
-            }
-            line = after
+    /// Reads `body`. Never fails: what is no multipart body is one part; an empty body has none.
+    package init(_ body: ByteString, contentType: ByteString) {
+        self.contentType = contentType
+        guard !body.isEmpty else {
+            parts = []
+            boundary = nil
+            return
         }
-        return nil
+        let type = ParameterizedValue(contentType)
+        if type.value.hasPrefixIgnoringCase("multipart/"),
+            let boundary = type.parameters.value("boundary").map({ $0.unquoted() }), !boundary.isEmpty,
+            let parts = Self.split(body, boundary)
+        {
+            self.parts = parts
+            self.boundary = boundary
+        } else {
+            parts = [Part(headers: .empty, contentType: contentType, body: body)]
+            boundary = nil
+        }
     }
 
-    /// Takes the part from `start` to `end` apart at its first empty line.
-    private func part(_ start: Int, _ end: Int) -> BodyPart {
-        var line = start
-        while line < end {
-            let lineFeed = body.first(of: ASCII.lineFeed, from: line) ?? end
-            let after = Swift.min(lineFeed + 1, end)
-            if body.slice(line..<after).trimmed().isEmpty {
-                return BodyPart(headers: body.slice(start..<line), body: body.slice(after..<end))
-            }
-            line = after
+    private static func split(_ body: ByteString, _ boundary: ByteString) -> [Part]? {
+        let mark = "--" + boundary
+        var starts: [(mark: Int, content: Int)] = []
+        var from = 0
+        while starts.count <= countMax, let found = body.first(of: mark, from: from) {
+            from = found + mark.count
+            guard found == 0 || body[found - 1] == ASCII.lineFeed else { continue }
+            let lineEnd = body.first(of: ASCII.lineFeed, from: from).map { $0 + 1 } ?? body.count
+            let rest = body.slice(from..<lineEnd)
+            let isLast = rest.hasPrefix("--")
+            // Else the line begins with the boundary of something else.
+            guard isLast || rest.trimmed().isEmpty else { continue }
+            starts.append((found, isLast ? body.count : lineEnd))
+            if isLast { break }
         }
-        return BodyPart(headers: body.slice(start..<end), body: .empty)
+        guard starts.count >= 2 else { return nil }
+        return zip(starts, starts.dropFirst()).map { part, next in
+            var end = next.mark
+            if end > part.content, body[end - 1] == ASCII.lineFeed { end -= 1 }
+            if end > part.content, body[end - 1] == ASCII.carriageReturn { end -= 1 }
+            return Part(body.slice(part.content..<max(part.content, end)))
+        }
+    }
+
+    /// Whether there is a part of that type, or any.
+    package func contains(_ mime: ByteString?) -> Bool {
+        guard let mime else { return !parts.isEmpty }
+        return parts.contains { $0.isOf(mime) } || ParameterizedValue(contentType).value.equalsIgnoringCase(mime)
+    }
+
+    /// Removes the parts that `isWanted` picks. Whether there was one.
+    package mutating func remove(where isWanted: (Part) -> Bool) -> Bool {
+        let before = parts.count
+        parts.removeAll(where: isWanted)
+        return parts.count != before
+    }
+
+    package mutating func add(_ part: Part) { parts.append(part) }
+
+    /// Replaces the body of the part at `index`.
+    package mutating func setBody(_ body: ByteString, at index: Int) {
+        parts[index] = Part(headers: parts[index].headers, contentType: parts[index].contentType, body: body)
+    }
+
+    /// Body and Content-Type again: nothing for no part, the part itself for one, multipart for more.
+    package var serialized: (body: ByteString, contentType: ByteString) {
+        guard let first = parts.first else { return (.empty, .empty) }
+        if parts.count == 1 { return (first.body, first.contentType) }
+        let boundary = boundary ?? ByteString("sipray-\(parts.count)-\(parts.reduce(0) { $0 + $1.body.count })")
+        var writer = ByteWriter(reserving: parts.reduce(64) { $0 + $1.body.count + $1.headers.count + 128 })
+        for part in parts {
+            writer.append("--")
+            writer.append(boundary)
+            writer.append("\r\n")
+            if part.headers.isEmpty {
+                writer.append("Content-Type: ")
+                writer.append(part.contentType)
+                writer.append("\r\n")
+            } else {
+                writer.append(part.headers)
+            }
+            writer.append("\r\n")
+            writer.append(part.body)
+            writer.append("\r\n")
+        }
+        writer.append("--")
+        writer.append(boundary)
+        writer.append("--\r\n")
+        let isMultipart = ParameterizedValue(contentType).value.hasPrefixIgnoringCase("multipart/")
+        if isMultipart, self.boundary != nil { return (writer.finishText(), contentType) }
+        return (writer.finishText(), "multipart/mixed;boundary=" + boundary)
+    }
+}
+
+extension BodyParts.Part {
+    /// Reads a part of a multipart body: header lines, an empty line, the body.
+    init(_ text: ByteString) {
+        var end = 0
+        while end < text.count {
+            let lineEnd = text.first(of: ASCII.lineFeed, from: end) ?? text.count - 1
+            let line = text.slice(end..<(lineEnd + 1)).trimmed()
+            if line.isEmpty {
+                let headers = text.prefix(end)
+                self.init(
+                    headers: headers, contentType: Self.contentType(headers), body: text.dropFirst(lineEnd + 1))
+                return
+            }
+            end = lineEnd + 1
+        }
+        self.init(headers: .empty, contentType: "text/plain", body: text)
+    }
+
+    private static func contentType(_ headers: ByteString) -> ByteString {
+        for line in headers.split(at: ASCII.lineFeed) {
+            guard let colon = line.first(of: ASCII.colon) else { continue }
+            let name = line.prefix(colon).trimmed()
+            if name.equalsIgnoringCase("Content-Type") || name.equalsIgnoringCase("c") {
+                return line.dropFirst(colon + 1).trimmed()
+            }
+        }
+        return "text/plain"
     }
 }
 
 extension Message {
-    /// The parts of a multipart body; nil when `Content-Type` is no multipart type with a boundary.
-    package var bodyParts: BodyParts? {
-        guard let type = contentType, type.type.equalsIgnoringCase("multipart"),
-            let boundary = type.parameters.value("boundary")?.unquoted(), !boundary.isEmpty
-        else { return nil }
-        return BodyParts(body, boundary: boundary)
-    }
+    /// The body, taken apart as `Content-Type` says.
+    package var bodyParts: BodyParts { BodyParts(body, contentType: value(.contentType) ?? .empty) }
 }

@@ -92,6 +92,14 @@ extension Message {
     }
 }
 
+extension ByteString {
+    /// The first value of a list header that is kept as text, as `HeaderElements` reads it; nil when there is none.
+    package var firstListElement: ByteString? {
+        var index = range.start
+        return storage.span.nextElement(&index, range.end).map { ByteString(storage: storage, range: $0) }
+    }
+}
+
 extension Span where Element == UInt8 {
     /// Reads the next value of a comma-separated list at or after `index` and moves `index` behind its comma; nil at
     /// the end.

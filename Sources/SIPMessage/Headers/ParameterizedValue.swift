@@ -85,14 +85,6 @@ extension Message {
 
     /// The value of `Content-Type`; nil when it is missing or breaks the grammar.
     package var contentType: MediaType? { value(.contentType).flatMap { MediaType($0) } }
-
-    /// The credentials of the first field with `id` whose `realm` is this one; nil when there are none.
-    package func credentials(_ id: HeaderID, realm: ByteString) -> Credentials? {
-        for field in all(id) {
-            if let found = Credentials(text(field.value)), found.value("realm") == realm { return found }
-        }
-        return nil
-    }
 }
 
 extension ByteString {

@@ -1,4 +1,4 @@
-import Bytes
+package import Bytes
 
 extension SIPURI {
     /// Whether both are the same address by the rules of RFC 3261 §19.1.4; of `tel` and other schemes by number or
@@ -93,8 +93,19 @@ extension ByteString {
     /// Whether both are the same telephone number: `-`, `.`, `(` and `)` count for nothing (RFC 3966 §4).
     func equalsIgnoringVisualSeparators(_ other: ByteString) -> Bool {
         func digits(_ text: ByteString) -> some Sequence<UInt8> {
-            text.elements.lazy.filter { $0 != 45 && $0 != 46 && $0 != 40 && $0 != 41 }.map(ASCII.lowercased)
+            text.elements.lazy.filter { !Self.isVisualSeparator($0) }.map(ASCII.lowercased)
         }
         return digits(self).elementsEqual(digits(other))
+    }
+
+    /// A telephone number without its visual separators.
+    package func withoutVisualSeparators() -> ByteString {
+        var writer = ByteWriter(reserving: count)
+        for byte in elements where !Self.isVisualSeparator(byte) { writer.append(byte) }
+        return writer.finishText()
+    }
+
+    private static func isVisualSeparator(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "(") || byte == UInt8(ascii: ")")
     }
 }

@@ -27,6 +27,7 @@ package struct OutgoingBranch {
         self.requestURI = requestURI
         self.destinations = destinations
         self.edits = edits
+        self.edits.admitServer()
     }
 }
 

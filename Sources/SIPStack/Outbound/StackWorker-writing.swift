@@ -11,6 +11,7 @@ extension StackWorker {
         _ request: Message, edits: consuming MessageEdits, requestURI: ByteString, source: SocketAddress?,
         forcesRport: Bool, onStream: Bool, via: (inout ByteWriter) -> Void, extraHeaders: ByteString = .empty
     ) -> [UInt8] {
+        edits.admitServer()
         edits.reserve(count: 4, bytes: 192)
         if let source, let filled = viaSource(of: request, source: source, forcesRport: forcesRport) {
             edits.fillTopVia(of: request, from: filled)
@@ -54,6 +55,7 @@ extension StackWorker {
             return writer.finish()
         }
         var edits = edits ?? MessageEdits()
+        edits.admitServer()
         if let element = reply.elements(of: .via).first(where: { _ in true }) { edits.remove(element, from: reply) }
         if status != reply.statusCode {
             edits.replaceStatus(of: reply, code: status, reason: ByteString(Self.reason(status)))

@@ -125,7 +125,9 @@ extension DialogModule {
         for field in fields { context.edits.remove(field) }
         let lines = target.routeLines
         if !lines.isEmpty {
-            if let last = fields.last ?? message.last(.via) { context.edits.insert(lines, at: last.line.end) }
+            if let last = fields.last ?? message.last(.via) {
+                context.edits.insert(at: last.line.end) { $0.append(lines) }
+            }
         }
         context.requestURI = target.requestURI
         context.destinationURI = target.nextHop

@@ -8,13 +8,13 @@ enum CodecEdit {
     /// - Returns: whether there was such a codec (`exists`), or whether anything changed.
     func apply(to text: inout SDPText, where matches: (_ name: ByteString, _ clock: ByteString) -> Bool) -> Bool {
         var result = false
-        for index in text.streams.indices {
-            // Edits move lines: the streams are looked up again each time.
-            let stream = text.streams[index]
+        var changes: [(stream: SDPText.Stream, formats: [ByteString])] = []
+        for stream in text.streams {
             var picked: [ByteString] = []
             var others: [ByteString] = []
+            let mapped = text.mappedCodecs(of: stream)
             for format in stream.formats {
-                if let codec = text.codec(format, of: stream), matches(codec.name, codec.clock) {
+                if let codec = mapped[format] ?? SDPText.staticCodec(format), matches(codec.name, codec.clock) {
                     picked.append(format)
                 } else {
                     others.append(format)
@@ -33,8 +33,9 @@ enum CodecEdit {
             let acted = self == .deleteOthers ? !others.isEmpty : !picked.isEmpty
             guard acted else { continue }
             result = true
-            if formats != stream.formats { text.setFormats(formats, of: stream) }
+            if formats != stream.formats { changes.append((stream, formats)) }
         }
+        if !changes.isEmpty { text.setFormats(changes) }
         return result
     }
 }
@@ -50,14 +51,16 @@ enum HoldKind: Int32 {
     init?(_ text: SDPText) {
         let streams = text.streams
         let head = text.lines[..<(streams.first?.lines.lowerBound ?? text.lines.endIndex)]
+        let headConnection = head.first { $0.hasPrefix("c=") }
+        let headDirection = head.last(where: Self.isDirection)
         for stream in streams where stream.media.equalsIgnoringCase("audio") {
             let lines = text.lines[stream.lines]
-            let connection = lines.first { $0.hasPrefix("c=") } ?? head.first { $0.hasPrefix("c=") }
+            let connection = lines.first { $0.hasPrefix("c=") } ?? headConnection
             if let address = connection?.split(at: ASCII.space).last, address == "0.0.0.0" || address == "::" {
                 self = .nullAddress
                 return
             }
-            let direction = lines.last(where: Self.isDirection) ?? head.last(where: Self.isDirection)
+            let direction = lines.last(where: Self.isDirection) ?? headDirection
             if let direction, direction == "a=sendonly" || direction == "a=inactive" {
                 self = .direction
                 return

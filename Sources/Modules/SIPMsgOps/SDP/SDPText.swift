@@ -2,7 +2,8 @@ import Bytes
 
 /// An SDP body as lines, with its streams (RFC 4566). A value: edits give a new text.
 ///
-/// Lines that are not understood stay as they are; nothing is rejected here.
+/// Lines that are not understood stay as they are; nothing is rejected here. Whatever the number of streams, formats and
+/// attributes, each operation goes through the lines a fixed number of times.
 struct SDPText {
     /// Without their line ends.
     private(set) var lines: [ByteString]
@@ -55,60 +56,95 @@ struct SDPText {
 
     /// The streams of all sessions, in order.
     var streams: [Stream] {
-        let starts = lines.indices.filter { lines[$0].hasPrefix("m=") }
-        let sessions = lines.indices.filter { lines[$0].hasPrefix("v=") }
-        return starts.enumerated().map { position, start in
-            let next = position + 1 < starts.count ? starts[position + 1] : lines.count
-            let end = sessions.first { $0 > start && $0 < next } ?? next
-            let words = lines[start].dropFirst(2).split(at: ASCII.space).filter { !$0.isEmpty }
-            return Stream(
-                lines: start..<end, media: words.first ?? .empty, port: words.count > 1 ? words[1] : .empty,
-                transport: words.count > 2 ? words[2] : .empty, formats: Array(words.dropFirst(3)))
+        var streams: [Stream] = []
+        var start: Int?
+        for index in 0...lines.count {
+            let begins = index < lines.count && lines[index].hasPrefix("m=")
+            guard begins || index == lines.count || lines[index].hasPrefix("v=") else { continue }
+            if let start { streams.append(stream(start..<index)) }
+            start = begins ? index : nil
         }
+        return streams
+    }
+
+    private func stream(_ range: Range<Int>) -> Stream {
+        let words = lines[range.lowerBound].dropFirst(2).split(at: ASCII.space).filter { !$0.isEmpty }
+        return Stream(
+            lines: range, media: words.first ?? .empty, port: words.count > 1 ? words[1] : .empty,
+            transport: words.count > 2 ? words[2] : .empty, formats: Array(words.dropFirst(3)))
     }
 
     /// Removes the streams that `isWanted` picks, with their attributes. Whether there was one.
     mutating func deleteStreams(where isWanted: (Stream) -> Bool) -> Bool {
         let unwanted = streams.filter(isWanted)
-        for stream in unwanted.reversed() { lines.removeSubrange(stream.lines) }
-        return !unwanted.isEmpty
+        guard !unwanted.isEmpty else { return false }
+        var kept: [ByteString] = []
+        kept.reserveCapacity(lines.count)
+        var next = 0
+        for stream in unwanted {
+            kept += lines[next..<stream.lines.lowerBound]
+            next = stream.lines.upperBound
+        }
+        lines = kept + lines[next...]
+        return true
     }
 
-    /// Replaces the payload types of `stream` and drops the attribute lines of those that are gone.
-    mutating func setFormats(_ formats: [ByteString], of stream: Stream) {
-        let gone = stream.formats.filter { !formats.contains($0) }
-        var writer = ByteWriter(reserving: lines[stream.lines.lowerBound].count)
+    /// Replaces the payload types of streams, given in their order, and drops the attribute lines of those that are gone.
+    ///
+    /// A stream must have a format (RFC 4566 §9): one that would be left without keeps its first and is refused by port 0
+    /// (RFC 3264 §6).
+    mutating func setFormats(_ changes: [(stream: Stream, formats: [ByteString])]) {
+        var edited: [ByteString] = []
+        edited.reserveCapacity(lines.count)
+        var next = 0
+        for (stream, wanted) in changes {
+            let formats = wanted.isEmpty ? Array(stream.formats.prefix(1)) : wanted
+            edited += lines[next..<stream.lines.lowerBound]
+            edited.append(Self.mediaLine(stream, port: wanted.isEmpty ? "0" : stream.port, formats))
+            let gone = Set(stream.formats).subtracting(formats)
+            edited += lines[stream.lines].dropFirst().filter { line in
+                Self.formatOfAttribute(line).map { !gone.contains($0) } ?? true
+            }
+            next = stream.lines.upperBound
+        }
+        lines = edited + lines[next...]
+    }
+
+    private static func mediaLine(_ stream: Stream, port: ByteString, _ formats: [ByteString]) -> ByteString {
+        var writer = ByteWriter(reserving: formats.reduce(64) { $0 + $1.count + 1 })
         writer.append("m=")
         writer.append(stream.media)
-        for word in [stream.port, stream.transport] + formats {
+        for word in [port, stream.transport] + formats {
             writer.append(ASCII.space)
             writer.append(word)
         }
-        lines[stream.lines.lowerBound] = writer.finishText()
-        for index in stream.lines.reversed() where gone.contains(where: { Self.attribute(lines[index], isOf: $0) }) {
-            lines.remove(at: index)
-        }
+        return writer.finishText()
     }
 
-    /// Whether `line` is the `rtpmap`, `fmtp` or `rtcp-fb` attribute of the payload type `format`.
-    private static func attribute(_ line: ByteString, isOf format: ByteString) -> Bool {
+    /// The payload type that a `rtpmap`, `fmtp` or `rtcp-fb` attribute is about; nil of any other line.
+    private static func formatOfAttribute(_ line: ByteString) -> ByteString? {
         for name in ["a=rtpmap:", "a=fmtp:", "a=rtcp-fb:"] as [StaticString] where line.hasPrefix(name) {
             let rest = line.dropFirst(name.utf8CodeUnitCount)
-            return rest.hasPrefix(format) && (rest.count == format.count || rest[format.count] == ASCII.space)
+            return rest.prefix(rest.first(of: ASCII.space) ?? rest.count)
         }
-        return false
+        return nil
     }
 
-    /// Name and clock of a payload type of `stream`: from its `rtpmap`, else from RFC 3551.
-    func codec(_ format: ByteString, of stream: Stream) -> (name: ByteString, clock: ByteString)? {
-        for line in lines[stream.lines]
-        where line.hasPrefix("a=rtpmap:") && Self.attribute(line, isOf: format) {
+    /// Name and clock of the payload types of `stream` that have an `rtpmap`; of several the first counts.
+    func mappedCodecs(of stream: Stream) -> [ByteString: (name: ByteString, clock: ByteString)] {
+        var codecs: [ByteString: (name: ByteString, clock: ByteString)] = [:]
+        for line in lines[stream.lines] where line.hasPrefix("a=rtpmap:") {
+            guard let format = Self.formatOfAttribute(line), codecs[format] == nil else { continue }
             let parts = line.dropFirst(9 + format.count).trimmed().split(at: ASCII.slash)
-            guard let name = parts.first else { return nil }
-            return (name, parts.count > 1 ? parts[1] : .empty)
+            codecs[format] = (parts.first ?? .empty, parts.count > 1 ? parts[1] : .empty)
         }
+        return codecs
+    }
+
+    /// Name and clock that a payload type has by RFC 3551.
+    static func staticCodec(_ format: ByteString) -> (name: ByteString, clock: ByteString)? {
         guard let number = format.decimal() else { return nil }
-        return Self.staticCodecs.first { $0.format == number }.map { ($0.name, $0.clock) }
+        return staticCodecs.first { $0.format == number }.map { ($0.name, $0.clock) }
     }
 
     /// Payload types that mean a codec without saying so (RFC 3551 §6).
