@@ -137,6 +137,18 @@ class TestRouting:
                 terse.reply(terse.expect("MESSAGE"), 200, "OK", tag="b", body="done")
                 assert caller.expect(200).body == "done"
 
+    def test_own_route_without_transport_is_udp(self, tcp):
+        """Two listeners on one port, TCP first: the BYE leaves from the UDP one, as the second own Route says."""
+        second = free_port()
+        with Agent(None) as caller, Agent(None) as callee:
+            server = tcp(GLOBAL="socket=tcp:127.0.0.1:%d\nsocket=udp:127.0.0.1:%d" % (second, second))
+            caller.server = ("127.0.0.1", server.port)
+            routes = ["Route: <sip:%s;r2=on;lr>" % server.name, "Route: <sip:127.0.0.1:%d;r2=on;lr>" % second]
+            caller.request("BYE", "sip:callee@%s" % callee.name, headers=routes, to_tag="b")
+            bye = callee.expect("BYE")
+            assert bye.all("route") == [] and bye.source == ("127.0.0.1", second)
+            assert bye.get("via").startswith("SIP/2.0/UDP 127.0.0.1:%d;" % second)
+
     def test_register_and_call_back(self, tcp):
         """A client behind a NAT: its contact is its end of the connection, and calls come over that."""
         server = tcp()

@@ -10,8 +10,6 @@ struct Registration {
     /// The store's own bound on the bindings of an address.
     let bindingsMax: Int
 
-    private var matcher: ContactMatcher { ContactMatcher(matching: request.rules.matching) }
-
     /// What the check of a request against the stored bindings found.
     enum Verdict: Equatable {
         case apply, retransmission
@@ -19,7 +17,7 @@ struct Registration {
     }
 
     /// Checks the order of Call-ID and CSeq (§10.3, steps 6 and 7) for every binding that the request touches.
-    func verdict(on record: AddressRecord) -> Verdict {
+    func verdict(on record: AddressRecord, _ matcher: inout ContactMatcher) -> Verdict {
         var verdict = Verdict.apply
         if request.isWildcard {
             for binding in record.bindings where binding.isValid(at: now) {
@@ -28,9 +26,7 @@ struct Registration {
             return verdict
         }
         for contact in request.contacts {
-            guard
-                let index = matcher.index(of: contact.uri, callID: request.callID, in: record.bindings, now: now)
-            else { continue }
+            guard let index = matcher.index(of: contact.uri, in: record.bindings) else { continue }
             verdict = merge(verdict, check(record.bindings[index]))
         }
         return verdict
@@ -38,7 +34,8 @@ struct Registration {
 
     /// Makes the updates. When it answers with a rejection, `record` is as it was but for bindings that had ended.
     func apply(
-        to record: inout AddressRecord, changes: inout BindingChanges, nextID: () -> UInt64
+        to record: inout AddressRecord, _ matcher: inout ContactMatcher, changes: inout BindingChanges,
+        nextID: () -> UInt64
     ) -> RegistrationRejection? {
         sweep(&record, changes: &changes)
         if request.isWildcard {
@@ -49,19 +46,21 @@ struct Registration {
         let limit = request.rules.contactsMax > 0 ? min(request.rules.contactsMax, bindingsMax) : bindingsMax
         let before = record.bindings.count + request.contacts.count > limit ? record.bindings : nil
         for contact in request.contacts {
-            let found = matcher.index(of: contact.uri, callID: request.callID, in: record.bindings, now: now)
+            let found = matcher.index(of: contact.uri, in: record.bindings)
             switch (found, contact.isRemoval) {
             case (let index?, true):
                 changes.deleted(record.bindings.remove(at: index))
             case (let index?, false):
                 record.bindings[index].refresh(from: contact, of: request, now: now)
                 changes.updated(record.bindings[index])
+                matcher.note(record.bindings[index])
                 record.reorder(at: index, order: order)
             case (nil, true):
                 break
             case (nil, false):
                 let binding = Binding(id: nextID(), contact: contact, request: request, now: now)
                 record.insert(binding, order: order)
+                matcher.note(binding)
                 changes.inserted(binding)
             }
         }

@@ -47,6 +47,10 @@ package final class LocationDomain: Sendable {
 
     /// Does what a REGISTER asks: all of it or nothing (RFC 3261 §10.3).
     package func register(_ request: RegistrationRequest, now: Int) -> RegistrationResult {
+        guard request.contacts.count <= limits.contactsPerRequestMax else {
+            return .rejected(.tooManyContacts(limit: limits.contactsPerRequestMax))
+        }
+        var matcher = ContactMatcher(matching: request.rules.matching, callID: request.callID, now: now)
         var changes = BindingChanges(isRecording: observer.isInterested())
         let registration = Registration(
             request: request, now: now, order: order, bindingsMax: limits.bindingsPerAddressMax)
@@ -55,22 +59,22 @@ package final class LocationDomain: Sendable {
         let result = shard(of: request.aor).records.withLock { records -> RegistrationResult in
             guard let slot = records.index(forKey: request.aor) else {
                 return insertAddress(
-                    for: registration, into: &records, changes: &changes, created: &created)
+                    for: registration, into: &records, &matcher, changes: &changes, created: &created)
             }
-            switch registration.verdict(on: records.values[slot]) {
+            switch registration.verdict(on: records.values[slot], &matcher) {
             case .reject(let reason): return .rejected(reason)
             case .retransmission: return .retransmission(bindings: records.values[slot].validBindings(at: now))
             case .apply: break
             }
-            if let reason = registration.apply(to: &records.values[slot], changes: &changes, nextID: nextID) {
-                return .rejected(reason)
-            }
-            if records.values[slot].bindings.isEmpty {
+            let reason = registration.apply(
+                to: &records.values[slot], &matcher, changes: &changes, nextID: nextID)
+            let bindings = records.values[slot].bindings
+            // A request that is refused too may have found nothing but what had ended.
+            if bindings.isEmpty {
                 records.remove(at: slot)
                 emptied = true
-                return .accepted(bindings: [])
             }
-            return .accepted(bindings: records.values[slot].bindings)
+            return reason.map { .rejected($0) } ?? .accepted(bindings: bindings)
         }
         settle(changes, aor: request.aor, created: created, emptied: emptied)
         return result
@@ -78,13 +82,14 @@ package final class LocationDomain: Sendable {
 
     private func insertAddress(
         for registration: Registration, into records: inout [ByteString: AddressRecord],
+        _ matcher: inout ContactMatcher,
         changes: inout BindingChanges, created: inout Bool
     ) -> RegistrationResult {
         let request = registration.request
         guard request.contacts.contains(where: { !$0.isRemoval }) else { return .accepted(bindings: []) }
         guard addressCount < limits.addressesMax else { return .rejected(.storeFull(limit: limits.addressesMax)) }
         var record = AddressRecord(aor: request.aor.compacted())
-        if let reason = registration.apply(to: &record, changes: &changes, nextID: nextID) {
+        if let reason = registration.apply(to: &record, &matcher, changes: &changes, nextID: nextID) {
             return .rejected(reason)
         }
         // Added and removed in one request: nothing stays.

@@ -4,6 +4,8 @@ package struct LocationLimits: Sendable {
     package var addressesMax = 4_000_000
     /// Most bindings of one address, whatever the script allows.
     package var bindingsPerAddressMax = 1_000
+    /// Most Contacts of one REGISTER.
+    package var contactsPerRequestMax = 100
     /// Most values attached to one address by `ul_add_key`.
     package var valuesPerAddressMax = 64
 

@@ -56,9 +56,7 @@ struct RRModule: Sendable {
         if let uri = plan.requestURI { context.requestURI = uri }
         if let uri = plan.destinationURI { context.destinationURI = uri }
         if let own = plan.outboundOwn {
-            context.socketOut =
-                addresses.socket(
-                    host: own.host, port: Int(own.effectivePort), transport: own.transport) ?? context.socketOut
+            context.socketOut = listener(of: own) ?? context.socketOut
         }
         let result: Int32 = plan.isPreloadedOnly ? -1 : 1
         context.updateState(RouteState()) { state in
@@ -69,6 +67,15 @@ struct RRModule: Sendable {
         }
         if result > 0, message.toTag != nil { inDialog.call(context, call.process, plan.ownParameters) }
         return result
+    }
+
+    /// The listener that a Route value of ours names. No transport means UDP, and TLS for `sips` (RFC 3261 §19.1.2, §26.2.2): so
+    /// `RecordRouteText` wrote it. A preset may have left it out of another listener's.
+    private func listener(of own: SIPURI) -> ScriptSocket? {
+        let port = Int(own.effectivePort)
+        if let transport = own.transport { return addresses.socket(host: own.host, port: port, transport: transport) }
+        return addresses.socket(host: own.host, port: port, transport: own.isSecure ? "tls" : "udp")
+            ?? addresses.socket(host: own.host, port: port)
     }
 
     /// Edits the Route fields down to what `plan` keeps, and adds its last value.

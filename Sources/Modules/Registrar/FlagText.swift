@@ -7,7 +7,7 @@ struct FlagText {
 
     /// Nil when a word is not one of `words`. Letters are not checked here.
     init?(_ text: ByteString, words: [(letter: UInt8, word: StaticString)]) {
-        let parts = text.split(at: ASCII.comma).map { $0.trimmed() }.filter { !$0.isEmpty }
+        let parts = Self.words(text)
         for part in parts {
             let end = part.first(of: ASCII.equal) ?? part.count
             let name = part.prefix(end).trimmed()
@@ -19,6 +19,37 @@ struct FlagText {
                 return nil
             }
         }
+    }
+
+    /// The parts between commas. A value that begins with a slash is a pattern: it goes to the slash behind which nothing but
+    /// letters stands before the next comma, whatever is in between (`ua-filtering=/re{1,2}/i`).
+    private static func words(_ text: ByteString) -> [ByteString] {
+        var words: [ByteString] = []
+        var start = 0
+        while start <= text.count {
+            var end = text.first(of: ASCII.comma, from: start) ?? text.count
+            if let equal = text.first(of: ASCII.equal, from: start), equal < end,
+                text.dropFirst(equal + 1).trimmed().first == ASCII.slash,
+                let open = text.first(of: ASCII.slash, from: equal)
+            {
+                end = patternEnd(text, from: open + 1)
+            }
+            let word = text.slice(start..<end).trimmed()
+            if !word.isEmpty { words.append(word) }
+            start = end + 1
+        }
+        return words
+    }
+
+    /// The comma behind the pattern that goes on at `start`; the end of the text when there is none.
+    private static func patternEnd(_ text: ByteString, from start: Int) -> Int {
+        var index = start
+        while let slash = text.first(of: ASCII.slash, from: index) {
+            let comma = text.first(of: ASCII.comma, from: slash) ?? text.count
+            if text.slice((slash + 1)..<comma).trimmed().elements.allSatisfy(ASCII.isAlpha) { return comma }
+            index = slash + 1
+        }
+        return text.count
     }
 
     private mutating func readLetters(_ text: ByteString) {

@@ -74,10 +74,14 @@ extension RegistrarModule {
         context.q = binding.q < 0 ? ScriptBranch.qUnspecified : binding.q
         context.branchFlags = binding.branchFlags
         if let socket = socket(of: binding) { context.socketOut = socket }
-        if let name = settings.attributesAVP {
-            context.branchAttributes.removeAll { $0.name == name }
-            if !binding.attributes.isEmpty { context.branchAttributes.append((name, .string(binding.attributes))) }
-        }
+        tellAttributes(binding, context)
+    }
+
+    /// Makes what `save()` kept with a binding (`attr_avp`) an attribute of the request's own branch.
+    func tellAttributes(_ binding: Binding, _ context: MessageContext) {
+        guard let name = settings.attributesAVP else { return }
+        context.branchAttributes.removeAll { $0.name == name }
+        if !binding.attributes.isEmpty { context.branchAttributes.append((name, .string(binding.attributes))) }
     }
 
     private func branch(for binding: Binding) -> ScriptBranch {
@@ -94,7 +98,7 @@ extension RegistrarModule {
 
     /// The first Path (RFC 3327 §5.3), else the address that the REGISTER came from.
     private func destination(of binding: Binding) -> ByteString? {
-        if !binding.path.isEmpty { return HeaderText.firstAddress(binding.path)?.uriText }
+        if !binding.path.isEmpty { return binding.path.firstListElement.flatMap { NameAddress($0) }?.uriText }
         return binding.received.isEmpty ? nil : binding.received
     }
 

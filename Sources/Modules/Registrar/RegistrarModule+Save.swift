@@ -196,11 +196,21 @@ extension RegistrarModule {
             throw Refusal(status: 420, reason: "Bad Extension", lines: writer.finishText())
         }
         request.path = joined(.path, of: message)
-        if flags.usesPathReceived, let first = HeaderText.firstAddress(request.path),
-            let received = first.uri?.parameters.value("received"), !received.isEmpty
+        if flags.usesPathReceived, let first = request.path.firstListElement.flatMap({ NameAddress($0) }),
+            let received = first.uri?.parameters.value("received")?.unquoted().percentDecoded(),
+            Self.isPlainURI(received)
         {
-            request.received = received.unquoted().percentDecoded()
+            request.received = received
             request.branchFlags |= settings.addresses.natFlag
+        }
+    }
+
+    /// Whether a text of the client's is a SIP URI that may stand between quotes in a header, and be routed to.
+    private static func isPlainURI(_ text: ByteString) -> Bool {
+        guard let uri = SIPURI(text), uri.scheme == .sip || uri.scheme == .sips else { return false }
+        return text.elements.allSatisfy {
+            $0 > ASCII.space && $0 < 0x7F && $0 != ASCII.quote && $0 != ASCII.less && $0 != ASCII.greater
+                && $0 != UInt8(ascii: "\\")
         }
     }
 
@@ -234,13 +244,13 @@ extension RegistrarModule {
         _ bindings: [Binding], _ request: RegistrationRequest, _ message: Message, _ flags: SaveFlags
     ) -> ByteString {
         let now = now()
+        let asked = flags.listsOnlyRequestContacts ? request.contacts.map { ContactIdentity($0.uri) } : []
         var writer = ByteWriter(reserving: 16 + bindings.reduce(0) { $0 + $1.contact.count + 64 })
         var isFirst = true
         for binding in bindings {
-            if flags.listsOnlyRequestContacts,
-                !request.contacts.contains(where: { ContactIdentity.isSame(binding.contact, $0.uri) })
-            {
-                continue
+            if flags.listsOnlyRequestContacts {
+                let own = ContactIdentity(binding.contact)
+                guard asked.contains(where: { $0.isSame(as: own) }) else { continue }
             }
             if isFirst { writer.append("Contact: <") } else { writer.append(", <") }
             isFirst = false

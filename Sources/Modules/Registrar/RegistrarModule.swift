@@ -40,10 +40,7 @@ final class RegistrarModule: Sendable {
                 "lookup": { [self] call in .done(lookup(call)) },
                 "remove": { [self] call in remove(call) },
                 "remove_ip_port": { [self] call in removeByHost(call) },
-                "is_registered": { [self] call in
-                    guard let aor = address(call, 1) else { return .no }
-                    return Outcome(domain(call, 0)?.isRegistered(aor, now: now()) ?? false)
-                },
+                "is_registered": { [self] call in isRegistered(call) },
                 "is_contact_registered": { [self] call in isContactRegistered(call) },
                 "is_ip_registered": { [self] call in isHostRegistered(call) },
                 "add_sock_hdr": { call in
@@ -68,6 +65,15 @@ final class RegistrarModule: Sendable {
     }
 
     // MARK: Questions
+
+    /// With `attr_avp` the best binding's attribute goes to the request's branch, as `lookup()` does it.
+    private func isRegistered(_ call: borrowing Call) -> Outcome {
+        guard let aor = address(call, 1), let domain = domain(call, 0) else { return .no }
+        guard settings.attributesAVP != nil else { return Outcome(domain.isRegistered(aor, now: now())) }
+        guard let best = domain.bindings(of: aor, now: now()).first else { return .no }
+        tellAttributes(best, call.context)
+        return .yes
+    }
 
     private func isContactRegistered(_ call: borrowing Call) -> Outcome {
         guard let aor = address(call, 1), let domain = domain(call, 0) else { return .no }
@@ -135,26 +141,9 @@ final class RegistrarModule: Sendable {
 extension Binding {
     /// The host that a request to this contact goes to first: of the Path, else of the received address, else its own.
     var nextHopHost: ByteString {
-        if !path.isEmpty, let first = HeaderText.firstAddress(path) { return first.uri?.host.withoutBrackets ?? .empty }
-        return SIPURI(received.isEmpty ? contact : received)?.host.withoutBrackets ?? .empty
-    }
-}
-
-/// Values of list headers that are kept as text.
-enum HeaderText {
-    /// The first address of a comma-separated list.
-    static func firstAddress(_ list: ByteString) -> NameAddress? {
-        var isQuoted = false
-        var isBracketed = false
-        for index in list.indices {
-            switch list[index] {
-            case ASCII.quote: isQuoted.toggle()
-            case ASCII.less where !isQuoted: isBracketed = true
-            case ASCII.greater where !isQuoted: isBracketed = false
-            case ASCII.comma where !isQuoted && !isBracketed: return NameAddress(list.prefix(index))
-            default: break
-            }
+        if let first = path.firstListElement.flatMap({ NameAddress($0) }) {
+            return first.uri?.host.withoutBrackets ?? .empty
         }
-        return NameAddress(list)
+        return SIPURI(received.isEmpty ? contact : received)?.host.withoutBrackets ?? .empty
     }
 }

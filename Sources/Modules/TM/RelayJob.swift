@@ -113,7 +113,7 @@ final class RelayJob {
     private func query(_ branch: MessageContext) -> ResolveQuery? {
         if let uri = branch.destinationURI, !uri.isEmpty { return StackWorker.query(for: uri) }
         if let proxy { return proxy }
-        if let path = branch.path, let first = NameAddress(path.firstListValue) {
+        if let path = branch.path, let first = path.firstListElement.flatMap({ NameAddress($0) }) {
             return StackWorker.query(for: first.uriText)
         }
         return StackWorker.query(for: branch.requestURI)
@@ -232,23 +232,5 @@ extension MessageEdits {
         } else {
             append(line: writer.finishText(), to: message)
         }
-    }
-}
-
-extension ByteString {
-    /// The text before the first comma that is outside of quotes and angle brackets.
-    var firstListValue: ByteString {
-        var isQuoted = false
-        var depth = 0
-        for index in 0..<count {
-            switch self[index] {
-            case UInt8(ascii: "\""): isQuoted.toggle()
-            case UInt8(ascii: "<") where !isQuoted: depth += 1
-            case UInt8(ascii: ">") where !isQuoted: depth -= 1
-            case ASCII.comma where !isQuoted && depth <= 0: return prefix(index).trimmed()
-            default: break
-            }
-        }
-        return trimmed()
     }
 }

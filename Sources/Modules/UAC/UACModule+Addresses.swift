@@ -87,8 +87,8 @@ extension UACModule {
             for side in Side.allCases { _ = apply(side, parameters, to: context) }
         }
         guard let text = Parameters(parameters).value(Self.sequenceParameter), let raised = text.decimal(), raised > 0,
-            !isUpstream(context, parameters), let number = context.message.cseq?.number, raised < 1 << 16,
-            Int(number) + raised < 1 << 31
+            !isUpstream(context, parameters), let number = context.message.cseq?.number,
+            raised <= Self.sequenceRaiseMax, Int(number) + raised < 1 << 31
         else { return }
         context.edits.setSequenceNumber(number + UInt32(raised), of: context.message)
         context.edits.raiseRAck(of: context.message, by: UInt32(raised))

@@ -37,7 +37,7 @@ extension UACModule {
         }
         // Each attempt begins with the request as it was relayed first: it gets the earlier answers again.
         for answer in answers { removeOld(answer.isProxy, answer.realm, context) }
-        context.edits.append(line: answers.lines, to: context.message)
+        guard context.edits.append(line: answers.lines, to: context.message) else { return .no }
         state.update { $0.attachments[ObjectIdentifier(CarriedAnswers.self)] = CarriedAnswers(answers) }
         guard raiseSequence(context, by: 1) else { return .no }
         // The same next hop as before, unless the script names another.

@@ -15,6 +15,9 @@ struct UACModule: Sendable {
 
     /// The Record-Route parameter that keeps by how much CSeq was raised.
     static let sequenceParameter: ByteString = "vsc"
+    /// Most that CSeq is raised by in a dialog that is not followed: what is more could not be told again from a Route, and would
+    /// leave the numbers of the dialog no room (RFC 3261 §8.1.1.5).
+    static let sequenceRaiseMax = 1 << 30
     /// AVPs of the transaction: replies are restored already; the most by which CSeq was raised.
     static let restoresName: ByteString = "_uac_restores"
     static let sequenceName: ByteString = "_uac_cseq"
@@ -87,7 +90,7 @@ struct UACModule: Sendable {
         }
         let before = max(0, min(context.avps.value(Self.sequenceName)?.integer ?? 0, 1 << 31))
         let sum = before + Int(step)
-        guard Int(number) + sum < 1 << 31 else { return false }
+        guard sum <= Self.sequenceRaiseMax, Int(number) + sum < 1 << 31 else { return false }
         context.edits.setSequenceNumber(number + UInt32(sum), of: context.message)
         context.avps.replaceAll(Self.sequenceName, with: .integer(sum))
         if context.message.toTag == nil, context.dialogUse == nil {

@@ -30,14 +30,16 @@ package struct UsrLocSettings: Sendable {
         addressLengthMax = parameters.integer("registrar", "max_aor_len") ?? 256
     }
 
-    /// The key of an address of record: `user@domain` of a URI, or what is given when it is no URI. Nil when it is too
-    /// long or names no user. Allocates only when letters, a prefix or a password are in the way.
+    /// The key of an address of record: `user@domain` of a URI with the user's escapes undone (RFC 3261 §10.3 step 5), or what
+    /// is given when it is no URI. Nil when it is too long or names no user. Allocates only when letters, an escape, a
+    /// prefix or a password are in the way.
     package func address(of text: ByteString) -> ByteString? {
         guard let uri = SIPURI(text), uri.scheme != .other else {
             guard !text.isEmpty, text.count <= addressLengthMax else { return nil }
             return folded(usesDomain ? text : text.prefix(text.first(of: ASCII.at) ?? text.count))
         }
-        let user = uri.user
+        let isEscaped = uri.user.contains(ASCII.percent)
+        let user = isEscaped ? Self.withoutEscapes(uri.user) : uri.user
         var domain = uri.host
         guard !user.isEmpty || !domain.isEmpty, user.count <= userLengthMax, domain.count <= domainLengthMax,
             text.count <= addressLengthMax
@@ -45,7 +47,7 @@ package struct UsrLocSettings: Sendable {
         guard usesDomain, !domain.isEmpty else { return user.isEmpty ? nil : folded(user) }
         let isStripped = !realmPrefix.isEmpty && domain.hasPrefixIgnoringCase(realmPrefix)
         if isStripped { domain = domain.dropFirst(realmPrefix.count) }
-        if !isStripped, uri.hasUser, uri.passwordRange.isEmpty {
+        if !isStripped, !isEscaped, uri.hasUser, uri.passwordRange.isEmpty {
             // `user@domain` stands in the URI as it is.
             let whole = uri.text
             let lower = Int(uri.userRange.lower - uri.range.lower)
@@ -58,6 +60,12 @@ package struct UsrLocSettings: Sendable {
         writer.append(ASCII.at)
         writer.append(domain)
         return folded(writer.finishText())
+    }
+
+    /// A user with escapes undone. Controls stay escaped: no line of a log, an event or a message is broken by a key.
+    private static func withoutEscapes(_ user: ByteString) -> ByteString {
+        let decoded = user.percentDecoded()
+        return decoded.elements.allSatisfy { $0 >= ASCII.space && $0 != 0x7F } ? decoded : user
     }
 
     /// Domains have no letter case (RFC 3261 §19.1.4); users have one unless the script says otherwise.
