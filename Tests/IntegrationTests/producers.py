@@ -70,6 +70,7 @@ async    | 1 | SIP receiver 1   | transaction answered ipc_handle_job:0         
 async    | 1 | SIP receiver 1   | launched scripts ipc_handle_job:0             |
 async    | 1 | SIP receiver 1   | script lock granted ScriptLocks:0             |
 async    | 3 | SIP receiver 1   | exec time_to_kill ChildProgram:0              |
+async    | 3 | SIP receiver 1   | exec status ChildProgram:0                    |
 async    | 3 | SIP receiver 1   | async timeout ScriptRun:0                     |
 async    | 3 | SIP receiver 1   | sleep ScriptSleep:0                           |
 ipc      | 1 | Timer handler 3  | ipc_job handle_io:327                         | :329

@@ -23,6 +23,7 @@ def test_waiting(start):
             if ($rU == "sleep") async(usleep(10000), resume);
             if ($rU == "exec") async(exec("echo x", , $var(b)), resume);
             if ($rU == "long") async(exec("exec sleep 60", , $var(b)), resume);
+            if ($rU == "closed") async(exec("exec >/dev/null 2>&1; exec sleep 60", , $var(b)), resume);
             if ($rU == "late") async(sleep(60), resume, 1);
             if ($rU == "cancelled") async(sleep(60), resume);
             if ($rU == "launch") { launch(usleep(10000), report); sl_send_reply(200, "OK"); exit; }
@@ -44,7 +45,7 @@ def test_waiting(start):
             replies = {message.status: message for message in (caller.receive(), caller.receive())}
             assert sorted(replies) == [200, 487]
             caller.ack(sent, replies[487])
-            users = ("sleep", "exec", "launch", "plain", "many", "lock", "lock", "late", "long")
+            users = ("sleep", "exec", "launch", "plain", "many", "lock", "lock", "late", "long", "closed")
             for user in users:
                 agent.request("MESSAGE", "sip:%s@127.0.0.1" % user)
             for _ in users:
