@@ -6,7 +6,7 @@ from b2bcalls import (ANSWER, INIT, OFFER, SDP, Call, Leg, agents, b2b, b2b_sess
 from conftest import free_port, wait_for
 
 EARLY = 'modparam("b2b_logic", "b2bl_early_update", 1)'
-NEW = OFFER.replace("s=-", "s=new")
+NEW = OFFER.replace("o=a 1 1", "o=n 7 1").replace("s=-", "s=new")
 AGAIN = ANSWER.replace("s=-", "s=again")
 
 
@@ -108,7 +108,7 @@ def test_music_plays_to_who_rings(scripted, agents):
     seen = [call.caller.receive(), call.caller.receive()]
     hold, = [m for m in seen if m.method == "UPDATE"]
     assert [m.status for m in seen if m.is_reply] == [200]
-    assert hold.body == ANSWER + "a=inactive\r\n"
+    assert hold.body == ANSWER.replace("o=a 1 1", "o=a 1 2") + "a=inactive\r\n"
     cancelled(call)
     call.caller.reply(hold, 200, "OK", headers=[contact_of(call.caller), SDP], body=OFFER)
     music = player.expect("INVITE")

@@ -224,7 +224,7 @@ def test_who_stays_is_put_on_hold_first(transfer, ends):
     party.nothing(0.1)
     call.callee.reply(hold, 200, "OK", headers=[contact_of(call.callee), SDP], body=ANSWER)
     call.callee.expect("ACK")
-    leg = complete_bridge(call, call.b, party)
+    leg = complete_bridge(call, call.b, party, OFFER.replace("o=a 1 1", "o=new 7 1"))
     call.hang_up(leg, call.b)
 
 

@@ -100,6 +100,9 @@ package struct AgentDialog: Sendable {
         remoteSequence = fork.remoteSequence
     }
 
+    /// Goes on behind the numbers of another dialog of the same request: all of them are counted together.
+    package mutating func count(after other: AgentDialog) { localSequence = max(localSequence, other.localSequence) }
+
     /// The answer that was sent makes the dialog whole.
     package mutating func confirm() { isConfirmed = true }
 

@@ -1,4 +1,5 @@
 package import SIPMessage
+import SIPTransaction
 
 /// What a user agent of the server's own gets for a request that it sent: a response, or what stands for none.
 package struct AgentResponse: Sendable {
@@ -56,12 +57,18 @@ extension StackWorker {
     /// How long who adopted an INVITE may take to answer it. Far beyond any call that rings: who forgets one leaks it no longer.
     static let adoptedMilliseconds = 24 * 3_600_000
 
-    /// Says that `owner` answers a transaction: an INVITE no longer ends by itself when nobody does within the usual time.
-    package func adopt(_ transaction: Transaction, by owner: AnyObject) {
+    /// Says that `owner` answers a transaction: an INVITE no longer ends by itself when nobody does within the usual time. False:
+    /// it is answered already (a CANCEL was quicker), or somebody else's.
+    @discardableResult
+    package func adopt(_ transaction: Transaction, by owner: AnyObject) -> Bool {
+        var isAdopted = false
         step(transaction) { transaction, _ in
+            guard transaction.seat == nil, transaction.server.isOpen else { return }
             transaction.seat = AgentSeat(owner: owner)
             if transaction.isInvite { transaction.orphanDeadline = now + Self.adoptedMilliseconds }
+            isAdopted = true
         }
+        return isAdopted
     }
 
     /// Hands the agent what waits for it, unless another process is doing so.

@@ -59,7 +59,7 @@ package final class B2BEntities: Sendable {
         let entity = B2BEntity(
             self, isServer: true, at: place, key: key, dialog: dialog, contact: contact, socket: socket,
             outboundProxy: nil, id: id, owner: owner)
-        entity.media = B2BMedia(request)
+        entity.noteMedia(request)
         return servers.add(entity, at: place) ? entity : nil
     }
 

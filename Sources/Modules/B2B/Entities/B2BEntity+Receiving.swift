@@ -98,9 +98,7 @@ extension B2BEntity {
             if request.method == .update, response.status < 300 { refreshTarget(by: message) }
             if request.method == .prack, response.status < 300 { noteAgreement(message.toTag) }
         }
-        if response.status < 300, !message.bodyRange.isEmpty, request.method == .invite || request.method == .update {
-            media = B2BMedia(message)
-        }
+        if response.status < 300 { noteMedia(message) }
         return true
     }
 
@@ -117,7 +115,7 @@ extension B2BEntity {
         if !dialog.isConfirmed { turn(to: message) }
         dialog.receive(message)
         state = .confirmed
-        if !message.bodyRange.isEmpty { media = B2BMedia(message) }
+        noteMedia(message)
         return true
     }
 
@@ -200,21 +198,31 @@ extension B2BEntity {
 
     // MARK: challenges
 
-    /// Sends a request again with the credentials that a 401 or 407 asks for. False when there are none, or the far end has
-    /// refused them.
+    /// Sends a request again, in the dialog that it was sent in, with the credentials that a 401 or 407 asks for. False when there
+    /// are none, or the far end has refused them.
     func retry(_ response: AgentResponse, _ request: OutgoingRequest, _ worker: StackWorker) -> Bool {
         guard response.status == 401 || response.status == 407, let message = response.message,
             let credentials = service.credentials,
             let answers = credentials.answers(
-                to: message, method: request.methodText, uri: dialog.remoteTarget, body: request.body,
+                to: message, method: request.methodText, uri: request.dialog.remoteTarget, body: request.body,
                 avps: request.avps, after: request.authorizations)
         else { return false }
-        if !dialog.isConfirmed { dialog = freshFork }
-        send(
-            request.methodText, lines: request.headers, body: request.body, contentType: request.contentType,
-            purpose: request.purpose, answers: request.answers, avps: request.avps,
-            site: dialog.isConfirmed ? B2BSites.dialogRequest : B2BSites.initialRequest, authorizations: answers, worker
-        )
+        var fork = request.dialog
+        fork.count(after: dialog)
+        let isFirst = request.method == .invite && !dialog.isConfirmed
+        if isFirst { dialog = fork }
+        if fork.remoteTag == dialog.remoteTag {
+            send(
+                request.methodText, lines: request.headers, body: request.body, contentType: request.contentType,
+                purpose: request.purpose, answers: request.answers, avps: request.avps,
+                site: isFirst ? B2BSites.initialRequest : B2BSites.dialogRequest, authorizations: answers, worker)
+        } else {
+            _ = send(
+                request.methodText, in: &fork, lines: request.headers, body: request.body,
+                contentType: request.contentType, purpose: request.purpose, answers: request.answers,
+                avps: request.avps, authorizations: answers, worker)
+            dialog.count(after: fork)
+        }
         return true
     }
 }

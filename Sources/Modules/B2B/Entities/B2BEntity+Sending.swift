@@ -22,6 +22,24 @@ extension B2BEntity {
         return request
     }
 
+    /// Passes on what is for one fork of those that ring; as usual when that is the one that the entity goes on with.
+    func send(
+        _ method: ByteString, toFork tag: ByteString, lines: ByteString, body: ByteString, contentType: ByteString,
+        answers: Transaction, maxForwards: Int, avps: AVPStore?, _ worker: StackWorker
+    ) {
+        guard !dialog.isConfirmed, tag != dialog.remoteTag, var fork = legs.first(where: { $0.remoteTag == tag }) else {
+            send(
+                method, lines: lines, body: body, contentType: contentType, purpose: .pass, answers: answers,
+                maxForwards: maxForwards, avps: avps, worker)
+            return
+        }
+        fork.count(after: dialog)
+        _ = send(
+            method, in: &fork, lines: lines, body: body, contentType: contentType, purpose: .pass, answers: answers,
+            maxForwards: maxForwards, avps: avps, worker)
+        dialog.count(after: fork)
+    }
+
     /// Sends a request in a dialog of this entity, which may be a fork's.
     func send(
         _ method: ByteString, in dialog: inout AgentDialog, lines: ByteString = .empty, body: ByteString = .empty,
@@ -32,12 +50,13 @@ extension B2BEntity {
         let outline = dialog.outline()
         let known = Method(method)
         let request = OutgoingRequest(
-            self, method, sequence: outline.cseq, purpose: purpose, answers: answers, headers: lines, body: body,
+            self, method, sequence: outline.cseq, dialog: dialog, purpose: purpose, answers: answers, headers: lines,
+            body: body,
             contentType: contentType, avps: avps)
         request.authorizations = authorizations
         let all = authorizations.isEmpty ? lines : lines + authorizations.lines
         var local = self.local(method, outline, lines: all, hasContact: Self.hasContact(known))
-        local.body = body
+        local.body = outgoing(body, contentType)
         local.contentType = contentType
         local.maxForwards = maxForwards
         local.agent = request
@@ -78,7 +97,7 @@ extension B2BEntity {
         // With the credentials of the INVITE (RFC 3261 §22.1).
         let all = request.authorizations.isEmpty ? lines : lines + request.authorizations.lines
         var local = self.local("ACK", outline, lines: all, hasContact: false)
-        local.body = body
+        local.body = outgoing(body, contentType)
         local.contentType = contentType
         worker.probe.enter(B2BSites.dialogRequest)
         worker.acknowledge(local, sent: sent)
@@ -128,12 +147,15 @@ extension B2BEntity {
         let number = transaction.isInvite && status >= 200 ? transaction.originalRequest?.cseq?.number : nil
         worker.probe.enter(B2BSites.reply)
         let isSent = worker.reply(
-            transaction, status: status, reason: reason, headers: writer.finishText(), body: body,
-            contentType: contentType, toTag: tag(leg: leg))
+            transaction, status: status, reason: reason, headers: writer.finishText(),
+            body: outgoing(body, contentType), contentType: contentType, toTag: tag(leg: leg))
         worker.probe.exit(B2BSites.reply, status: isSent ? 1 : -1)
         if isSent, transaction.isInvite, (101..<300).contains(status) { legsShown = max(legsShown, leg + 1) }
         guard isSent, transaction.isInvite, status >= 200 else { return isSent }
-        if invite === transaction { invite = nil }
+        if invite === transaction {
+            invite = nil
+            heldAnswers = []
+        }
         repeater?.stop()
         repeater = nil
         if status < 300 {

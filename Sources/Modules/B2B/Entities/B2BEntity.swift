@@ -66,6 +66,12 @@ final class B2BEntity: @unchecked Sendable {
     var legBase = 0
     /// Of a server entity: forks that its far end has seen.
     var legsShown = 0
+    /// What the server has changed of a session description on its way to the far end.
+    var versionShift: VersionShift?
+    /// The reliable provisional responses to the INVITE of the far end.
+    var reliableAnswers: ReliableAnswers?
+    /// Answers to that INVITE that wait for a PRACK, in their order.
+    var heldAnswers: [HeldAnswer] = []
     /// The early dialog in which an answer to the first offer went through, by the tag of who answers; it counts when the
     /// PRACK is through too.
     var answeredTag: ByteString?
@@ -215,6 +221,7 @@ final class B2BEntity: @unchecked Sendable {
         invite = nil
         inviteSent = nil
         inviteDone = nil
+        heldAnswers = []
         service.remove(self)
         lock.withLock { ownerStored = nil }
         publish()
@@ -226,26 +233,6 @@ private final class EventBox: @unchecked Sendable {
     // @unchecked: written before the turn, read in it.
     let event: EntityEvent
     init(_ event: EntityEvent) { self.event = event }
-}
-
-/// A session description as it came: body and type.
-struct B2BMedia: Sendable {
-    var body = ByteString.empty
-    var type = ByteString.empty
-
-    init() {}
-
-    init(_ message: Message) {
-        body = message.body.compacted()
-        type = message.value(.contentType)?.compacted() ?? .empty
-    }
-
-    init(body: ByteString, type: ByteString) {
-        self.body = body
-        self.type = type
-    }
-
-    var isEmpty: Bool { body.isEmpty }
 }
 
 /// What everybody may know of an entity.

@@ -1,6 +1,7 @@
 import Bytes
 import Profiling
 import RouteRuntime
+import SIPDialog
 import SIPMessage
 import SIPStack
 import SIPTransport
@@ -15,7 +16,8 @@ final class OutgoingRequest: TransactionAgent, @unchecked Sendable {
         /// Passes on what the peer asked.
         case pass
         /// A step of a bridge.
-        case bridge(BridgeStep)
+        /// A step of the session's bridge with a number.
+        case bridge(BridgeStep, number: Int)
         /// Nobody waits for the answer: BYE, PRACK, NOTIFY of the server's own.
         case notice
     }
@@ -24,6 +26,8 @@ final class OutgoingRequest: TransactionAgent, @unchecked Sendable {
     let method: Method
     let methodText: ByteString
     let sequence: UInt32
+    /// The dialog that it was sent in, as it was then.
+    let dialog: AgentDialog
     let purpose: Purpose
     /// As it was sent, but for `authorizations`: to be sent again with credentials.
     let headers: ByteString
@@ -50,13 +54,15 @@ final class OutgoingRequest: TransactionAgent, @unchecked Sendable {
     private var acknowledgementStored: (bytes: [UInt8], destination: Destination)?
 
     init(
-        _ entity: B2BEntity, _ method: ByteString, sequence: UInt32, purpose: Purpose, answers: Transaction?,
+        _ entity: B2BEntity, _ method: ByteString, sequence: UInt32, dialog: AgentDialog, purpose: Purpose,
+        answers: Transaction?,
         headers: ByteString, body: ByteString, contentType: ByteString, avps: AVPStore?
     ) {
         self.entity = entity
         self.method = Method(method)
         methodText = method
         self.sequence = sequence
+        self.dialog = dialog
         self.purpose = purpose
         self.answers = answers
         self.headers = headers

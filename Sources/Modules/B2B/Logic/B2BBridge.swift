@@ -3,7 +3,7 @@ import SIPMessage
 import SIPStack
 
 /// What an INVITE is for that a bridge sends.
-enum BridgeStep: Sendable {
+enum BridgeStep: Sendable, Equatable {
     /// The old entity is put on hold before anything else.
     case hold
     /// The provisional media server is called with the old entity's session description.
@@ -18,8 +18,15 @@ enum BridgeStep: Sendable {
     case answer
     /// A caller who joins waits for the participant's answer.
     case join
-    /// A bridge failed: the old entity gets its former peer's description back.
+    /// A bridge failed: the old entity gets its former peer's description back. Belongs to no bridge any more.
     case restore
+}
+
+/// An INVITE of a bridge that has to wait until another one to the same entity has its answer (RFC 3261 §14.1).
+struct BridgeAsk {
+    let entity: B2BEntity
+    let step: BridgeStep
+    let media: B2BMedia
 }
 
 /// What a script or a command asks a bridge to do.
@@ -38,6 +45,8 @@ struct BridgeOptions: Sendable {
 
 /// A bridge under way: an entity of the session gets a new peer. Belongs to the session's turn.
 final class B2BBridge {
+    /// Which of the session's it is: what an earlier one asked is none of its business.
+    var number = 0
     /// Whom the session keeps: `[0]`.
     let old: B2BEntity
     /// Who comes: `[1]`.
@@ -63,8 +72,6 @@ final class B2BBridge {
     var lines = ByteString.empty
     /// Last status told to the referrer.
     var toldStatus = 0
-    /// Attempts of a re-INVITE that met another one.
-    var collisions = 0
 
     init(old: B2BEntity, new: B2BEntity, options: BridgeOptions) {
         self.old = old

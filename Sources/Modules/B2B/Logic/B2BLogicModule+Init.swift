@@ -85,6 +85,7 @@ extension B2BLogicModule {
         case .transaction(let entered, _): transaction = entered
         case .end(let outcome): return outcome
         }
+        guard transaction.isFree(for: call) else { return .no }
         guard let session = begin(call, scenario, isTopHiding, state, transaction, worker) else { return .no }
         call.context.updateState(B2BTurnState()) { $0.session = session }
         return .yes
@@ -126,6 +127,8 @@ extension B2BLogicModule {
             return isBegun
         }
         guard isBegun ?? false else {
+            // A command has its turn already: it ends sessions.
+            if isBegun == nil { worker.reply(transaction, status: 480, reason: "Temporarily Unavailable") }
             logic.remove(session)
             return nil
         }

@@ -24,6 +24,7 @@ extension B2BLogicModule {
         case .transaction(let entered, _): transaction = entered
         case .end(let outcome): return outcome
         }
+        guard transaction.isFree(for: call) else { return .no }
         let plan = JoinPlan(
             message: message, transaction: transaction, number: number,
             contact: contact(call.string(2), call, worker.listener(of: transaction)),
@@ -138,7 +139,8 @@ extension B2BSession {
             worker.reply(plan.transaction, status: 400, reason: "Bad Request")
             return
         }
-        worker.adopt(plan.transaction, by: caller)
+        // Cancelled while the session was busy, or taken by somebody else: the call goes on as it is.
+        guard worker.adopt(plan.transaction, by: caller) else { return caller.delete(worker) }
         caller.invite = plan.transaction
         var options = BridgeOptions()
         options.endsOldLate = plan.endsOldLate
@@ -174,6 +176,7 @@ extension B2BSession {
             let address = draft.target.withoutHeaders.bracketed
             return name.map { address.named($0) } ?? address
         }
+        guard phase != .ended else { return false }
         // Each sees the other as who calls.
         guard
             let first = makeClient(

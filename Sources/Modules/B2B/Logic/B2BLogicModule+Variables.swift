@@ -2,6 +2,7 @@ import Bytes
 import RouteLanguage
 import RouteRuntime
 import SIPMessage
+import SIPStack
 
 /// `$b2b_logic.*`.
 extension B2BLogicModule {
@@ -30,11 +31,14 @@ extension B2BLogicModule {
             if let current = state.current { return current.session }
             if let session = state.session { return session }
         }
-        return entity(of: context.message)?.owner as? B2BSession
+        return entity(of: context)?.owner as? B2BSession
     }
 
-    private func entity(of message: Message) -> B2BEntity? {
-        logic.entities.entity(
+    /// A request from outside without a To tag belongs to nothing yet, also one of a call that comes through here again.
+    private func entity(of context: MessageContext) -> B2BEntity? {
+        let message = context.message
+        if message.isRequest, message.toTag == nil, context.tmTransaction?.isServer != false { return nil }
+        return logic.entities.entity(
             callID: message.callID, tags: (message.fromTag ?? .empty, message.toTag ?? .empty))
     }
 
@@ -49,7 +53,7 @@ extension B2BLogicModule {
         case .none:
             view =
                 access.context.state(B2BTurnState.self)?.current?.entity.view
-                ?? entity(of: access.context.message)?.view
+                ?? entity(of: access.context)?.view
         case .all, .append: return .null
         }
         guard let view else { return .null }

@@ -8,6 +8,10 @@ import SIPStack
 extension B2BSession {
     /// Begins a bridge. The old entity leaves its peer; `former` says what becomes of that one.
     func start(_ bridge: B2BBridge, _ worker: StackWorker) {
+        bridgesBegun += 1
+        bridge.number = bridgesBegun
+        collisions = 0
+        putOff.removeAll { $0.step != .restore || $0.entity === bridge.old }
         let isEarly = bridge.old.state == .early
         if !isEarly || bridge.old.isUpdatable { self.bridge = bridge }
         if phase != .setup { phase = .bridging }
@@ -22,13 +26,16 @@ extension B2BSession {
                 place(former, in: bridge, worker)
             }
         }
+        for entity in [bridge.old, former].compactMap(\.self) { calmDown(entity, worker) }
         entities.removeAll { $0 === bridge.old || $0 === bridge.new }
         entities.insert(contentsOf: [bridge.old, bridge.new], at: 0)
         if let seconds = bridge.options.durationMaxSeconds { limitLife(seconds: seconds) }
         if isEarly, !bridge.old.isUpdatable { return callInstead(bridge, like: asked, worker) }
         tell(bridge, status: 100, worker)
         if bridge.options.holds, bridge.old.state != .new, !bridge.old.media.isEmpty {
-            ask(bridge.old, .hold, (former?.media ?? bridge.old.media).onHold, worker)
+            let media = former?.media ?? bridge.old.media
+            bridge.old.noteChange(of: media)
+            ask(bridge.old, .hold, media.onHold, worker)
         } else {
             proceed(bridge, worker)
         }
@@ -43,6 +50,15 @@ extension B2BSession {
         }
     }
 
+    /// What is open between who stays and the former peer is brought to an end: nobody would go on with it.
+    private func calmDown(_ entity: B2BEntity, _ worker: StackWorker) {
+        guard entity.state == .confirmed else { return }
+        if let invite = entity.invite {
+            entity.reply(invite, 491, "Request Pending", site: B2BSites.ownReply, worker)
+        }
+        entity.settleInvite(worker)
+    }
+
     private func proceed(_ bridge: B2BBridge, _ worker: StackWorker) {
         if let media = bridge.media {
             bridge.isMediaPending = true
@@ -51,7 +67,7 @@ extension B2BSession {
         callNew(bridge, worker)
     }
 
-    private func callNew(_ bridge: B2BBridge, _ worker: StackWorker) {
+    func callNew(_ bridge: B2BBridge, _ worker: StackWorker) {
         if bridge.new.invite != nil {
             // Somebody joins with an offer of their own, or waits for one.
             bridge.giver = bridge.new
@@ -64,25 +80,39 @@ extension B2BSession {
         }
     }
 
-    private func ask(_ entity: B2BEntity, _ step: BridgeStep, _ media: B2BMedia, _ worker: StackWorker) {
-        if entity === bridge?.old, entity.state == .confirmed { bridge?.hasTouchedOld = true }
+    /// Asks as soon as nothing else is asked.
+    func ask(_ entity: B2BEntity, _ step: BridgeStep, _ media: B2BMedia, _ worker: StackWorker) {
         let isUpdate = entity.isUpdatable
+        guard isUpdate || entity.inviteSent == nil else {
+            putOff.append(BridgeAsk(entity: entity, step: step, media: media))
+            return
+        }
+        if entity === bridge?.old, entity.state == .confirmed { bridge?.hasTouchedOld = true }
         let isFirst = entity.state != .confirmed && !isUpdate
         entity.send(
             isUpdate ? "UPDATE" : "INVITE", lines: isFirst ? bridge?.lines ?? .empty : .empty, body: media.body,
             contentType: media.type,
-            purpose: .bridge(step), avps: avps,
+            purpose: .bridge(step, number: bridgesBegun), avps: avps,
             site: isFirst ? B2BSites.initialRequest : B2BSites.dialogRequest, worker)
+    }
+
+    /// Asks what had to wait and need not any more. At the end of each turn.
+    func askPutOff(_ worker: StackWorker) {
+        guard !putOff.isEmpty else { return }
+        let waiting = putOff
+        putOff = []
+        for one in waiting where one.entity.state != .terminated { ask(one.entity, one.step, one.media, worker) }
     }
 
     // MARK: answers
 
     /// A response to an INVITE of a bridge.
     func advance(
-        _ step: BridgeStep, _ response: AgentResponse, _ request: OutgoingRequest, _ entity: B2BEntity,
+        _ step: BridgeStep, number: Int, _ response: AgentResponse, _ request: OutgoingRequest, _ entity: B2BEntity,
         _ worker: StackWorker
     ) {
-        guard let bridge, entity.state != .terminated else {
+        if step == .restore { return restored(response, request, entity, worker) }
+        guard let bridge, bridge.number == number, entity.state != .terminated else {
             // The bridge is over: nobody waits for this any more.
             if request.method == .invite, (200..<300).contains(response.status) { entity.acknowledge(request, worker) }
             return
@@ -92,7 +122,7 @@ extension B2BSession {
             return
         }
         guard response.status < 300 else {
-            if response.status == 491, retryLater(step, request, entity, bridge, worker) { return }
+            if response.status == 491, retryLater(step, request, entity, worker) { return }
             if entity.retry(response, request, worker) { return }
             return refused(step, response.status, entity, bridge, worker)
         }
@@ -131,12 +161,12 @@ extension B2BSession {
             }
             complete(bridge, worker)
         case .join: joined(request, entity, bridge, worker)
-        case .restore: acknowledge(request)
+        case .restore: break
         }
     }
 
     /// The giver's offer goes to the other one.
-    private func offer(_ bridge: B2BBridge, _ worker: StackWorker) {
+    func offer(_ bridge: B2BBridge, _ worker: StackWorker) {
         bridge.hasOfferWaiting = false
         ask(bridge.answerer, .answer, bridge.giver.media, worker)
     }
@@ -149,9 +179,10 @@ extension B2BSession {
         if request.method == .invite { request.answers = waiting }
         bridge.old.peer = bridge.new
         bridge.new.peer = bridge.old
-        bridge.new.reply(
+        let isAnswered = bridge.new.reply(
             waiting, 200, "OK", body: entity.media.body, contentType: entity.media.type, site: B2BSites.passSuccess,
             worker)
+        guard isAnswered else { return fail(bridge, status: 487, worker) }
         complete(bridge, worker)
     }
 
@@ -166,192 +197,28 @@ extension B2BSession {
             bridge.media?.hangUp(worker)
             bridge.media = nil
             if bridge.hasOfferWaiting { offer(bridge, worker) }
-        case .restore: end(worker)
+        case .restore: break
         case .contact, .offer, .answer, .join: fail(bridge, status: status, worker)
         }
     }
 
     /// Two re-INVITEs met (RFC 3261 §14.1): asks again after 2.1 to 4 s as who made the Call-ID, up to 2 s otherwise.
-    private func retryLater(
-        _ step: BridgeStep, _ request: OutgoingRequest, _ entity: B2BEntity, _ bridge: B2BBridge, _ worker: StackWorker
+    func retryLater(
+        _ step: BridgeStep, _ request: OutgoingRequest, _ entity: B2BEntity, _ worker: StackWorker
     ) -> Bool {
-        guard entity.state == .confirmed || entity.isUpdatable, bridge.collisions < 5 else { return false }
-        bridge.collisions += 1
+        guard entity.state == .confirmed || entity.isUpdatable, collisions < 5 else { return false }
+        collisions += 1
         let wait = entity.isServer ? Int.random(in: 0...200) * 10 : Int.random(in: 210...400) * 10
         let media = B2BMedia(body: request.body, type: request.contentType)
+        let number = bridgesBegun
         worker.schedule(
             SessionTask(self) { session, worker in
-                guard session.bridge != nil,
-                    entity.isUpdatable || (entity.state == .confirmed && entity.inviteSent == nil)
+                // Not when another bridge has begun meanwhile, or this one is over; a call to be restored has none.
+                guard session.bridgesBegun == number, (session.bridge == nil) == (step == .restore),
+                    entity.state == .confirmed || entity.isUpdatable
                 else { return }
                 session.ask(entity, step, media, worker)
             }, afterMilliseconds: wait)
         return true
     }
-
-    // MARK: ends
-
-    /// Both have each other.
-    private func complete(_ bridge: B2BBridge, _ worker: StackWorker) {
-        self.bridge = nil
-        bridge.old.peer = bridge.new
-        bridge.new.peer = bridge.old
-        bridge.old.answerEarly(worker)
-        if phase == .setup {
-            limitLife(seconds: bridge.options.durationMaxSeconds ?? settings.durationMaxSeconds)
-        }
-        phase = .established
-        bridge.media?.hangUp(worker)
-        tell(bridge, status: 200, worker)
-        let delay = bridge.options.endsOldLate ? settings.oldEntityDelaySeconds : 0
-        for entity in [bridge.former, bridge.referrer].compactMap({ $0 }) where entity.state != .terminated {
-            if delay == 0 {
-                entity.hangUp(worker)
-            } else {
-                worker.schedule(
-                    SessionTask(self) { _, worker in if entity.state != .terminated { entity.hangUp(worker) } },
-                    afterMilliseconds: delay * 1000)
-            }
-        }
-    }
-
-    /// It did not work: back to what was, or the end of all.
-    func fail(_ bridge: B2BBridge, status: Int, _ worker: StackWorker) {
-        self.bridge = nil
-        tell(bridge, status: status, worker)
-        bridge.media?.hangUp(worker)
-        if let waiting = bridge.new.invite {
-            bridge.new.reply(
-                waiting, status < 300 ? 480 : status, .empty, hasContact: false, site: B2BSites.ownReply, worker)
-        }
-        bridge.new.hangUp(worker)
-        bridge.old.settleInvite(worker)
-        guard bridge.options.rollsBack || bridge.options.endsOldLate, let former = bridge.former,
-            former.state == .confirmed, bridge.old.state == .confirmed
-        else { return endBridged(bridge, status: status, worker) }
-        bridge.old.peer = former
-        former.peer = bridge.old
-        entities.removeAll { $0 === former || $0 === bridge.old }
-        entities.insert(contentsOf: [bridge.old, former], at: 0)
-        phase = .established
-        if bridge.hasTouchedOld, !former.media.isEmpty, bridge.old.inviteSent == nil {
-            bridge.old.send(
-                "INVITE", body: former.media.body, contentType: former.media.type, purpose: .bridge(.restore),
-                avps: avps,
-                worker)
-        }
-    }
-
-    /// Ends who was in a bridge that failed, and with that the session, unless others talk in it.
-    private func endBridged(_ bridge: B2BBridge, status: Int, _ worker: StackWorker) {
-        guard entities.contains(where: { $0.peer != nil && $0 !== bridge.old }) else {
-            guard bridge.old.state == .early, status >= 400 else { return end(worker) }
-            return end(worker, status: status, reason: ByteString(StatusCode.reason(status)))
-        }
-        for entity in entities where entity.peer == nil { entity.hangUp(worker) }
-        if phase == .bridging { phase = .established }
-    }
-
-    /// Somebody hung up while a bridge is under way.
-    func bridgeLost(_ entity: B2BEntity, _ transaction: Transaction?, _ worker: StackWorker) {
-        if let transaction { entity.reply(transaction, 200, "OK", site: B2BSites.ownReply, worker) }
-        if let invite = entity.invite {
-            entity.reply(invite, 487, "Request Terminated", site: B2BSites.ownReply, worker)
-        }
-        entity.settleInvite(worker)
-        guard let bridge else { return entity.delete(worker) }
-        let wasOld = entity === bridge.old
-        let wasNew = entity === bridge.new
-        if entity === bridge.former { bridge.former = nil }
-        if entity === bridge.referrer { bridge.referrer = nil }
-        if entity === bridge.media {
-            bridge.media = nil
-            bridge.isMediaPending = false
-        }
-        entity.delete(worker)
-        if wasOld {
-            tell(bridge, status: 487, worker)
-            end(worker)
-        } else if wasNew {
-            fail(bridge, status: 480, worker)
-        }
-    }
-
-    /// The failed new entity gives way to another one (`b2b_bridge_retry`).
-    func retry(_ bridge: B2BBridge, with new: B2BEntity, _ worker: StackWorker) {
-        bridge.new.hangUp(worker)
-        bridge.new = new
-        bridge.giver = new
-        entities.removeAll { $0 === new }
-        entities.insert(new, at: min(1, entities.count))
-        callNew(bridge, worker)
-    }
-
-    // MARK: RFC 3515
-
-    /// Tells who sent the REFER how the reference goes.
-    private func tell(_ bridge: B2BBridge, status: Int, _ worker: StackWorker) {
-        guard status > bridge.toldStatus else { return }
-        bridge.toldStatus = status
-        switch bridge.informed {
-        case .party(let session, let party):
-            session.act(worker) { session, worker in
-                guard session.entities.indices.contains(party) else { return }
-                session.notify(session.entities[party], status: status, worker)
-            }
-        case .sender(let sender): sender.tell(ReferNotice(status: status), records: records, worker)
-        case nil: break
-        }
-        if bridge.options.notifies, let referrer = bridge.referrer { notify(referrer, status: status, worker) }
-    }
-
-    private func notify(_ referrer: B2BEntity, status: Int, _ worker: StackWorker) {
-        guard referrer.state == .confirmed else { return }
-        let notice = ReferNotice(status: status)
-        referrer.send(
-            "NOTIFY", lines: notice.lines, body: notice.body, contentType: ReferNotice.contentType, purpose: .notice,
-            worker)
-    }
-}
-
-/// Something that a session does later; nothing when it is over by then.
-final class SessionTask: WorkerTask {
-    private let session: WeakSession
-    private let body: @Sendable (B2BSession, StackWorker) -> Void
-
-    init(_ session: B2BSession, _ body: @escaping @Sendable (B2BSession, StackWorker) -> Void) {
-        self.session = WeakSession(session)
-        self.body = body
-    }
-
-    func run(on worker: StackWorker) { session.session?.act(worker, body) }
-
-    private final class WeakSession: @unchecked Sendable {
-        // @unchecked: written once, before anybody else sees it.
-        weak let session: B2BSession?
-        init(_ session: B2BSession) { self.session = session }
-    }
-}
-
-extension B2BMedia {
-    /// The same description with every stream held (RFC 3264 §8.4).
-    var onHold: B2BMedia {
-        guard type.hasPrefixIgnoringCase("application/sdp") else { return self }
-        var writer = ByteWriter(reserving: body.count + 64)
-        var hasMedia = false
-        for line in body.split(at: ASCII.lineFeed) {
-            let line = line.trimmed()
-            if line.isEmpty || Self.directions.contains(line) { continue }
-            if line.hasPrefix("m=") {
-                if hasMedia { writer.append("a=inactive\r\n") }
-                hasMedia = true
-            }
-            writer.append(line)
-            writer.append("\r\n")
-        }
-        if hasMedia { writer.append("a=inactive\r\n") }
-        return B2BMedia(body: writer.finishText(), type: type)
-    }
-
-    private static let directions: Set<ByteString> = ["a=sendrecv", "a=sendonly", "a=recvonly", "a=inactive"]
 }

@@ -15,7 +15,10 @@ extension B2BSession {
         if request.method == .invite, let message = response.message, (200..<300).contains(response.status) {
             noteContactParameters(message, entity)
         }
-        if case .notice = request.purpose { return settle(turn) }
+        if case .notice = request.purpose {
+            _ = entity.retry(response, request, worker)
+            return settle(turn)
+        }
         let current = B2BCurrent(session: self, entity: entity, response: response, sent: request)
         guard entity.peer != nil || request.isBridging, let message = response.message, let route = replyRoute,
             let script = logic.host.script(worker)
@@ -27,7 +30,19 @@ extension B2BSession {
         context.avps = avps
         context.updateState(B2BTurnState()) { $0.current = current }
         let top = TopRoute(route, as: .onreply, on: context, continuing: response.transaction?.records ?? beganBy)
-        script.run(top) { [self] _ in settle(turn) }
+        script.run(top) { [self] _ in
+            finish(current, worker)
+            settle(turn)
+        }
+    }
+
+    /// A final answer to an INVITE of a bridge that the route left alone is seen to all the same: nobody else ends the bridge.
+    private func finish(_ current: B2BCurrent, _ worker: StackWorker) {
+        guard let response = current.response, response.status >= 200, current.sent?.isBridging ?? false,
+            !current.isHandled, current.entity.state != .terminated
+        else { return }
+        logic.log(.warning, "b2b_logic: the reply route did nothing with a final answer that a bridge waits for")
+        handle(current, worker)
     }
 
     // MARK: handling
@@ -38,7 +53,8 @@ extension B2BSession {
         current.isHandled = true
         switch request.purpose {
         case .pass: pass(response, request, current.entity, passes3xxContact: passes3xxContact, worker)
-        case .bridge(let step): advance(step, response, request, current.entity, worker)
+        case .bridge(let step, let number):
+            advance(step, number: number, response, request, current.entity, worker)
         case .notice: break
         }
     }
@@ -59,10 +75,11 @@ extension B2BSession {
         }
         let isInvite = request.method == .invite
         if isInvite, response.status < 300 {
-            passSuccess(response, waiting, asker, entity, request, worker)
+            let answer = HeldAnswer(response: response, request: request, entity: entity, waiting: waiting)
+            if !holdSuccess(answer, asker) { passSuccess(response, waiting, asker, entity, request, worker) }
             return
         }
-        if entity.retry(response, request, worker) { return }
+        if !waiting.isAnswered, entity.retry(response, request, worker) { return }
         forward(response, waiting, asker, entity, passes3xxContact: passes3xxContact, site: B2BSites.passFinal, worker)
         if isInvite, entity.state != .confirmed {
             // The first INVITE failed: nothing is left.
@@ -71,7 +88,7 @@ extension B2BSession {
         }
     }
 
-    private func passSuccess(
+    func passSuccess(
         _ response: AgentResponse, _ waiting: Transaction, _ asker: B2BEntity, _ entity: B2BEntity,
         _ request: OutgoingRequest, _ worker: StackWorker
     ) {
@@ -111,22 +128,22 @@ extension B2BSession {
         _ request: OutgoingRequest, _ worker: StackWorker
     ) {
         guard let message = response.message, response.status > 100 else { return }
-        let isNew = entity.noteReliable(message, of: request)
-        let isOwnPRACK = isNew != nil && !logic.entities.passesPRACK
-        if isOwnPRACK {
-            guard isNew == true else { return }
-            entity.acknowledgeReliably(message, request, worker)
+        if message.number(.rseq) != nil, message.lists("100rel", in: .require) {
+            passReliable(
+                HeldAnswer(response: response, request: request, entity: entity, waiting: waiting), asker, worker)
+        } else {
+            forward(response, waiting, asker, entity, site: B2BSites.passProvisional, worker)
         }
-        let isSent = forward(response, waiting, asker, entity, site: B2BSites.passProvisional, worker)
         if asker.state == .new { asker.state = .early }
-        if isSent, isOwnPRACK { asker.repeatAnswer(waiting, final: false, worker) }
     }
 
     /// Answers who asked with what came. False when it is answered already.
+    ///
+    /// - Parameter rseq: of a reliable provisional response, the number that it has here.
     @discardableResult
-    private func forward(
+    func forward(
         _ response: AgentResponse, _ waiting: Transaction, _ asker: B2BEntity, _ entity: B2BEntity,
-        passes3xxContact: Bool = false, site: Site, _ worker: StackWorker
+        passes3xxContact: Bool = false, rseq: UInt32? = nil, site: Site, _ worker: StackWorker
     ) -> Bool {
         guard let message = response.message else {
             let status = response.status == 408 ? 408 : response.status == 487 ? 487 : 500
@@ -137,13 +154,20 @@ extension B2BSession {
         if isRedirection, passes3xxContact {
             for field in message.all(.contact) { lines = lines + message.text(field.line) }
         }
-        let fork = entity.passesLegs ? entity.legs.firstIndex { $0.remoteTag == message.toTag } ?? 0 : 0
-        let leg = entity.legBase + fork
+        if let rseq { lines = lines + "RSeq: \(rseq)\r\n".lines }
+        let leg = entity.leg(of: message)
         if response.status < 200, waiting.isInvite { asker.noteAnswer(message, leg: leg) }
         return asker.reply(
             waiting, response.status, message.reasonPhrase, lines: lines, body: message.body,
             contentType: message.value(.contentType) ?? .empty, hasContact: !(isRedirection && passes3xxContact),
             leg: leg, site: site, worker)
+    }
+}
+
+extension B2BEntity {
+    /// The fork as which the caller knows who sent a response.
+    func leg(of message: Message) -> Int {
+        legBase + (passesLegs ? legs.firstIndex { $0.remoteTag == message.toTag } ?? 0 : 0)
     }
 }
 

@@ -13,7 +13,7 @@ extension B2BSession {
     ) {
         let message = request.message
         guard entity.accepts(message, transaction, worker) else { return settle(turn) }
-        if !message.bodyRange.isEmpty, message.method != .info { entity.media = B2BMedia(message) }
+        entity.noteMedia(message)
         noteContactParameters(message, entity)
         // Whatever comes from who has no peer, as in a bridge that is under way, is no affair of the script.
         guard entity.peer != nil, let route = requestRoute, let script = logic.host.script(worker) else {
@@ -43,7 +43,7 @@ extension B2BSession {
         guard let transaction = current.transaction, !current.isPassed, !transaction.isAnswered else { return }
         if current.isHandled, let message = current.request?.message {
             guard current.entity.state == .terminated else {
-                return answerAlone(message, transaction, current.entity, worker)
+                return answerAlone(message, transaction, current.entity, isUsed: true, worker)
             }
             let isBye = message.method == .bye
             current.entity.reply(
@@ -67,21 +67,20 @@ extension B2BSession {
         switch message.method {
         case .bye: passBye(message, transaction, entity, peer, worker)
         case .invite: passInvite(message, transaction, entity, peer, worker)
-        case .prack: passPrack(message, transaction, entity, peer, worker)
+        case .prack: passPrack(message, transaction, entity, worker)
         default: relay(message, transaction, to: peer, worker)
         }
     }
 
     @discardableResult
     func relay(
-        _ message: Message, _ transaction: Transaction, to peer: B2BEntity, extra: ByteString = .empty,
-        _ worker: StackWorker
+        _ message: Message, _ transaction: Transaction, to peer: B2BEntity, _ worker: StackWorker
     ) -> OutgoingRequest {
         worker.probe.enter(B2BSites.passRequest)
         defer { worker.probe.exit(B2BSites.passRequest) }
         return peer.send(
             message.methodText,
-            lines: settings.passedLines(of: message, isAuthTransparent: isAuthTransparent) + extra, body: message.body,
+            lines: settings.passedLines(of: message, isAuthTransparent: isAuthTransparent), body: message.body,
             contentType: message.value(.contentType) ?? .empty, purpose: .pass, answers: transaction,
             maxForwards: Int(message.maxForwards ?? 70) - 1, avps: avps, worker)
     }
@@ -135,28 +134,10 @@ extension B2BSession {
         relay(message, transaction, to: peer, worker)
     }
 
-    private func passPrack(
-        _ message: Message, _ transaction: Transaction, _ entity: B2BEntity, _ peer: B2BEntity, _ worker: StackWorker
-    ) {
-        entity.stopRepeating(final: false)
-        entity.noteAgreement(message.toTag)
-        guard let rack = message.rack else {
-            entity.reply(transaction, 400, "Bad RAck", site: B2BSites.ownReply, worker)
-            return
-        }
-        guard logic.entities.passesPRACK, let sent = peer.inviteSent else {
-            entity.reply(transaction, 200, "OK", site: B2BSites.ownReply, worker)
-            return
-        }
-        // It acknowledges the INVITE of the other side, whose number differs.
-        relay(
-            message, transaction, to: peer,
-            extra: "RAck: \(rack.responseNumber) \(sent.sequence) INVITE\r\n".lines, worker)
-    }
-
     /// A request of who has no peer (any more).
     private func answerAlone(
-        _ message: Message, _ transaction: Transaction, _ entity: B2BEntity, _ worker: StackWorker
+        _ message: Message, _ transaction: Transaction, _ entity: B2BEntity, isUsed: Bool = false,
+        _ worker: StackWorker
     ) {
         switch message.method {
         case .bye:
@@ -166,12 +147,12 @@ extension B2BSession {
         case .invite, .update:
             // Nobody is there who could answer an offer.
             entity.reply(transaction, 491, "Request Pending", site: B2BSites.ownReply, worker)
-        case .prack:
-            entity.stopRepeating(final: false)
-            entity.noteAgreement(message.toTag)
-            entity.reply(transaction, 200, "OK", site: B2BSites.ownReply, worker)
+        case .prack: passPrack(message, transaction, entity, worker)
+        case .info, .options, .notify: entity.reply(transaction, 200, "OK", site: B2BSites.ownReply, worker)
+        case _ where isUsed: entity.reply(transaction, 200, "OK", site: B2BSites.ownReply, worker)
         default:
-            entity.reply(transaction, 200, "OK", site: B2BSites.ownReply, worker)
+            // Whoever asks means the peer: later there is one.
+            entity.reply(transaction, 491, "Request Pending", site: B2BSites.ownReply, worker)
         }
     }
 
@@ -182,6 +163,7 @@ extension B2BSession {
         guard entity.invite === transaction else { return }
         entity.invite = nil
         entity.repeater?.stop()
+        sendHeld(entity, worker)
         if bridge != nil, entity.peer == nil, entity.state != .confirmed { return bridgeLost(entity, nil, worker) }
         let sent = entity.peer?.inviteSent
         sent?.giveUp(worker)

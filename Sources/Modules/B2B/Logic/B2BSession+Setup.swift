@@ -12,6 +12,11 @@ extension B2BSession {
         _ message: Message, _ transaction: Transaction, server: ServerDraft, client: ClientDraft, plan: ClientPlan,
         contact: LocalContact, passesLegs: Bool, isTopHiding: Bool, _ worker: StackWorker
     ) -> Bool {
+        guard phase != .ended else {
+            // By a command, before it had anybody.
+            worker.reply(transaction, status: 480, reason: "Temporarily Unavailable")
+            return false
+        }
         guard message.maxForwards != 0 else {
             worker.reply(transaction, status: 483, reason: "Too Many Hops")
             return false
@@ -34,7 +39,11 @@ extension B2BSession {
             worker.reply(transaction, status: 503, reason: "Too Many Entities", headers: "Retry-After: 5\r\n")
             return false
         }
-        worker.adopt(transaction, by: caller)
+        guard worker.adopt(transaction, by: caller) else {
+            caller.delete(worker)
+            callee.delete(worker)
+            return false
+        }
         caller.invite = transaction
         caller.extraLines = server.extraLines
         caller.contactParameters = settings.passedContactParameters(of: message).compacted()

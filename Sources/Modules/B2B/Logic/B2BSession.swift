@@ -40,6 +40,12 @@ final class B2BSession: EntityOwner, @unchecked Sendable {
     /// Those that talk with each other first: `[0]` and `[1]` of `$b2b_logic.entity`.
     var entities: [B2BEntity] = []
     var bridge: B2BBridge?
+    /// Bridges that were begun; the last has this number.
+    var bridgesBegun = 0
+    /// What the bridge, or the end of the one before, asks as soon as it can.
+    var putOff: [BridgeAsk] = []
+    /// Attempts of a re-INVITE that met another one, since the bridge began or failed.
+    var collisions = 0
     var records: SessionLink
 
     private let lock = StackLock()
@@ -124,8 +130,7 @@ final class B2BSession: EntityOwner, @unchecked Sendable {
             cancelled(transaction, entity, worker)
             settle(turn)
         case .unacknowledged:
-            // The far end never had the answer: its dialog is over (RFC 3261 §13.3.1.4).
-            end(worker)
+            unacknowledged(entity, worker)
             settle(turn)
         }
     }
@@ -145,11 +150,17 @@ final class B2BSession: EntityOwner, @unchecked Sendable {
     }
 
     func settle(_ worker: StackWorker) {
+        if let bridge, bridge.old.state == .terminated || bridge.new.state == .terminated {
+            // A route ended one of both.
+            fail(bridge, status: 480, worker)
+        }
         for entity in entities where entity.state != .terminated { tidy(entity, worker) }
+        askPutOff(worker)
         entities.removeAll { $0.state == .terminated }
         if entities.isEmpty, phase != .ended {
             phase = .ended
             bridge = nil
+            putOff = []
             logic.remove(self)
         }
         for entity in entities { entity.publish() }
@@ -181,6 +192,7 @@ final class B2BSession: EntityOwner, @unchecked Sendable {
     /// The session's life is over: BYE to dialogs, CANCEL to what rings, an answer to who waits.
     func end(_ worker: StackWorker, status: Int = 480, reason: ByteString = "Temporarily Unavailable") {
         bridge = nil
+        putOff = []
         for entity in entities { entity.hangUp(worker, status: status, reason: reason) }
         settle(worker)
     }

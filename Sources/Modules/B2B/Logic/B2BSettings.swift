@@ -70,7 +70,7 @@ struct B2BSettings: Sendable {
     // MARK: headers that go through
 
     private static let always: Set<HeaderID> = [
-        .supported, .allow, .proxyRequire, .sessionExpires, .minSE, .require, .rseq,
+        .supported, .allow, .proxyRequire, .sessionExpires, .minSE, .require,
     ]
     /// What a method, or a kind of answer, means nothing without.
     private static let ofMethod: [Method: Set<HeaderID>] = [
@@ -102,7 +102,7 @@ struct B2BSettings: Sendable {
     /// Never what belongs to the dialog or transaction of one side.
     private static let ownHeaders: Set<HeaderID> = [
         .via, .from, .to, .callID, .cseq, .contact, .maxForwards, .route, .recordRoute, .contentLength, .contentType,
-        .rack,
+        .rack, .rseq,
     ]
 
     private func isCustom(_ field: HeaderField, _ message: Message) -> Bool {

@@ -92,8 +92,7 @@ final class UASession: EntityOwner, @unchecked Sendable {
         entity.invite = nil
         guard entity.state != .confirmed else { return }
         raise(.terminated, message, entity)
-        service.forget(entity)
-        entity.delete(worker)
+        close(entity, worker)
     }
 
     // MARK: responses

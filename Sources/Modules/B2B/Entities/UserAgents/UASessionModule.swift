@@ -37,6 +37,7 @@ struct UASessionModule: Sendable {
         case .transaction(let entered, _): transaction = entered
         case .end(let outcome): return outcome
         }
+        guard transaction.isFree(for: call) else { return .no }
         let extra = call.string(2).flatMap { $0.isEmpty ? nil : $0.compacted() }
         guard
             let made = sessions.serve(

@@ -46,7 +46,8 @@ final class UASessions: Sendable {
 
     // MARK: beginnings
 
-    /// Takes an INVITE: the session's entity, whose INVITE waits for an answer. nil: it was answered here, with the reason.
+    /// Takes an INVITE: the session's entity, whose INVITE waits for an answer. nil: it was answered, here with the reason, or
+    /// meanwhile.
     func serve(
         _ message: Message, _ transaction: Transaction, flags: UASessionFlags, extra: ByteString?,
         beganBy: SessionLink, _ worker: StackWorker
@@ -63,11 +64,15 @@ final class UASessions: Sendable {
                     message, contact: LocalContact(of: listener, entities.host), socket: listener, id: "ua",
                     owner: session)
             else { return nil }
-            worker.adopt(transaction, by: entity)
+            guard worker.adopt(transaction, by: entity) else {
+                entity.delete(worker)
+                return entity
+            }
             entity.invite = transaction
             remember(entity)
             return entity
         }
+        if let gone = made ?? nil, gone.state == .terminated { return nil }
         guard let entity = made ?? nil else {
             worker.reply(transaction, status: 503, reason: "Too Many Entities", headers: "Retry-After: 5\r\n")
             return nil

@@ -1,0 +1,19 @@
+import RouteLanguage
+import RouteRuntime
+import SIPStack
+
+extension Transaction {
+    /// Whether a function may make an INVITE an entity's. Not when somebody has it, or it is answered: by the script, or by a CANCEL that
+    /// came while the script waited. The log says so.
+    func isFree(for call: borrowing Call) -> Bool {
+        if owner != nil {
+            call.log(.error, "\(call.name): another function has taken the INVITE already")
+            return false
+        }
+        if isAnswered {
+            call.log(.notice, "\(call.name): the INVITE is answered already, or was cancelled")
+            return false
+        }
+        return true
+    }
+}
