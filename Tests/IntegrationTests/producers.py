@@ -52,10 +52,11 @@ dialog   | 1 | SIP receiver 1   | DLGCB_RESPONSE_WITHIN dlg_cb:15               
 dialog   | 1 | SIP receiver 1   | DLGCB_TERMINATED dlg_cb:16                    |
 dialog   | 1 | SIP receiver 1   | DLGCB_FAILED dlg_cb:18                        |
 dialog   | 1 | Timer handler 3  | DLGCB_EXPIRED dlg_cb:17                       |
-dialog   | 1 | SIP receiver 1   | DLGCB_DESTROY dlg_cb:19                       |
+dialog   | 1 | Timer handler 3  | DLGCB_DESTROY dlg_cb:19                       |
 dialog   | 1 | SIP receiver 1   | dlg_send_sequential dlg_req_within:6          |                           | 1
 dialog   | 1 | Timer handler 3  | dlg-timer job dlg_timer:20                    |
 dialog   | 1 | Timer handler 3  | dialog dropped dlg_handlers:22                |
+dialog   | 1 | SIP receiver 1   | dialog ending dlg_handlers:23                 |
 hiding   | 1 | SIP receiver 1   | topology_hiding topo_hiding_logic:1           |                           | 1
 hiding   | 1 | SIP receiver 1   | topology_hiding_match topo_hiding_logic:2     |                           | -1 1
 dialog   | 1 | Timer handler 3  | dialog management mi_dlg:21                   |

@@ -134,13 +134,13 @@ def test_both_sides_are_pinged_each_in_its_way(start, peers):
                    routes='route[gone] { xlog("L_NOTICE", "gone: $DLG_end_reason\\n"); }\n',
                    call='dlg_on_hangup("gone");')
     caller, callee = peers
-    call = Call(server, *peers)
+    call = Call(server, *peers, headers=TYPE, body=SDP % "caller")
     call.answer()
     ping = caller.expect("OPTIONS")
     assert ping.get("contact") == "<%s>" % callee.uri("bob")
     caller.reply(ping, 404, "Not Found")
     ping = callee.expect("INVITE")
-    assert not ping.body
+    assert ping.body == SDP % "caller"
     callee.reply(ping, 408, "Request Timeout")
     next_request(callee, "ACK")
     callee.reply(next_request(callee, "BYE"), 200, "OK")

@@ -19,7 +19,7 @@ def test_requests_of_our_own_go_by_the_transport_of_each_side(start, kinds):
     with kinds[0](None) as caller, kinds[1](None) as callee:
         server = serve(start, (caller, callee), flags="options-ping-caller,reinvite-ping-callee", port=port,
                        extra=over_tcp(port) + PINGS + 'modparam("dialog", "reinvite_ping_interval", 1)\n')
-        call = Call(server, caller, callee)
+        call = Call(server, caller, callee, headers=["Content-Type: application/sdp"], body="v=0\r\n")
         mixed = kinds[0] is not kinds[1]
         assert len(call.invite.all("record-route")) == (2 if mixed else 1)
         assert call.invite.get("via").startswith("SIP/2.0/" + callee.transport)

@@ -174,6 +174,15 @@ def test_dialogs(start):
             short.ack()
             for side in (callee, caller):
                 side.reply(side.expect("BYE"), 200, "OK")
+            # Ended while it rings; its answer crosses the CANCEL.
+            late = Call(server, caller, callee)
+            callee.reply(late.invite, 180, "Ringing", tag=late.tag)
+            caller.expect(180)
+            server.mi("dlg_end_dlg", dialog_id=late.sent["call_id"])
+            callee.reply(callee.expect("CANCEL"), 200, "OK")
+            late.answer()
+            for side in (callee, caller):
+                side.reply(side.expect("BYE"), 200, "OK")
             for ends in ("caller", "management"):
                 call = Call(server, caller, callee)
                 callee.reply(call.invite, 180, "Ringing", tag=call.tag)

@@ -29,10 +29,10 @@ def contact_uri(message):
 class Hidden:
     """A call through the hiding server; everything that either side learns is the server's."""
 
-    def __init__(self, server, caller, callee, headers=(), contact=True):
+    def __init__(self, server, caller, callee, headers=(), contact=True, body=""):
         self.server, self.caller, self.callee = server, caller, callee
         self.uri = "sip:bob@127.0.0.1:%d" % server.port
-        self.sent = caller.request("INVITE", self.uri, headers=headers, contact=contact)
+        self.sent = caller.request("INVITE", self.uri, headers=headers, contact=contact, body=body)
         self.invite = callee.expect("INVITE")
         self.tag = token("t")
 

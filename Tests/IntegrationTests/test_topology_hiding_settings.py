@@ -162,7 +162,7 @@ def test_requests_of_our_own_show_what_was_shown(start, peers, flags):
                        + 'modparam("dialog", "reinvite_ping_interval", 1)\nmodparam("dialog", "options_ping_interval", 1)\n',
                        PARAMS="")
         caller.server = (server.address, server.port)
-        call = Hidden(server, caller, callee)
+        call = Hidden(server, caller, callee, headers=["Content-Type: application/sdp"], body="v=0\r\n")
         shown = contact_uri(call.invite)
         assert ";transport=tcp" in shown and ("me@" in shown) == ("U" in flags)
         answer = call.answer()

@@ -51,6 +51,12 @@ import Testing
         table.hide(connection)
         #expect(table.find(peer.with(port: 5060), .tcp, socket: nil) == nil)
         #expect(table.find(connection.id) === connection, "replies still go over it")
+        // Half open: no alias brings it back among the routes.
+        connection.state.withLock { $0.phase = .halfOpen }
+        for port in [UInt16(1), 5060, 5070] {
+            #expect(!table.addAlias(connection, port: port, aliasesMax: 3))
+            #expect(table.find(peer.with(port: port), .tcp, socket: nil) == nil)
+        }
         table.remove(connection)
         #expect(!table.addAlias(connection, port: 1, aliasesMax: 2))
     }

@@ -34,6 +34,17 @@ import Testing
         Row([], .end(.management), .unconfirmed, .cancelInvite),
         Row(early, .end(.management), .early, .cancelInvite),
         Row(early + [.end(.management)], .failed, .deleted, [.changed, .failed]),
+        // The CANCEL crossed a 2xx: it ends behind its ACK, or, where none comes, when somebody has waited long enough.
+        Row(
+            early + [.end(.management)], .answered, .confirmedWithoutAck,
+            [.changed, .startLifetime, .endWhenAcknowledged]),
+        Row(
+            early + [.end(.management), .cancelled], .answered, .confirmedWithoutAck,
+            [.changed, .startLifetime, .endWhenAcknowledged]),
+        Row(early + [.end(.management), .answered], .acknowledged, .confirmed, [.changed, .endNow]),
+        Row(early + [.end(.management), .answered, .acknowledged], .acknowledged, .confirmed, []),
+        Row(
+            early + [.end(.management), .answered], .end(.management), .deleted, [.changed, .terminated, .sendByes]),
         // A second 2xx, from another branch, and a 180 that was overtaken.
         Row(answered, .answered, .confirmedWithoutAck, []),
         Row(talking, .answered, .confirmed, []),
@@ -56,7 +67,9 @@ import Testing
         Row(talking + [.lifetimeOver], .bye(.caller), .deleted, []),
         // RFC 5407: BYE of an early dialog, or CANCEL, crosses the 200.
         Row(early, .bye(.caller), .early, []),
-        Row(early + [.bye(.caller)], .answered, .confirmedWithoutAck, [.changed, .startLifetime, .race]),
+        Row(early + [.bye(.caller)], .answeredAfterBye, .confirmedWithoutAck, [.changed, .startLifetime, .race]),
+        Row(early + [.bye(.caller)], .answered, .confirmedWithoutAck, [.changed, .startLifetime]),
+        Row(answered, .answeredAfterBye, .confirmedWithoutAck, []),
         Row(early + [.bye(.caller)], .failed, .deleted, [.changed, .failed]),
         Row(early, .cancelled, .early, []),
         Row(early + [.cancelled], .answered, .confirmedWithoutAck, [.changed, .startLifetime, .race]),

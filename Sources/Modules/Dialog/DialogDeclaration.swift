@@ -24,7 +24,7 @@ extension ModuleDeclaration {
                 .string("content_type", optional: true), .string("headers", optional: true),
             ]),
         FunctionDeclaration(
-            "dlg_inc_cseq", [.string("tag", optional: true), .integer("inc", optional: true)],
+            "dlg_inc_cseq", [.stringOrInteger("tag", optional: true), .integer("inc", optional: true)],
             routes: [.request, .failure, .onreply, .branch, .local]),
         FunctionDeclaration(
             "set_dlg_sharing_tag", [.string("tag_name")], routes: dialogRoutes,

@@ -10,7 +10,11 @@ import SIPStack
 extension DialogModule {
     /// The dialogs that are not over, and those that `delete_delay` keeps.
     package var listed: [Dialog] {
-        table.all.filter { dialog in dialog.read { $0.machine.state != .deleted || $0.deleteDelaySeconds > 0 } }
+        table.all.filter { dialog in
+            dialog.read { values in
+                values.machine.state != .deleted || values.machine.endReason != nil && values.deleteDelaySeconds > 0
+            }
+        }
     }
 
     /// By id or Call-ID.

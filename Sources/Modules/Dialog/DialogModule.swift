@@ -73,22 +73,27 @@ package final class DialogModule: Sendable {
     @discardableResult
     func step(_ dialog: Dialog, _ event: DialogEvent, in surroundings: Surroundings) -> DialogActions {
         let now = now()
-        let (actions, old, new) = dialog.update { values in
+        let (actions, old, new, wasRelayed) = dialog.update { values in
             let old = values.machine.state
+            let wasRelayed = values.invite != nil
             let actions = values.machine.step(event)
-            if actions.contains(.startLifetime) { values.confirmedAt = now }
+            if actions.contains(.startLifetime) {
+                values.confirmedAt = now
+                values.pendingEnd =
+                    actions.contains(.endWhenAcknowledged) ? values.machine.endWanted : values.pendingEnd
+            }
             if actions.contains(.terminated) || actions.contains(.failed) {
                 values.endedAt = now
                 values.invite = nil
             }
-            return (actions, old, values.machine.state)
+            return (actions, old, values.machine.state, wasRelayed)
         }
-        if !actions.isEmpty { perform(actions, dialog, from: old, to: new, surroundings) }
+        if !actions.isEmpty { perform(actions, dialog, from: old, to: new, wasRelayed: wasRelayed, surroundings) }
         return actions
     }
 
     private func perform(
-        _ actions: DialogActions, _ dialog: Dialog, from old: DialogState, to new: DialogState,
+        _ actions: DialogActions, _ dialog: Dialog, from old: DialogState, to new: DialogState, wasRelayed: Bool,
         _ surroundings: Surroundings
     ) {
         let worker = surroundings.worker
@@ -104,13 +109,13 @@ package final class DialogModule: Sendable {
             callback(DialogSites.failed, worker) { statistics.count(statistics.failed) }
             leave(dialog)
             runHangup(dialog, worker)
-            forget(dialog, worker)
+            // A late 2xx may still cross its failure, and has to be acknowledged and ended within it.
+            if wasRelayed { linger(dialog) } else { forget(dialog, worker) }
         }
         if actions.contains(.race), dialog.options.contains(.endOnRace) {
-            dialog.update { $0.lifetimeSeconds = 0 }
-            timers.set(.life, of: dialog, to: Self.milliseconds() + settings.raceSeconds * 1000)
-            settleTimers(dialog)
+            endSoon(dialog, .race, milliseconds: settings.raceSeconds * 1000)
         }
+        if actions.contains(.endNow) { endBehindAck(dialog, worker) }
         if actions.contains(.terminated) {
             let site = actions.contains(.expired) ? DialogSites.expired : DialogSites.terminated
             callback(site, worker) {
@@ -128,7 +133,8 @@ package final class DialogModule: Sendable {
     /// The dialog is confirmed: its lifetime and its pings begin.
     private func begin(_ dialog: Dialog, _ worker: StackWorker) {
         let now = Self.milliseconds()
-        timers.set(.life, of: dialog, to: now + dialog.read { $0.lifetimeSeconds } * 1000)
+        let (lifetime, isToEnd) = dialog.read { ($0.lifetimeSeconds * 1000, $0.pendingEnd != nil) }
+        timers.set(.life, of: dialog, to: now + (isToEnd ? DialogSettings.ackMilliseconds : lifetime))
         if !dialog.options.isDisjoint(with: .optionsPing) {
             timers.set(.optionsPing, of: dialog, to: now + settings.optionsPingMilliseconds)
         }
@@ -145,9 +151,9 @@ package final class DialogModule: Sendable {
         for link in links { profiles.count(link, by: -1) }
     }
 
-    /// Kept for requests that come again or late, then forgotten.
-    private func linger(_ dialog: Dialog) {
-        let delay = dialog.read { $0.deleteDelaySeconds } * 1000
+    /// Kept for messages that come again or late, then forgotten. `delete_delay` is for those that began.
+    func linger(_ dialog: Dialog) {
+        let delay = dialog.read { $0.machine.endReason == nil ? 0 : $0.deleteDelaySeconds } * 1000
         timers.set(.life, of: dialog, to: Self.milliseconds() + max(delay, settings.lingerMilliseconds))
     }
 
@@ -176,7 +182,7 @@ package final class DialogModule: Sendable {
     ) {
         guard let script = host.script(worker) else { return completion(ScriptResult(code: -1)) }
         let context = host.emptyContext()
-        context.updateState(LoadedDialog()) { $0.dialog = dialog }
+        context.updateState(LoadedDialog()) { $0.own = dialog }
         script.run(TopRoute(route, as: .request, on: context), completion: completion)
     }
 
@@ -204,9 +210,12 @@ package final class DialogModule: Sendable {
     package static let stateChanged: StaticString = "E_DLG_STATE_CHANGED"
 }
 
-/// The dialog of routes that run without a message, and of `load_dialog_ctx()`.
+/// Dialogs of a context that no message brings.
 struct LoadedDialog {
-    var dialog: Dialog?
+    /// That of a route that runs without a message.
+    var own: Dialog?
+    /// That of `load_dialog_ctx()`: before all others.
+    var loaded: Dialog?
 }
 
 /// The names of dialog flags and the bits they stand for. A name gets its bit when it is used first, while there is one.

@@ -23,5 +23,6 @@ enum DialogSites {
 
     static let dueJob = Site("dlg-timer job", file: "dlg_timer", line: 20)
     static let abandonedJob = Site("dialog dropped", file: "dlg_handlers", line: 22)
+    static let endingJob = Site("dialog ending", file: "dlg_handlers", line: 23)
     static let managementJob = Site("dialog management", file: "mi_dlg", line: 21)
 }

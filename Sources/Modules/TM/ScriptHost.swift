@@ -35,6 +35,8 @@ package final class ScriptHost: @unchecked Sendable {
     private var requestRoute: RouteHandle?
     private var replyRoute: RouteHandle?
     private var localRoute: RouteHandle?
+    /// Whether the script looks at requests of the server's own.
+    var hasLocalRoute: Bool { localRoute != nil }
     private var errorRoute: RouteHandle?
     private var workers: [StackWorker?] = []
     private var processes: [ScriptProcess?] = []

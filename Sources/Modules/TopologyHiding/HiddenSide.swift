@@ -1,5 +1,6 @@
 import Bytes
 import SIPDialog
+import SIPMessage
 
 /// What a Contact parameter keeps of one side when there is no dialog: its Contact, its routes, the listener that it is reached by, and
 /// what `topology_hiding()` was asked for.
@@ -10,10 +11,10 @@ struct HiddenSide: Equatable {
     var socket: ByteString
     var wishes = HidingWishes()
 
-    /// Fields with a line feed between them: none of them has one.
+    /// Fields with a line feed between them: none of them has one, routes are unfolded (`RouteSet`).
     var text: ByteString {
         var writer = ByteWriter(reserving: 128)
-        writer.append(contact)
+        writer.append(contact.unfolded())
         writer.append(ASCII.lineFeed)
         writer.append(socket)
         wishes.append(to: &writer)

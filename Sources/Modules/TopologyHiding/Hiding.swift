@@ -39,7 +39,7 @@ final class HidingSides: Sendable {
 /// Hides one request and its replies.
 final class Hiding: TransactionObserver {
     private let module: TopologyHidingModule
-    private let dialog: Dialog?
+    private let place: Mutex<(dialog: Dialog?, hasLeft: Bool)>
     private let sides: HidingSides
     private let sender: DialogSide
     private let request: Message
@@ -50,16 +50,34 @@ final class Hiding: TransactionObserver {
         sender: DialogSide
     ) {
         self.module = module
-        self.dialog = dialog
+        place = Mutex((dialog, false))
         self.sides = sides
         self.sender = sender
         request = context.message
         inbound = context.socketIn
     }
 
+    /// What knows both sides; nil: the Contacts do.
+    private var dialog: Dialog? { place.withLock { $0.dialog } }
+
+    /// A dialog was made behind `topology_hiding()`: it knows both sides from now on, unless the other side was told already who
+    /// does.
+    func adopt(_ dialog: Dialog) {
+        let isTaken = place.withLock { place in
+            guard place.dialog == nil, !place.hasLeft else { return false }
+            place.dialog = dialog
+            return true
+        }
+        if isTaken { module.keep(sides, in: dialog, request) }
+    }
+
     /// The request leaves.
     func leave(_ context: MessageContext, _ edits: inout MessageEdits, _ outbound: ScriptSocket) {
         let message = context.message
+        let dialog = place.withLock { place in
+            place.hasLeft = true
+            return place.dialog
+        }
         for field in message.all(.via) { edits.remove(field) }
         for field in message.all(.recordRoute) { edits.remove(field) }
         if let dialog, let field = message.first(.callID) {
@@ -130,6 +148,7 @@ final class Hiding: TransactionObserver {
         _ contact: NameAddress, for side: DialogSide, _ socket: ScriptSocket, _ hidden: (ByteString) -> HiddenSide
     ) -> ByteString {
         let uri = contact.uri
+        let dialog = dialog
         var writer = ByteWriter(reserving: 160)
         writer.append("<sip:")
         if let user = user(of: uri, for: side) {

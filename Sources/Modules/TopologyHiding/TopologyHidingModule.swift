@@ -72,19 +72,23 @@ final class TopologyHidingModule: Sendable {
             }
         }
         let sides = HidingSides(flags: flags, users: users)
-        if let dialog {
-            let hiddenCallID = flags.contains(.hidesCallID) ? hiddenCallID(context.message) : nil
-            dialog.update { values in
-                values.hiding = sides
-                values.calleeCallID = hiddenCallID
-                // What was recorded before us does not go on.
-                values.recordedBefore = 0
-            }
-            if let user = users.caller { dialogs?.setVariable(settings.callerUserVariable, .string(user), of: dialog) }
-            if let user = users.callee { dialogs?.setVariable(settings.calleeUserVariable, .string(user), of: dialog) }
-        }
+        if let dialog { keep(sides, in: dialog, context.message) }
         follow(context, Hiding(self, context, dialog, sides, sender: .caller))
         return .yes
+    }
+
+    /// Lets a dialog know what was asked for.
+    func keep(_ sides: HidingSides, in dialog: Dialog, _ request: Message) {
+        let hiddenCallID = sides.flags.contains(.hidesCallID) ? hiddenCallID(request) : nil
+        dialog.update { values in
+            values.hiding = sides
+            values.calleeCallID = hiddenCallID
+            // What was recorded before us does not go on.
+            values.recordedBefore = 0
+        }
+        let users = sides.users
+        if let user = users.caller { dialogs?.setVariable(settings.callerUserVariable, .string(user), of: dialog) }
+        if let user = users.callee { dialogs?.setVariable(settings.calleeUserVariable, .string(user), of: dialog) }
     }
 
     /// `both` or `/caller/callee`

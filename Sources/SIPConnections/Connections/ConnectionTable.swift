@@ -67,12 +67,14 @@ final class ConnectionTable: Sendable {
         }
     }
 
-    /// Makes a connection stand for another port of its peer too. False: it has too many, or is gone.
+    /// Makes a connection stand for another port of its peer too. False: it has too many, is gone, or takes no more requests.
     func addAlias(_ connection: Connection, port: UInt16, aliasesMax: Int) -> Bool {
         state.withLock { state in
             guard state.byID[connection.id.number] === connection else { return false }
-            if port == connection.peer.port { return true }
             let isNew: Bool? = connection.state.withLock { inner in
+                // Half open it was taken from the routes (`hide`) and must not come back to them.
+                guard inner.phase == .connecting || inner.phase == .open else { return nil }
+                if port == connection.peer.port { return false }
                 if inner.aliases.contains(port) { return false }
                 guard inner.aliases.count < aliasesMax else { return nil }
                 inner.aliases.append(port)

@@ -15,6 +15,14 @@ package struct DialogLeg: Sendable, Equatable {
     package private(set) var bodySent = DialogBody.none
     /// The last body that was sent to it, and not refused.
     package private(set) var bodyReceived = DialogBody.none
+    /// Of a callee: the last body that the caller was told in its name. That of the one that answers is the caller's session.
+    package private(set) var bodyForCaller = DialogBody.none
+    /// Of a callee: its 2xx came. What comes again of it, or late, says nothing new.
+    package var isAnswered = false
+    /// Of a callee: a BYE went to its early dialog.
+    package var hasEarlyBye = false
+    /// INVITEs that this side has to answer, or waits for an answer to: another must not be sent meanwhile (RFC 3261 §14.1).
+    package private(set) var invitesPending = 0
     /// Numbers of the requests that it sends.
     package var numbers = RequestNumbers()
     /// Of a callee: numbers of the requests that the caller sends to it. Each early dialog of a fork counts for itself.
@@ -36,12 +44,22 @@ package struct DialogLeg: Sendable, Equatable {
 
     /// What it said; where there is nothing the last stays.
     package mutating func note(sent body: DialogBody?) {
-        if let body, !body.isEmpty { bodySent = body }
+        if let body { bodySent = body }
     }
 
     /// What it was told; where there is nothing the last stays.
     package mutating func note(received body: DialogBody?) {
-        if let body, !body.isEmpty { bodyReceived = body }
+        if let body { bodyReceived = body }
+    }
+
+    /// What the caller was told in its name; where there is nothing the last stays.
+    package mutating func note(forCaller body: DialogBody?) {
+        if let body { bodyForCaller = body }
+    }
+
+    /// An INVITE to or from it begins, or has its answer.
+    package mutating func noteInvite(isPending: Bool) {
+        invitesPending = max(0, invitesPending + (isPending ? 1 : -1))
     }
 
     /// How a request to this side is addressed.

@@ -6,7 +6,7 @@ package struct RouteSet: Sendable, Equatable {
     /// More are not kept: a request that passed that many proxies has no Max-Forwards left.
     package static let countMax = 70
 
-    /// Values as they stand in Record-Route, brackets and parameters included.
+    /// Values as they stand in Record-Route, brackets and parameters included, each in one line.
     package private(set) var values: [ByteString] = []
 
     package init() {}
@@ -17,7 +17,7 @@ package struct RouteSet: Sendable, Equatable {
 
     /// The way back to whom a request came from: its Record-Route as received.
     package init(recordedBy request: Message) {
-        self.init(request.elements(of: .recordRoute).map { request.text($0.range).compacted() })
+        self.init(request.elements(of: .recordRoute).map { request.text($0.range).unfolded().compacted() })
     }
 
     /// The way to whom a reply came from: what was recorded behind this server, in reverse.
@@ -26,7 +26,7 @@ package struct RouteSet: Sendable, Equatable {
     ///   - before: how many values the request had when it came here.
     ///   - isOwn: whether a value was put in by this server, with one value or two of them (`r2`).
     package init(recordedBy reply: Message, before: Int, isOwn: (SIPURI) -> Bool) {
-        var values = reply.elements(of: .recordRoute).map { reply.text($0.range) }
+        var values = reply.elements(of: .recordRoute).map { reply.text($0.range).unfolded() }
         values.removeLast(min(before, values.count))
         if let own = values.last.flatMap({ NameAddress($0)?.uri }), isOwn(own) {
             values.removeLast()

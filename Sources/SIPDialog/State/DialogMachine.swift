@@ -4,10 +4,12 @@ package enum DialogEvent: Sendable, Equatable {
     case provisional
     /// A 2xx to the INVITE, from whichever branch.
     case answered
+    /// The same from a leg that a BYE had gone to while it was early.
+    case answeredAfterBye
     /// The INVITE was answered negatively, or nobody ever answered it.
     case failed
     case acknowledged
-    /// A BYE from that side.
+    /// A BYE from that side. In an early dialog it ends that, not the INVITE (RFC 3261 §15).
     case bye(DialogSide)
     /// The client cancelled the INVITE.
     case cancelled
@@ -39,9 +41,13 @@ package struct DialogActions: OptionSet, Sendable {
     package static let cancelInvite = DialogActions(rawValue: 64)
     /// Two messages crossed so that the sides may disagree about the dialog (RFC 5407).
     package static let race = DialogActions(rawValue: 128)
+    /// It was answered although it is wanted to end: it does as soon as the ACK has gone by.
+    package static let endWhenAcknowledged = DialogActions(rawValue: 256)
+    /// The ACK is about to go by: it ends after that.
+    package static let endNow = DialogActions(rawValue: 512)
 }
 
-/// The life of a dialog as a proxy in its middle sees it (RFC 3261 §12, RFC 5057, RFC 5407): 4 bytes, no clock, no lock.
+/// The life of a dialog as a proxy in its middle sees it (RFC 3261 §12, RFC 5057, RFC 5407): a few bytes, no clock, no lock.
 ///
 /// ```
 ///  unconfirmed ──1xx──► early            any 2xx: confirmedWithoutAck ──ACK──► confirmed
@@ -54,7 +60,8 @@ package struct DialogMachine: Sendable, Equatable {
     package private(set) var endReason: DialogEndReason?
     /// Who asked for a BYE on both sides when the lifetime is over.
     package let byesOnTimeout: Bool
-    private var hasEarlyBye = false
+    /// Why somebody here wanted it to end before it was answered.
+    package private(set) var endWanted: DialogEndReason?
     private var isCancelled = false
 
     package init(byesOnTimeout: Bool = false) {
@@ -67,23 +74,20 @@ package struct DialogMachine: Sendable, Equatable {
         case .provisional:
             guard state == .unconfirmed else { return [] }
             return move(to: .early)
-        case .answered:
+        case .answered, .answeredAfterBye:
             guard !state.isConfirmed else { return [] }
-            let crossed: DialogActions = hasEarlyBye || isCancelled ? .race : []
-            return move(to: .confirmedWithoutAck).union([.startLifetime]).union(crossed)
+            let actions = move(to: .confirmedWithoutAck).union(.startLifetime)
+            if endWanted != nil { return actions.union(.endWhenAcknowledged) }
+            return isCancelled || event == .answeredAfterBye ? actions.union(.race) : actions
         case .failed:
             // A 2xx came before: what other branches answered is nobody's business.
             guard !state.isConfirmed else { return [] }
             return move(to: .deleted).union(.failed)
         case .acknowledged:
             guard state == .confirmedWithoutAck else { return [] }
-            return move(to: .confirmed)
+            return endWanted == nil ? move(to: .confirmed) : move(to: .confirmed).union(.endNow)
         case .bye(let side):
-            guard state.isConfirmed else {
-                // A BYE in an early dialog ends that, not the INVITE (RFC 3261 §15): its answer tells what becomes of it.
-                hasEarlyBye = true
-                return []
-            }
+            guard state.isConfirmed else { return [] }
             return end(side == .caller ? .downstreamBye : .upstreamBye)
         case .cancelled:
             isCancelled = true
@@ -92,7 +96,11 @@ package struct DialogMachine: Sendable, Equatable {
             guard state.isConfirmed else { return [] }
             return end(.lifetimeTimeout).union(byesOnTimeout ? [.expired, .sendByes] : .expired)
         case .end(let reason):
-            guard state.isConfirmed else { return .cancelInvite }
+            guard state.isConfirmed else {
+                // The CANCEL may cross a 2xx, or the INVITE has not left yet.
+                endWanted = reason
+                return .cancelInvite
+            }
             return end(reason).union(.sendByes)
         }
     }

@@ -184,8 +184,8 @@ enum DialogCommands {
                 }
                 let (body, type) = try body(call, dialog, dialogs, toCaller: toCaller)
                 let method = try call.optionalString("method") ?? "INVITE"
-                guard !method.isEmpty, method.utf8.allSatisfy({ ASCII.isTokenCharacter($0) }) else {
-                    throw CommandCall.badType("method", allowed: "the name of a SIP method")
+                guard OwnRequest.isSendable(ByteString(method)) else {
+                    throw CommandCall.badType("method", allowed: "the name of a SIP method but ACK and CANCEL")
                 }
                 guard !challenges || method == "INVITE" || method == "UPDATE" else {
                     throw CommandCall.badType("method", allowed: "INVITE or UPDATE with mode=\(mode)")

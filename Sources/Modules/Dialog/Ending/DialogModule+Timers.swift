@@ -1,4 +1,5 @@
 import Bytes
+import Profiling
 import Reactor
 import RouteRuntime
 import SIPDialog
@@ -30,17 +31,15 @@ extension DialogModule {
         // Between its being due and this moment somebody may have given it another deadline: more time, or the last seconds of one
         // that is over.
         guard timers.deadline(.life, of: dialog) == nil else { return }
-        let (state, lifetime, route) = dialog.update { values -> (DialogState, Int, RouteHandle?) in
+        let (state, pending, route) = dialog.update { values -> (DialogState, DialogEndReason?, RouteHandle?) in
+            guard values.pendingEnd == nil else { return (values.machine.state, values.pendingEnd, nil) }
             defer { values.onTimeout = nil }
-            return (values.machine.state, values.lifetimeSeconds, values.onTimeout)
+            return (values.machine.state, nil, values.onTimeout)
         }
         guard state != .deleted else { return forget(dialog, worker) }
         // Nobody follows its INVITE any more, and no process took the job that drops it (`abandon`).
         guard state.isConfirmed else { return _ = step(dialog, .failed, in: .init(worker: worker)) }
-        if lifetime == 0, dialog.options.contains(.endOnRace) {
-            step(dialog, .end(.race), in: .init(worker: worker))
-            return
-        }
+        if let pending { return _ = step(dialog, .end(pending), in: .init(worker: worker)) }
         guard let route else {
             step(dialog, .lifetimeOver, in: .init(worker: worker))
             return
@@ -52,11 +51,33 @@ extension DialogModule {
         }
     }
 
-    /// Gives the dialog so many seconds from now on; before it is confirmed, from then on.
+    /// Gives the dialog a few seconds more, whatever its lifetime says.
+    func endSoon(_ dialog: Dialog, _ reason: DialogEndReason, milliseconds: Int) {
+        dialog.update { $0.pendingEnd = $0.pendingEnd ?? reason }
+        timers.set(.life, of: dialog, to: Self.milliseconds() + milliseconds)
+        settleTimers(dialog)
+    }
+
+    /// Ends a dialog that was wanted to end before it was answered: behind the ACK that is being handled, on this process.
+    func endBehindAck(_ dialog: Dialog, _ worker: StackWorker) {
+        guard let reason = dialog.read({ $0.pendingEnd }) else { return }
+        let isTaken = later(DialogSites.endingJob, worker) { [self] in
+            step(dialog, .end(reason), in: .init(worker: worker))
+        }
+        if !isTaken { endSoon(dialog, reason, milliseconds: 0) }
+    }
+
+    /// Runs a job on this process when it is done with what it has in hand. False when it takes no more.
+    func later(_ site: Site, _ worker: StackWorker, _ body: @escaping @Sendable () -> Void) -> Bool {
+        host.script(worker)?.process.reactor.submit(site, body) ?? false
+    }
+
+    /// Gives the dialog so many seconds from now on; before it is confirmed, from then on. One that is to end soon does all the
+    /// same.
     func setLifetime(_ seconds: Int, of dialog: Dialog) {
         let isRunning = dialog.update { values -> Bool in
             values.lifetimeSeconds = seconds
-            return values.machine.state.isConfirmed
+            return values.machine.state.isConfirmed && values.pendingEnd == nil
         }
         guard isRunning else { return }
         timers.set(.life, of: dialog, to: Self.milliseconds() + seconds * 1000)
@@ -86,11 +107,18 @@ extension DialogModule {
             let flag: DialogOptions =
                 side == .caller
                 ? [.optionsPingCaller, .reinvitePingCaller] : [.optionsPingCallee, .reinvitePingCallee]
-            guard !wanted.isDisjoint(with: flag) else { continue }
+            guard !wanted.isDisjoint(with: flag), let leg = dialog.read({ $0.leg(side) }) else { continue }
             var request = OwnRequest(method: method, headers: settings.extraHeaders)
-            if isInvite, let leg = dialog.read({ $0.leg(side) }) {
-                request.body = leg.bodyReceived.text
-                request.contentType = leg.bodyReceived.type
+            if isInvite {
+                // One INVITE at a time (RFC 3261 §14.1): the next tick asks again.
+                if leg.invitesPending > 0 { continue }
+                if leg.bodyReceived.isEmpty {
+                    // Its session is not known here: an INVITE without one would ask for an offer that nobody answers.
+                    request.method = "OPTIONS"
+                } else {
+                    request.body = leg.bodyReceived.text
+                    request.contentType = leg.bodyReceived.type
+                }
             }
             send(request, to: side, of: dialog, worker) { [self] reply, status, _, worker in
                 // No reply: in time, or the side can't be reached. 503 stands for this server's having too much to do.

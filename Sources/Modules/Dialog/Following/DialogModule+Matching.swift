@@ -4,6 +4,7 @@ import RouteRuntime
 import SIPDialog
 import SIPMessage
 import SIPStack
+import Synchronization
 
 /// Which dialog a request belongs to, and what follows from that.
 extension DialogModule {
@@ -92,12 +93,19 @@ extension DialogModule {
         switch message.method {
         case .ack where match.isMainLeg:
             step(match.dialog, .acknowledged, in: .init(worker: worker))
-        case .bye where isValid && match.isMainLeg:
-            step(match.dialog, .bye(match.sender), in: .init(worker: worker))
+        case .bye where isValid && match.isMainLeg: noteBye(use, worker)
         default: break
         }
         context.outboundEdits.append { [self] context, edits, _ in leave(use, context, &edits) }
         if message.method != .ack { context.observeTransaction(SequentialFollower(self, use, message)) }
+    }
+
+    /// A BYE of the leg that matters. That of an early dialog counts for that one only.
+    func noteBye(_ use: DialogUse, _ worker: StackWorker) {
+        use.dialog.update { values in
+            if values.machine.state.isOpen { values.updateLeg(.callee, callee: use.callee) { $0.hasEarlyBye = true } }
+        }
+        step(use.dialog, .bye(use.sender), in: .init(worker: worker))
     }
 
     /// The request leaves: numbers are counted and, where requests of ours went between, moved.
@@ -105,7 +113,9 @@ extension DialogModule {
         let message = context.message
         guard let cseq = message.cseq else { return }
         // The answer to what a 2xx offered. What a request offers counts when it is accepted.
-        let answer = message.method == .ack && use.isMainLeg ? DialogBody(of: message) : nil
+        let isAnswer = message.method == .ack && use.isMainLeg
+        let answer = isAnswer ? DialogBody(of: message) : nil
+        let relayed = isAnswer ? DialogBody(of: message, with: edits) : nil
         let change = use.dialog.update { values -> (number: UInt32, rack: UInt32)? in
             values.updateLeg(use.sender, callee: use.callee) { leg in
                 leg.numbers.note(cseq.number, method: message.method)
@@ -118,8 +128,8 @@ extension DialogModule {
             }
             // Requests of our own go to the caller on the main leg only: another one's numbers stay as they are.
             guard use.isMainLeg || use.sender == .caller else { return nil }
+            values.note(told: relayed, to: use.sender.other, callee: use.callee)
             return values.updateLeg(use.sender.other, callee: use.callee) { leg in
-                leg.note(received: answer)
                 let rack = leg.shift.offsetOfInvite(message.rack?.cseq.number ?? 0)
                 return (leg.shift.outgoing(cseq.number, method: message.method), rack)
             }
@@ -163,6 +173,14 @@ final class SequentialFollower: TransactionObserver {
     private let module: DialogModule
     private let use: DialogUse
     private let request: Message
+    private let progress = Mutex(Progress())
+
+    private struct Progress {
+        /// The body that the other side gets.
+        var asked: DialogBody?
+        /// It is an INVITE that has no answer yet.
+        var isPending = false
+    }
 
     init(_ module: DialogModule, _ use: DialogUse, _ request: Message) {
         self.module = module
@@ -171,11 +189,38 @@ final class SequentialFollower: TransactionObserver {
     }
 
     func relaying(_ branch: RelayedBranch, _ edits: inout MessageEdits, _ worker: StackWorker) {
-        // Its answers may need another CSeq.
-        if request.method == .invite { branch.transaction.awaitLateAnswers() }
+        if request.method == .invite {
+            // Its answers may need another CSeq.
+            branch.transaction.awaitLateAnswers()
+            notePending(true)
+        }
+        if request.method == .invite || request.method == .update {
+            let asked = DialogBody(of: request, with: edits)
+            progress.withLock { $0.asked = asked }
+        }
         // A BYE that did not fit was let through by the script all the same.
         if request.method == .bye, use.endsWhenRelayed, use.isMainLeg {
-            module.step(use.dialog, .bye(use.sender), in: .init(worker: worker))
+            module.noteBye(use, worker)
+        }
+    }
+
+    func answered(_ transaction: Transaction, status: Int, response: Message?, _ worker: StackWorker) {
+        notePending(false)
+    }
+
+    func ended(_ transaction: Transaction, _ worker: StackWorker) { notePending(false) }
+
+    /// An INVITE goes by, or is over: neither side gets another one meanwhile.
+    private func notePending(_ isPending: Bool) {
+        let isChange = progress.withLock { progress in
+            defer { progress.isPending = isPending }
+            return progress.isPending != isPending
+        }
+        guard isChange else { return }
+        use.dialog.update { values in
+            for side in [DialogSide.caller, .callee] {
+                values.updateLeg(side, callee: use.callee) { $0.noteInvite(isPending: isPending) }
+            }
         }
     }
 
@@ -192,18 +237,20 @@ final class SequentialFollower: TransactionObserver {
             return
         }
         let asked = isInvite ? DialogBody(of: request) : nil
+        let toldAsked = isInvite ? progress.withLock { $0.asked } : nil
         let answered = isInvite ? DialogBody(of: reply.message) : nil
+        let toldAnswered = isInvite ? DialogBody(of: reply.message, with: edits) : nil
         use.dialog.update { values in
             values.updateLeg(use.sender, callee: use.callee) { leg in
                 leg.refreshTarget(from: request)
                 leg.note(sent: asked)
-                leg.note(received: answered)
             }
             values.updateLeg(use.sender.other, callee: use.callee) { leg in
                 leg.refreshTarget(from: reply.message)
                 leg.note(sent: answered)
-                leg.note(received: asked)
             }
+            values.note(told: toldAnswered, to: use.sender, callee: use.callee)
+            values.note(told: toldAsked, to: use.sender.other, callee: use.callee)
         }
     }
 }

@@ -35,7 +35,10 @@ final class DialogUse: Sendable {
 
 extension MessageContext {
     /// The dialog of the message: one loaded by `load_dialog_ctx()` before the message's own.
-    package var dialog: Dialog? { state(LoadedDialog.self)?.dialog ?? tmState?.attached(DialogUse.self)?.dialog }
+    package var dialog: Dialog? {
+        let loaded = state(LoadedDialog.self)
+        return loaded?.loaded ?? loaded?.own ?? dialogUse?.dialog
+    }
 
     var dialogUse: DialogUse? { tmState?.attached(DialogUse.self) }
 }

@@ -23,10 +23,19 @@ final class InviteFollower: TransactionObserver {
 
     func relaying(_ branch: RelayedBranch, _ edits: inout MessageEdits, _ worker: StackWorker) {
         let socket = module.host.scriptSocket(branch.socket)
-        dialog.update { values in
+        let isChanged = edits.changesBody(of: branch.request)
+        let offer = isChanged ? DialogBody(of: branch.request, with: edits) : nil
+        let isUnwanted = dialog.update { values -> Bool in
             values.calleeSocket = socket
-            if !values.machine.state.isConfirmed { values.invite = branch.transaction }
+            values.note(offer: offer, ofBranch: branch.index)
+            if values.machine.state.isOpen { values.invite = branch.transaction }
+            return values.machine.state.isOpen && values.machine.endWanted != nil
         }
+        guard isUnwanted else { return }
+        // Ended before it left: it is cancelled as soon as it is under way.
+        let transaction = branch.transaction
+        let isTaken = module.later(DialogSites.endingJob, worker) { worker.cancelAll(transaction) }
+        if !isTaken { module.log(.error, "dialog: \(dialog.id) could not be cancelled: the process is too busy") }
     }
 
     func received(_ reply: InboundReply, _ edits: inout MessageEdits, _ worker: StackWorker) {
@@ -35,20 +44,31 @@ final class InviteFollower: TransactionObserver {
         let isSuccess = message.statusCode >= 200
         var callee: Int?
         module.callback(DialogSites.responseForwarded, worker, status: message.statusCode) {
-            callee = learn(message, reply, isSuccess: isSuccess)
-            module.step(dialog, isSuccess ? .answered : .provisional, in: .init(worker: worker))
+            callee = learn(message, reply, edits, isSuccess: isSuccess)
+            let hadBye = callee.map { callee in dialog.read { $0.callees[callee].hasEarlyBye } } ?? false
+            let event: DialogEvent = isSuccess ? hadBye ? .answeredAfterBye : .answered : .provisional
+            let actions = module.step(dialog, event, in: .init(worker: worker))
+            // It failed before: ACK and BYE of this 2xx will be looked for.
+            if actions.isEmpty, isSuccess,
+                dialog.read({ $0.machine.state == .deleted && $0.machine.endReason == nil })
+            {
+                module.linger(dialog)
+            }
         }
         if !isSuccess, let callee, dialog.options.contains(.autoPrack) {
             module.prack(reply, dialog, callee: callee, &edits, worker)
         }
     }
 
-    /// Keeps what the reply tells of the callee: one leg for each tag, and always one for the first 2xx. Answers its place; nil
-    /// when it can't be kept.
-    private func learn(_ message: Message, _ reply: InboundReply, isSuccess: Bool) -> Int? {
+    /// Keeps what the reply tells of the callee: one leg for each tag, and always one for the first 2xx. What comes behind a leg's
+    /// 2xx tells nothing: it is late, or the same again. Answers its place; nil when it can't be kept.
+    private func learn(
+        _ message: Message, _ reply: InboundReply, _ edits: MessageEdits, isSuccess: Bool
+    ) -> Int? {
         // A 2xx without a tag is one of RFC 2543: it answers all the same.
         guard let tag = message.toTag ?? (isSuccess ? .empty : nil), let cseq = message.cseq?.number else { return nil }
         let body = DialogBody(of: message)
+        let told = DialogBody(of: message, with: edits)
         let socket = reply.transaction?.branch(reply.branch)?.destination.socket
         let scriptSocket = isSuccess ? module.host.scriptSocket(socket) : nil
         let addresses = module.addresses
@@ -58,7 +78,7 @@ final class InviteFollower: TransactionObserver {
             let isAnswer = isSuccess && values.confirmed == nil
             if index == nil, isAnswer || values.callees.count < DialogSettings.legsMax {
                 var leg = DialogLeg(tag: tag)
-                leg.note(received: values.caller.bodySent)
+                leg.note(received: values.offer(ofBranch: reply.branch))
                 // The script may have sent it with another number (`uac_auth()`).
                 leg.shift = CSeqShift(invite: invited, leftAs: cseq)
                 leg.callerNumbers.note(invited, method: .invite)
@@ -66,13 +86,16 @@ final class InviteFollower: TransactionObserver {
                 index = values.callees.count - 1
             }
             guard let index else { return nil }
+            guard !values.callees[index].isAnswered else { return index }
             values.callees[index].refreshTarget(from: message)
             if isSuccess || values.callees[index].routes.isEmpty {
                 values.callees[index].routes = RouteSet(
                     recordedBy: message, before: values.recordedBefore, isOwn: addresses.contains)
             }
             values.callees[index].note(sent: body)
-            values.caller.note(received: body)
+            values.callees[index].note(forCaller: told)
+            values.callees[index].isAnswered = isSuccess
+            if values.confirmed == nil { values.caller.note(received: values.callees[index].bodyForCaller) }
             guard isAnswer else { return index }
             values.confirmed = index
             if let scriptSocket { values.calleeSocket = scriptSocket }
@@ -141,12 +164,19 @@ extension DialogModule {
             worker.absorb(transaction)
             return .repeated
         }
+        // The script waits, and has not relayed the first one yet.
+        if context.tmTransaction == nil,
+            table.find(callID: message.callID, where: { $0.isMade(by: message) && $0.state.isOpen }) != nil
+        {
+            return .repeated
+        }
         guard let dialog = add(context, options) else { return .none }
         statistics.noteCreated()
         if let worker { callback(DialogSites.created, worker) }
         let state = context.makeTMState()
         guard state.observe(InviteFollower(self, dialog)) else { return .none }
         state.attach(DialogUse(dialog, sender: .caller, isInitial: true))
+        state.attached(Hiding.self)?.adopt(dialog)
         if settings.matching != .tags {
             var writer = ByteWriter(reserving: 32)
             writer.append(UInt8(ascii: ";"))

@@ -118,8 +118,12 @@ extension DialogModule {
         return true
     }
 
-    /// Takes all Route values off and puts the target's in.
+    /// Takes all Route values off and puts the target's in. Where they are what is left already, by `loose_route()` or an earlier
+    /// call, they stay.
     static func replaceRoutes(of context: MessageContext, with target: DialogTarget) {
+        context.requestURI = target.requestURI
+        context.destinationURI = target.nextHop
+        guard context.state(RouteState.self)?.remaining != target.routes else { return }
         let message = context.message
         let fields = Array(message.all(.route))
         for field in fields { context.edits.remove(field) }
@@ -129,8 +133,6 @@ extension DialogModule {
                 context.edits.insert(at: last.line.end) { $0.append(lines) }
             }
         }
-        context.requestURI = target.requestURI
-        context.destinationURI = target.nextHop
         context.updateState(RouteState()) { $0.remaining = target.routes }
     }
 
@@ -142,7 +144,10 @@ extension DialogModule {
             call.log(.error, "dlg_send_sequential: \"\(leg)\" is neither caller nor callee")
             return .no
         }
-        guard !method.isEmpty, method.elements.allSatisfy({ ASCII.isTokenCharacter($0) }) else { return .no }
+        guard OwnRequest.isSendable(method) else {
+            call.log(.error, "dlg_send_sequential: \"\(method)\" is no method of a request that can be sent by itself")
+            return .no
+        }
         var request = OwnRequest(method: method, headers: call.string(4)?.asHeaderLines ?? .empty)
         request.body = call.string(2) ?? .empty
         request.contentType = call.string(3)?.trimmed() ?? .empty

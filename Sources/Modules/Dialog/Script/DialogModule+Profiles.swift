@@ -7,7 +7,7 @@ extension DialogModule {
     var profileFunctions: [String: HostFunction] {
         [
             "set_dlg_profile": { [self] call in
-                guard let (dialog, index) = subject(call) else { return .no }
+                guard let (dialog, index) = subject(call), hasValue(call) else { return .no }
                 let clears = (call.integer(2) ?? 0) != 0 || call.string(2) == "true"
                 guard join(dialog, index, call.string(1), clearing: clears) else {
                     call.log(.error, "\(call.name): it is in \(DialogSettings.profilesMax) profiles already, or over")
@@ -16,16 +16,15 @@ extension DialogModule {
                 return .yes
             },
             "unset_dlg_profile": { [self] call in
-                guard let (dialog, index) = subject(call) else { return .no }
-                return Outcome(leave(dialog, index, call.isPresent(1) ? call.string(1) : nil))
+                guard let (dialog, index) = subject(call), hasValue(call) else { return .no }
+                return Outcome(leave(dialog, index, call.string(1)))
             },
             "is_in_profile": { [self] call in
-                guard let (dialog, index) = subject(call) else { return .no }
-                let value = call.string(1)
-                return Outcome(isMember(dialog, index, value))
+                guard let (dialog, index) = subject(call), hasValue(call) else { return .no }
+                return Outcome(isMember(dialog, index, call.string(1)))
             },
             "get_profile_size": { [self] call in
-                guard let index = index(call) else { return .no }
+                guard let index = index(call), hasValue(call) else { return .no }
                 return Outcome(call.assign(2, .integer(profiles.size(index, call.string(1)))))
             },
         ]
@@ -37,6 +36,13 @@ extension DialogModule {
             return nil
         }
         return index
+    }
+
+    /// A value that was given and is NULL is not one that was left out: it stands for none, not for all.
+    private func hasValue(_ call: borrowing Call) -> Bool {
+        guard call.isPresent(1), call.value(1).isNull else { return true }
+        call.log(.error, "\(call.name): the value is NULL")
+        return false
     }
 
     private func subject(_ call: borrowing Call) -> (Dialog, Int)? {

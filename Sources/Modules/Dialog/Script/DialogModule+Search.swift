@@ -31,13 +31,15 @@ extension DialogModule {
                 return answer(call, dialogs(with: name, wanted))
             },
             "get_dialogs_by_profile": { [self] call in
-                guard let name = call.string(0), let index = profiles.index(name) else { return .no }
+                guard let name = call.string(0), let index = profiles.index(name),
+                    !call.isPresent(1) || !call.value(1).isNull
+                else { return .no }
                 return answer(call, members(index, call.string(1)))
             },
             "load_dialog_ctx": { [self] call in load(call) },
             "unload_dialog_ctx": { call in
-                guard call.context.state(LoadedDialog.self)?.dialog != nil else { return .no }
-                call.context.updateState(LoadedDialog()) { $0.dialog = nil }
+                guard call.context.state(LoadedDialog.self)?.loaded != nil else { return .no }
+                call.context.updateState(LoadedDialog()) { $0.loaded = nil }
                 return .yes
             },
         ]
@@ -61,7 +63,7 @@ extension DialogModule {
 
     private func load(_ call: borrowing Call) -> Outcome {
         guard let name = call.string(0) else { return .no }
-        guard call.context.state(LoadedDialog.self)?.dialog == nil else {
+        guard call.context.state(LoadedDialog.self)?.loaded == nil else {
             call.log(.error, "load_dialog_ctx: another dialog is loaded; unload_dialog_ctx() goes first")
             return .no
         }
@@ -73,7 +75,7 @@ extension DialogModule {
             found = live(callID: name) ?? table.find(callID: name)
         }
         guard let found, !isActive || found.state != .deleted else { return .no }
-        call.context.updateState(LoadedDialog()) { $0.dialog = found }
+        call.context.updateState(LoadedDialog()) { $0.loaded = found }
         return .yes
     }
 }

@@ -16,15 +16,18 @@ extension DialogModule {
         guard message.lists("100rel", in: .require), let number = message.number(.rseq), let cseq = message.cseq,
             let sequence = UInt32(exactly: number), sequence > 0
         else { return }
-        edits.takeReliability(of: message)
-        let isNext = dialog.update { values in
-            values.updateLeg(.callee, callee: callee) { leg in
+        let isNext = dialog.update { values -> Bool? in
+            values.updateLeg(.callee, callee: callee) { leg -> Bool? in
+                // Where a PRACK can't be addressed, it is the caller's to send one.
+                guard !leg.target.requestURI.isEmpty else { return nil }
                 guard leg.acknowledged == 0 || sequence == leg.acknowledged &+ 1 else { return false }
                 leg.acknowledged = sequence
                 return true
-            }
+            } ?? nil
         }
-        guard isNext == true else { return }
+        guard let isNext else { return }
+        edits.takeReliability(of: message)
+        guard isNext else { return }
         var writer = ByteWriter(reserving: 32)
         writer.append("RAck: ")
         writer.append(decimal: UInt64(sequence))

@@ -6,7 +6,7 @@ import SIPMessage
 package import SIPStack
 
 /// A request that is made here and goes to one side of a dialog.
-struct OwnRequest {
+package struct OwnRequest {
     var method: ByteString
     /// Whole lines.
     var headers = ByteString.empty
@@ -18,6 +18,13 @@ struct OwnRequest {
     var finalResponseMilliseconds: UInt32?
     /// An INVITE that offers nothing: its ACK bears the answer and is sent by who knows that (`OwnInvite.acknowledge`).
     var holdsAck = false
+
+    /// Whether a request with this method stands by itself: an ACK and a CANCEL belong to an INVITE and are never answered like
+    /// others.
+    package static func isSendable(_ method: ByteString) -> Bool {
+        !method.isEmpty && method != "ACK" && method != "CANCEL"
+            && method.elements.allSatisfy { ASCII.isTokenCharacter($0) }
+    }
 
     var isInvite: Bool { method == "INVITE" }
 
@@ -58,6 +65,12 @@ extension DialogModule {
         local.body = request.body
         local.contentType = request.body.isEmpty ? .empty : request.contentType
         local.finalResponseMilliseconds = request.finalResponseMilliseconds
+        // Only a `local_route` asks which dialog it is.
+        if host.hasLocalRoute {
+            let state = TMState(avps: AVPStore())
+            state.attach(DialogUse(dialog, sender: side.other, isInitial: false, callee: request.callee))
+            local.user = state
+        }
         guard request.isInvite else {
             worker.send(local) { [self] reply, status, worker in
                 if let reply, (200..<300).contains(status) { note(reply, of: request, side, dialog) }
@@ -73,10 +86,14 @@ extension DialogModule {
     private func plan(_ request: OwnRequest, _ side: DialogSide, _ dialog: Dialog) -> OwnRequestPlan? {
         dialog.update { values -> OwnRequestPlan? in
             guard let callee = values.leg(.callee, callee: request.callee) else { return nil }
-            let number = values.updateLeg(side, callee: request.callee) { $0.shift.takeOwn() }
-            guard let number, let target = values.leg(side, callee: request.callee)?.target,
-                !target.requestURI.isEmpty
-            else { return nil }
+            guard let target = values.leg(side, callee: request.callee)?.target, !target.requestURI.isEmpty else {
+                return nil
+            }
+            let number = values.updateLeg(side, callee: request.callee) { leg in
+                if request.isInvite { leg.noteInvite(isPending: true) }
+                return leg.shift.takeOwn()
+            }
+            guard let number else { return nil }
             let toCallee = side == .callee
             let caller = Self.party(
                 toCallee ? values.changes.from?.text.replaced : nil, dialog.fromURI, values.caller.tag)
@@ -117,9 +134,9 @@ extension DialogModule {
         dialog.update { values in
             values.updateLeg(side, callee: request.callee) { leg in
                 leg.refreshTarget(from: reply)
-                leg.note(received: told)
                 leg.note(sent: said)
             }
+            values.note(told: told, to: side, callee: request.callee)
         }
     }
 

@@ -42,7 +42,9 @@ final class OwnInvite: TransactionAgent {
                 defer { progress.isOver = true }
                 return !progress.isOver
             }
-            if isFirst { completion?(response.message, response.status, self, worker) }
+            guard isFirst else { return }
+            noteOver()
+            completion?(response.message, response.status, self, worker)
             return
         }
         let (isFirst, ack) = progress.withLock { progress in
@@ -57,9 +59,23 @@ final class OwnInvite: TransactionAgent {
             if let ack { _ = worker.sendRaw(ack.bytes, to: ack.destination) }
             return
         }
+        noteOver()
         module.note(reply, of: request, side, dialog)
-        if !request.holdsAck { acknowledge(worker) }
+        if !request.holdsAck { acknowledge(reply, worker) }
         completion?(reply, response.status, self, worker)
+    }
+
+    /// The side may get another INVITE.
+    private func noteOver() {
+        dialog.update { $0.updateLeg(side, callee: request.callee) { $0.noteInvite(isPending: false) } }
+    }
+
+    /// Sends the ACK of the 2xx. An INVITE without a session made the side offer one: the answer is what it was told last.
+    private func acknowledge(_ reply: Message, _ worker: StackWorker) {
+        guard request.body.isEmpty, !reply.body.isEmpty, let agreed = dialog.read({ $0.leg(side)?.bodyReceived }) else {
+            return acknowledge(worker)
+        }
+        acknowledge(worker, body: agreed.text, contentType: agreed.type)
     }
 
     /// Sends the ACK of the 2xx, with the answer to its offer if the INVITE had none.
@@ -71,7 +87,7 @@ final class OwnInvite: TransactionAgent {
         local.body = body
         local.contentType = body.isEmpty ? .empty : contentType
         if let told = DialogBody(body, type: contentType) {
-            dialog.update { $0.updateLeg(side) { $0.note(received: told) } }
+            dialog.update { $0.note(told: told, to: side) }
         }
         worker.acknowledge(local) { [self] bytes, destination in
             progress.withLock { $0.ack = (bytes, destination) }

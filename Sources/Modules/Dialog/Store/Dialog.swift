@@ -32,6 +32,8 @@ package final class Dialog: @unchecked Sendable {
     let toURI: ByteString
     /// CSeq of the caller's INVITE.
     let inviteNumber: UInt32
+    /// Hash of its top Via: the same INVITE has the same.
+    let inviteVia: UInt64
     let options: DialogOptions
     /// Seconds since 1970.
     let createdAt: Int
@@ -64,6 +66,10 @@ package final class Dialog: @unchecked Sendable {
         var onHangup: RouteHandle?
         /// The INVITE's, while it may have to be cancelled.
         var invite: Transaction?
+        /// What the branches of the INVITE offer, by their places: empty while all offer what the caller did.
+        var offers: [Int: DialogBody] = [:]
+        /// Why it is to end soon, whatever its lifetime: the deadline is that of this end.
+        var pendingEnd: DialogEndReason?
         /// What topology hiding keeps.
         var hiding: HidingSides?
         /// From and To as the callee knows them, where `uac` changed them.
@@ -89,6 +95,37 @@ package final class Dialog: @unchecked Sendable {
             return body(&callees[index])
         }
 
+        /// A side was told something; where there is nothing the last stays. What the caller hears of a callee that is not, or
+        /// may not be, the one that answers stays with that callee.
+        ///
+        /// - Parameter callee: as in `leg`.
+        mutating func note(told body: DialogBody?, to side: DialogSide, callee: Int? = nil) {
+            guard body != nil else { return }
+            let index = place(callee)
+            guard side == .caller else {
+                updateLeg(.callee, callee: index) { $0.note(received: body) }
+                return
+            }
+            guard callees.indices.contains(index) else { return caller.note(received: body) }
+            callees[index].note(forCaller: body)
+            if confirmed.map({ $0 == index }) ?? true { caller.note(received: body) }
+        }
+
+        /// What a branch of the INVITE offers. One that went on to another address offers what it did at the first.
+        func offer(ofBranch branch: Int) -> DialogBody {
+            if let offer = offers[branch] { return offer }
+            return offers.max { $0.key < $1.key }?.value ?? caller.bodySent
+        }
+
+        /// A branch of the INVITE leaves.
+        ///
+        /// - Parameter body: what it offers in the place of the caller's body; nil: that.
+        mutating func note(offer body: DialogBody?, ofBranch branch: Int) {
+            if body == nil, offers.isEmpty { return }
+            for earlier in 0..<branch where offers[earlier] == nil { offers[earlier] = caller.bodySent }
+            offers[branch] = body ?? caller.bodySent
+        }
+
         private func place(_ callee: Int?) -> Int { callee ?? confirmed ?? callees.count - 1 }
     }
 
@@ -106,6 +143,7 @@ package final class Dialog: @unchecked Sendable {
         fromURI = (request.from?.uriText ?? .empty).compacted()
         toURI = (request.to?.uriText ?? .empty).compacted()
         inviteNumber = request.cseq?.number ?? 0
+        inviteVia = Self.viaHash(of: request)
         self.options = options
         self.createdAt = createdAt
         callerSocket = socket
@@ -118,6 +156,14 @@ package final class Dialog: @unchecked Sendable {
             machine: DialogMachine(byesOnTimeout: options.contains(.byeOnTimeout)), caller: caller,
             lifetimeSeconds: settings.defaultTimeoutSeconds, deleteDelaySeconds: settings.deleteDelaySeconds)
         stored.recordedBefore = request.elements(of: .recordRoute).reduce(0) { count, _ in count + 1 }
+    }
+
+    static func viaHash(of request: Message) -> UInt64 { (request.value(.via) ?? .empty).stableHash(seed: 0) }
+
+    /// Whether this is the INVITE that made the dialog.
+    func isMade(by invite: Message) -> Bool {
+        invite.cseq?.number == inviteNumber && Self.viaHash(of: invite) == inviteVia
+            && read { $0.caller.tag == invite.fromTag }
     }
 
     /// A copy of everything: for what looks at several fields.
