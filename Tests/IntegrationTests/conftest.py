@@ -3,6 +3,7 @@
 Everything listens on free ports of 127.0.0.x. Every process is ended by the pid that was started. Waiting is for
 conditions, never for time. SIPRAY names the executable (scripts/test sets it).
 """
+import contextlib
 import itertools
 import json
 import os
@@ -163,8 +164,15 @@ class Server:
                                         stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=self.directory,
                                         umask=umask)
         self.identifier = 0
-        if wait:
-            wait_for(self._ready, "the server to answer on its management socket\n" + self.tail())
+        if not wait:
+            return
+        try:
+            wait_for(self._ready, "the server to answer on its management socket")
+        except BaseException:  # what pytest fails with is no Exception
+            self.process.kill()
+            self.process.wait()
+            self.log.close()
+            raise
 
     def _ready(self):
         if self.process.poll() is not None:
@@ -257,8 +265,9 @@ def start(tmp_path):
         return server
 
     yield make
-    for server in servers:
-        server.stop()
+    with contextlib.ExitStack() as stops:
+        for server in servers:
+            stops.callback(server.stop)
 
 
 @pytest.fixture
