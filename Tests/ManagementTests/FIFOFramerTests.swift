@@ -24,11 +24,11 @@ import Testing
         ([":a:[{\"x:b:[{}]", nil], ["a !", "b [{}]"]), ([":a:{x:b:{y", ":c:{}"], ["a !", "b !", "c {}"]),
         ([":" + String(repeating: "n", count: 250)], ["- !"]),
         ([":a:" + String(repeating: " ", count: 2000), "x"], ["a !", "- !"]), ([":a:", " ", "{", " ", "}"], ["a { }"]),
-        // So often it is gone on behind what was given up in one line, and no more.
+        // So often it is gone on behind what was given up in one line, then with the last.
         ([String(repeating: ":a:{", count: 16) + ":b:{}", nil], Array(repeating: "a !", count: 16) + ["b {}"]),
         (
-            [String(repeating: ":a:{", count: 17) + ":b:{}", nil, ":c:{}"],
-            Array(repeating: "a !", count: 17) + ["c {}"]
+            [String(repeating: ":a:{", count: 17) + ":b:{}:c:{}", nil, ":d:{}"],
+            Array(repeating: "a !", count: 17) + ["c {}", "d {}"]
         ),
         ([String(repeating: ":a:{", count: 99) + "\n:b:{", nil, ":c:{}"], ["a !", "b !", "c {}"]),
         ([":r:{\"a\":\"" + String(repeating: "x", count: 2000)], ["r !"]),

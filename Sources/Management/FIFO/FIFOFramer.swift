@@ -19,7 +19,7 @@ enum FIFOFrame: Hashable {
 struct FIFOFramer {
     /// Bytes of a reply name.
     static let nameBytesMax = 200
-    /// How often in one line it is gone on behind what was given up; what follows then waits for the next line.
+    /// How often in one line it is gone on with the next request behind what was given up; then with the last.
     static let recoveriesMax = 16
 
     private var buffer: [UInt8] = []
@@ -139,11 +139,13 @@ struct FIFOFramer {
     }
 
     /// Goes on with the first request behind the beginning of the present one; when that was done often enough in this
-    /// line, with the next line that begins one.
+    /// line, with the next line that begins one, or with the last of all: it may be that of a client that is in order.
     private mutating func recover(before end: Int) {
         var next = firstRequest(from: front + 1, to: end)
         if recoveries >= Self.recoveriesMax {
-            while let found = next, !beginsLine(found) { next = firstRequest(from: found + 1, to: end) }
+            while let found = next, !beginsLine(found), let later = firstRequest(from: found + 1, to: end) {
+                next = later
+            }
         }
         recoveries += 1
         moveOn(to: next ?? end)
