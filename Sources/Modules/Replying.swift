@@ -10,6 +10,8 @@ package struct ScriptReply {
     /// Header fields, each with its line end.
     package var lines = ByteString.empty
     package var body = ByteString.empty
+    /// It tells of a fault that the server found (`sl_reply_error()`).
+    package var isError = false
 
     package init(_ status: Int, _ reason: ByteString = .empty, lines: ByteString = .empty, body: ByteString = .empty) {
         self.status = status

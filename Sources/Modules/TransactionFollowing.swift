@@ -1,17 +1,20 @@
 package import Bytes
 package import RouteRuntime
 
-/// How a transaction was answered upstream.
+/// How a transaction was answered upstream, or what its branches came to.
 package struct TransactionAnswer: Sendable {
     package let status: Int
     package let reason: ByteString
     /// The tag in To of the answer; nil when it has none.
     package let toTag: ByteString?
+    /// False: all branches have failed, and the failure route decides next; there may be others.
+    package let isFinal: Bool
 
-    package init(status: Int, reason: ByteString, toTag: ByteString?) {
+    package init(status: Int, reason: ByteString, toTag: ByteString?, isFinal: Bool = true) {
         self.status = status
         self.reason = reason
         self.toTag = toTag
+        self.isFinal = isFinal
     }
 }
 
@@ -19,7 +22,7 @@ package typealias TransactionFollower = @Sendable (TransactionAnswer) -> Void
 
 /// What `MessageContext.transaction` conforms to, so that modules can follow it.
 package protocol FollowableTransaction: AnyObject {
-    /// Calls `follower` once, after the final reply was sent upstream; never when none is.
+    /// Calls `follower` each time that all branches have failed, and once after the final reply was sent upstream or given up.
     func follow(_ follower: @escaping TransactionFollower)
 }
 
@@ -29,7 +32,7 @@ private struct Followers {
 }
 
 extension MessageContext {
-    /// Asks to be told, once, how the transaction of this request is answered. There may be no transaction yet.
+    /// Asks to be told how the transaction of this request is answered. There may be no transaction yet.
     func followTransaction(_ follower: @escaping TransactionFollower) {
         if let transaction = transaction as? any FollowableTransaction {
             transaction.follow(follower)

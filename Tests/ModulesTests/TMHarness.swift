@@ -33,13 +33,16 @@ final class TMHarness: @unchecked Sendable {
     private(set) var worker: StackWorker!
     private(set) var sent: [Sent] = []
     private(set) var logs: [String] = []
+    /// Lines that modules write, such as those of accounting.
+    private(set) var accounts: [String] = []
     private var now = 1_000
     private var deadline = Int.max
     private let socket = ListenSocket(id: 0, transport: .udp, address: TMHarness.address)
 
-    init(_ routes: String, modparams: String = "") throws {
+    init(_ routes: String, modparams: String = "", modules: [String] = []) throws {
         let flags = FlagNames()
-        let names = ["signaling", "sl", "tm", "rr", "maxfwd", "sipmsgops", "textops", "cfgutils", "proto_udp"]
+        let names =
+            ["signaling", "sl", "tm", "rr", "maxfwd", "sipmsgops", "textops", "cfgutils", "proto_udp"] + modules
         let loads = names.map { "loadmodule \"\($0).so\"\n" }.joined()
         let source = "socket=udp:127.0.0.1:5060\n\(loads)\(modparams)\n\(routes)\n"
         let catalogue = ModuleLibrary.catalogue
@@ -53,7 +56,8 @@ final class TMHarness: @unchecked Sendable {
         host = ScriptHost(scriptSockets: scriptSockets, flags: flags)
         environment = ModuleEnvironment(
             parameters: parameters, addresses: LocalAddresses(sockets: scriptSockets), flags: flags,
-            location: LocationStore(), statistics: statistics, host: host, now: { 0 }, log: { _, _ in })
+            location: LocationStore(), statistics: statistics, host: host, now: { 0 }, log: { _, _ in },
+            print: { _, text in logBox.harness?.accounts.append(text) })
         host.sockets = [socket]
         host.bindReplies(environment.replies)
         var core = CoreHost()

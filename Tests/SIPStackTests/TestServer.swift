@@ -22,6 +22,10 @@ final class TestServer: @unchecked Sendable {
     var onFailure: ((Transaction, BestResponse, StackWorker) -> Void)?
     var onReply: ((InboundReply) -> ReplyVerdict)?
     var answered: [Int] = []
+    /// What all branches of a transaction came to, each time.
+    var failed: [Int] = []
+    /// What is done to each branch before it is relayed.
+    var adjust: (inout OutgoingBranch) -> Void = { _ in }
     let socket = ListenSocket(id: 0, transport: .udp, address: TestServer.address)
 
     init(
@@ -82,6 +86,20 @@ final class TestServer: @unchecked Sendable {
             stack: stack, id: id, probe: .unattached(process: id), cells: statistics.makeCells(), port: port)
     }
 
+    private final class Recorder: TransactionObserver, @unchecked Sendable {
+        private unowned let server: TestServer
+
+        init(_ server: TestServer) { self.server = server }
+
+        func failed(_ transaction: Transaction, status: Int, response: Message?, _ worker: StackWorker) {
+            server.failed.append(status)
+        }
+
+        func answered(_ transaction: Transaction, status: Int, response: Message?, _ worker: StackWorker) {
+            server.answered.append(status)
+        }
+    }
+
     /// What a proxy's script does, without the script.
     private func handle(_ request: InboundRequest, _ worker: StackWorker) {
         switch worker.match(request) {
@@ -110,9 +128,13 @@ final class TestServer: @unchecked Sendable {
         guard case .created(let transaction) = worker.makeTransaction(for: request) else { return }
         transaction.showsFailure = onFailure != nil
         transaction.showsReplies = onReply != nil
-        transaction.whenAnswered { [unowned self] _, status, _, _ in answered.append(status) }
+        transaction.observe(Recorder(self))
         var branches: [OutgoingBranch] = []
-        for addresses in route(request.message) { branches.append(Self.branch(to: addresses)) }
+        for addresses in route(request.message) {
+            var branch = Self.branch(to: addresses)
+            adjust(&branch)
+            branches.append(branch)
+        }
         if branches.isEmpty {
             worker.reply(transaction, status: 404, reason: "Not Found")
         } else if worker.relay(transaction, branches) != .sent {

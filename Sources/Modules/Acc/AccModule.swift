@@ -147,10 +147,16 @@ final class AccModule: Sendable {
     }
 
     private func answered(_ request: Message, _ answer: TransactionAnswer, _ state: AccState, isUpstream: Bool) {
+        let isFailure = answer.status >= 300
         let values = state.values.withLock { values in
-            let copy = values
-            // A missed call is told once; the script may ask again.
-            if answer.status >= 300 {
+            var copy = values
+            if isFailure {
+                // Who was missed is told when the branches have failed, once; the failure route may ask for it again.
+                if answer.isFinal, values.hasFailed {
+                    copy.log.remove(.missed)
+                    copy.event.remove(.missed)
+                }
+                values.hasFailed = true
                 values.log.remove(.missed)
                 values.event.remove(.missed)
             }
@@ -161,9 +167,8 @@ final class AccModule: Sendable {
                 kind, of: request, code: ByteString(decimal: answer.status), reason: answer.reason, toTag: answer.toTag,
                 timestamp: now(), isUpstream: isUpstream)
         }
-        let isFailure = answer.status >= 300
         for (backend, flags) in [(AccFields.Backend.log, values.log), (.event, values.event)] {
-            if flags.contains(.answered), !isFailure || flags.contains(.failed) {
+            if flags.contains(.answered), answer.isFinal, !isFailure || flags.contains(.failed) {
                 write(record(.answered), backend, values)
             }
             if flags.contains(.missed), isFailure, request.method == .invite {

@@ -19,6 +19,8 @@ final class AccState: Sendable {
         var event: Flags = []
         var extra: [Value]
         var legs: [[Value]]
+        /// Destinations have failed: who was missed has been told.
+        var hasFailed = false
         /// Follows the transaction already.
         var isFollowing = false
     }

@@ -17,7 +17,8 @@ enum SLModule {
                 },
                 "sl_reply_error": { call in
                     let error = call.context.error
-                    let reply = ScriptReply(error?.replyCode ?? 500, error?.replyReason ?? "Server Internal Error")
+                    var reply = ScriptReply(error?.replyCode ?? 500, error?.replyReason ?? "Server Internal Error")
+                    reply.isError = true
                     return Outcome(
                         replies.stateless(reply.completed(for: call.context), call.context, call.process))
                 },

@@ -5,7 +5,7 @@ import SIPMessage
 import SIPStack
 import SIPTransport
 
-/// One `t_relay()`: branch routes one after another, then the destinations, then everything is sent.
+/// One `t_relay()`: branch by branch its route and its destination, then everything is sent.
 ///
 /// Lives until the function has its result; may wait for branch routes that suspend and for DNS.
 final class RelayJob {
@@ -21,7 +21,6 @@ final class RelayJob {
     private let branches: [ScriptBranch]
     private let firstIndex: Int
     private var next = 0
-    private var contexts: [MessageContext] = []
     private var outgoing: [OutgoingBranch] = []
     private var failure: Int32 = RelayCode.noDestination
     /// The branches come from outside of the transaction's own routes (`t_inject_branches`).
@@ -48,59 +47,55 @@ final class RelayJob {
         firstIndex = transaction.branchCount
     }
 
-    /// Goes on with the branch routes; the destinations follow when none is left.
+    /// Goes on with the next branch; all are sent when none is left. A branch has the number that it will have in the transaction:
+    /// none is lost on one that its route dropped, or that leads nowhere.
     func start() -> Outcome {
         let route = state.values.branchRoute
         while next < branches.count {
-            let branch = context.copyForBranch(branches[next], index: firstIndex + next)
+            let branch = context.copyForBranch(branches[next], index: firstIndex + outgoing.count)
             next += 1
             guard let route else {
-                contexts.append(branch)
+                if let waiting = locate(branch) { return waiting }
                 continue
             }
             return .run(TopRoute(route, as: .branch, on: branch)) { [self] _, result in
-                if !result.isDropped { contexts.append(branch) }
+                if !result.isDropped, let waiting = locate(branch) { return waiting }
                 return start()
             }
         }
-        next = 0
-        return locate()
+        return send()
     }
 
-    /// Finds where each branch goes. Waits for DNS if it must.
-    private func locate() -> Outcome {
-        while next < contexts.count {
-            let branch = contexts[next]
-            guard let query = query(branch) else {
-                failure = RelayCode.badDestination
-                next += 1
-                continue
-            }
-            if let destination = worker.locateNow(query) {
-                take(.success([destination]), branch)
-                continue
-            }
-            var answer: Result<[Destination], NextHopError>?
-            var resumption: Resumption?
-            worker.locate(query) { [self] result in
-                guard let resumption else {
-                    answer = result
-                    return
-                }
-                guard resumption.isWanted else { return }
-                take(result, branch)
-                let outcome = locate()
-                // The script waits on: for the name of another branch now.
-                if case .suspended = outcome { return }
-                resumption.resume(outcome)
-            }
-            guard let answer else {
-                resumption = run.wait { [self] in giveUp() }
-                return .suspended
-            }
-            take(answer, branch)
+    /// Finds where a branch goes. nil: that is settled; else the script waits for DNS.
+    private func locate(_ branch: MessageContext) -> Outcome? {
+        guard let query = query(branch) else {
+            failure = RelayCode.badDestination
+            return nil
         }
-        return send()
+        if let destination = worker.locateNow(query) {
+            take(.success([destination]), branch)
+            return nil
+        }
+        var answer: Result<[Destination], NextHopError>?
+        var resumption: Resumption?
+        worker.locate(query) { [self] result in
+            guard let resumption else {
+                answer = result
+                return
+            }
+            guard resumption.isWanted else { return }
+            take(result, branch)
+            let outcome = start()
+            // The script waits on: for the name of another branch now.
+            if case .suspended = outcome { return }
+            resumption.resume(outcome)
+        }
+        guard let answer else {
+            resumption = run.wait { [self] in giveUp() }
+            return .suspended
+        }
+        take(answer, branch)
+        return nil
     }
 
     /// Nobody waits for the destinations any more, or too many scripts wait: nothing is sent.
@@ -120,7 +115,6 @@ final class RelayJob {
     }
 
     private func take(_ result: Result<[Destination], NextHopError>, _ branch: MessageContext) {
-        next += 1
         guard case .success(let found) = result, !found.isEmpty else {
             failure = RelayCode.badDestination
             return
@@ -132,7 +126,16 @@ final class RelayJob {
             return
         }
         // Known only now: what modules add when a request leaves, such as Record-Route, names the listener.
-        let listener = worker.listener(for: destinations[0], chosen: host.socket(branch.socketOut))
+        let (chosen, inbound) = (host.socket(branch.socketOut), host.socket(branch.socketIn))
+        var listener = worker.listener(for: destinations[0], chosen: chosen, inbound: inbound)
+        if listener == nil, destinations.count > 1 {
+            // An address of a family or transport without a listener is no hindrance if another has one.
+            let usable = destinations.filter { worker.listener(for: $0, chosen: chosen, inbound: inbound) != nil }
+            if let first = usable.first {
+                destinations = usable
+                listener = worker.listener(for: first, chosen: chosen, inbound: inbound)
+            }
+        }
         if branch.branchFlags & host.connectionFlags.branchMask != 0 {
             for index in destinations.indices { destinations[index].reusesOnly = true }
         }
@@ -140,7 +143,7 @@ final class RelayJob {
         var out = OutgoingBranch(requestURI: branch.requestURI, destinations: destinations, edits: edits)
         if let path = branch.path, !path.isEmpty { out.edits.addRoute(path, to: branch.message) }
         host.propagate(context.records, branch.message, &out.edits)
-        out.socket = host.socket(branch.socketOut)
+        out.socket = chosen
         out.isMinor = branch.branchFlags & host.parameters.minorBranchMask != 0
         out.asksForRport = branch.addLocalRport
         out.viaHost = branch.advertisedAddress
@@ -148,11 +151,9 @@ final class RelayJob {
         let scriptBranch = ScriptBranch(
             uri: branch.requestURI, destinationURI: branch.destinationURI, path: branch.path, q: branch.q,
             flags: branch.branchFlags, socket: branch.socketOut)
-        let user =
-            branch.moduleState[ObjectIdentifier(BranchReplyRoute.self)] as? BranchReplyRoute
-        let kept = TMBranch(scriptBranch, flags: branch.branchFlags, attributes: branch.branchAttributes)
-        if let route = user?.route { kept.update { $0.replyRoute = route } }
-        out.user = kept
+        out.user = TMBranch(
+            scriptBranch, flags: branch.branchFlags, attributes: branch.branchAttributes,
+            from: branch.existingBranchNotes)
         outgoing.append(out)
     }
 
@@ -212,10 +213,23 @@ final class RelayJob {
     }
 }
 
-/// The onreply route that a branch route arms for its branch.
-final class BranchReplyRoute {
-    let route: RouteHandle
-    init(_ route: RouteHandle) { self.route = route }
+/// What a branch route leaves for its branch, which is not of the transaction yet. Made when the route has something to leave.
+final class BranchNotes {
+    /// The onreply route that it armed.
+    var replyRoute: RouteHandle?
+    /// Its `$bavp`.
+    let avps = AVPStore()
+}
+
+extension MessageContext {
+    var existingBranchNotes: BranchNotes? { moduleState[ObjectIdentifier(BranchNotes.self)] as? BranchNotes }
+
+    var branchNotes: BranchNotes {
+        if let notes = existingBranchNotes { return notes }
+        let notes = BranchNotes()
+        moduleState[ObjectIdentifier(BranchNotes.self)] = notes
+        return notes
+    }
 }
 
 extension MessageEdits {

@@ -13,7 +13,7 @@ extension ScriptHost {
             guard let worker = worker(process), let request = inbound(context) else { return false }
             return worker.replyStateless(
                 request, status: reply.status, reason: reply.reason, headers: reply.lines, body: reply.body,
-                forcesRport: context.forceRport)
+                forcesRport: context.forceRport, isError: reply.isError)
         }
         replies.keepConnection = { [self] context, process, seconds in
             worker(process)?.connections?.keep(ConnectionID(context.connection), seconds: seconds)
@@ -48,7 +48,10 @@ extension ScriptHost {
             else { return .no }
             let message = call.context.message
             let headers = call.string(1) ?? .empty
+            let (chosen, inbound) = (socket(call.context.socketOut), socket(call.context.socketIn))
             return finish(call.run, worker, query) { destination in
+                var destination = destination
+                destination.socket = worker.listener(for: destination, chosen: chosen, inbound: inbound)
                 var edits = MessageEdits()
                 if !headers.isEmpty { edits.append(line: headers, to: message) }
                 return worker.sendRaw(
@@ -71,7 +74,7 @@ extension ScriptHost {
         guard let target else { return .done(RelayCode.badDestination) }
         let socket = socket(context.socketOut)
         return finish(run, worker, target) { [self] destination in
-            let listener = worker.listener(for: destination, chosen: socket)
+            let listener = worker.listener(for: destination, chosen: socket, inbound: request.socket)
             var edits = scriptSocket(listener).map { context.edits(for: $0) } ?? context.edits
             propagate(context.records, request.message, &edits)
             return worker.forwardStateless(

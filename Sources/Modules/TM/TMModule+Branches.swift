@@ -74,7 +74,9 @@ extension ScriptHost {
     ) -> Bool {
         guard case .success(let found) = result else { return false }
         let destinations = found.filter { !isBlocked($0, context) }
-        guard let first = destinations.first, let listener = socket(context.socketOut) ?? worker.listener(for: first),
+        guard let first = destinations.first,
+            let listener = worker.listener(
+                for: first, chosen: socket(context.socketOut), inbound: request.socket),
             let scriptSocket = scriptSocket(listener)
         else { return false }
         var branch = OutgoingBranch(

@@ -83,12 +83,12 @@ extension TMModule {
             variable(
                 "bavp",
                 write: { access, value, _ in
-                    guard let name = access.inner, let avps = branch(access.context)?.avps else { return false }
+                    guard let name = access.inner, let avps = branchAVPs(access, makes: true) else { return false }
                     return avps.replaceAll(name, with: value.isNull ? nil : value)
                 }
             ) { access in
                 guard let name = access.inner else { return .null }
-                return branch(access.context)?.avps.value(name) ?? .null
+                return branchAVPs(access, makes: false)?.value(name) ?? .null
             },
             variable("T_id") { access in
                 guard let transaction = access.context.tmTransaction else { return .null }
@@ -200,8 +200,11 @@ extension TMModule {
 
     private func kept(_ access: borrowing VariableAccess) -> TMBranch? { view(access)?.user as? TMBranch }
 
-    private func branch(_ context: MessageContext) -> TMBranch? {
-        context.tmTransaction?.branch(context.branchIndex)?.user as? TMBranch
+    /// Where `$bavp` lies: with the branch at hand, which in a branch route is still coming.
+    private func branchAVPs(_ access: borrowing VariableAccess, makes: Bool) -> AVPStore? {
+        let context = access.context
+        if access.run.kind == .branch { return makes ? context.branchNotes.avps : context.existingBranchNotes?.avps }
+        return (context.tmTransaction?.branch(context.branchIndex)?.user as? TMBranch)?.avps
     }
 
     /// The longest timeout, in seconds: the stack counts milliseconds in 32 bits.

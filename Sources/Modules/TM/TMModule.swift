@@ -214,7 +214,7 @@ package struct TMModule: Sendable {
         guard let route = call.route(0) else { return .no }
         let state = call.context.makeTMState()
         if call.kind == .branch {
-            call.context.moduleState[ObjectIdentifier(BranchReplyRoute.self)] = BranchReplyRoute(route)
+            call.context.branchNotes.replyRoute = route
         } else {
             state.update { $0.replyRoute = route }
             if let transaction = state.transaction {

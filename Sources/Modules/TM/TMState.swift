@@ -92,10 +92,14 @@ final class TMBranch: @unchecked Sendable {
     private let lock = StackLock()
     private var stored: Values
 
-    init(_ branch: ScriptBranch, flags: UInt32, attributes: [(name: ByteString, value: Value)]) {
+    /// - Parameter notes: what the branch's route left for it.
+    init(
+        _ branch: ScriptBranch, flags: UInt32, attributes: [(name: ByteString, value: Value)], from notes: BranchNotes?
+    ) {
         self.branch = branch
         socketDescription = branch.socket?.description ?? .empty
-        stored = Values(flags: flags, attributes: attributes)
+        stored = Values(flags: flags, attributes: attributes, replyRoute: notes?.replyRoute)
+        storedAVPs = notes?.avps
     }
 
     var values: Values { lock.withLock { stored } }
@@ -162,10 +166,32 @@ extension TMState: FollowableTransaction {
     }
 
     private static func follow(_ transaction: Transaction, _ follower: @escaping TransactionFollower) {
-        transaction.whenAnswered { transaction, status, _, _ in
-            let reply = try? Message.parse(transaction.lastReplyBytes)
-            follower(
-                TransactionAnswer(status: status, reason: reply?.reasonPhrase ?? .empty, toTag: reply?.toTag))
-        }
+        transaction.observe(FollowerObserver(follower))
+    }
+}
+
+/// Tells a follower what becomes of the request.
+private final class FollowerObserver: TransactionObserver {
+    private let follower: TransactionFollower
+
+    init(_ follower: @escaping TransactionFollower) {
+        self.follower = follower
+    }
+
+    func failed(_ transaction: Transaction, status: Int, response: Message?, _ worker: StackWorker) {
+        tell(status, response, isFinal: false)
+    }
+
+    func answered(_ transaction: Transaction, status: Int, response: Message?, _ worker: StackWorker) {
+        tell(status, (try? Message.parse(transaction.lastReplyBytes)) ?? response, isFinal: true)
+    }
+
+    private func tell(_ status: Int, _ reply: Message?, isFinal: Bool) {
+        // What stands for no reply, or for another one, has a phrase of its own.
+        let own = reply.flatMap { $0.statusCode == status ? $0.reasonPhrase : nil }
+        follower(
+            TransactionAnswer(
+                status: status, reason: own ?? ByteString(StackWorker.reason(status)), toTag: reply?.toTag,
+                isFinal: isFinal))
     }
 }

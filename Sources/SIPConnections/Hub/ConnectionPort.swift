@@ -132,6 +132,13 @@ package final class ConnectionPort: StreamSending, PassEndTarget {
         return second
     }
 
+    package func connectedSocket(
+        to destination: PeerAddress, transport: Transport, preferring preferred: ListenSocket
+    ) -> ListenSocket? {
+        let own = hub.table.find(destination, transport, socket: preferred)
+        return (own ?? hub.table.find(destination, transport, socket: nil))?.socket
+    }
+
     package func addAlias(_ connection: ConnectionID, port: UInt16) -> Bool {
         guard let connection = hub.table.find(connection) else { return false }
         return hub.table.addAlias(connection, port: port, aliasesMax: hub.options.aliasesMax)

@@ -63,7 +63,7 @@ extension StackWorker {
         count(counters.requestsFailed)
         let request = InboundRequest(
             message: parsed, source: message.source, socket: message.socket, connection: message.connection)
-        replyStateless(request, status: answer.status, reason: ByteString(answer.reason))
+        replyStateless(request, status: answer.status, reason: ByteString(answer.reason), isError: true)
     }
 
     /// `;alias` in the top Via: requests to its port at the peer's address go over this connection too (RFC 5923 §5).
@@ -88,12 +88,13 @@ extension StackWorker {
         let request = InboundRequest(message: partial, source: source, socket: socket, connection: connection)
         if error.isBehindFirstLine, let hook = stack.hooks.badRequest, hook(error, request, self) { return }
         if let reply = error.reply {
-            replyStateless(request, status: reply.status, reason: ByteString(reply.reason))
+            replyStateless(request, status: reply.status, reason: ByteString(reply.reason), isError: true)
         }
     }
 
     private func receiveRequest(_ request: InboundRequest) {
         count(counters.requestsReceived)
+        if request.message.method == .other { count(counters.unsupportedMethods) }
         if request.message.method == .ack, isAckToStatelessReply(request.message) {
             count(counters.statelessAcks)
             return

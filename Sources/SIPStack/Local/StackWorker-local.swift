@@ -73,6 +73,7 @@ extension StackWorker {
         if let milliseconds = local.finalResponseMilliseconds { transaction.settings.finalResponse = milliseconds }
         transaction.userState = local.user
         transaction.records = local.records
+        transaction.orphanDeadline = now + Int(transaction.settings.finalInviteResponse)
         guard stack.table.insertLocal(transaction) else {
             refuse(local, 503, completion)
             return
@@ -92,6 +93,8 @@ extension StackWorker {
             dispatch(transaction, branch)
             return
         }
+        // The hook may wait: from here on the transaction has an end (`fireOrphan`).
+        step(transaction) { _, _ in }
         hook(message, transaction, self) { [self] edits in
             guard let edits else {
                 finishLocal(transaction, nil, status: 477)
@@ -114,6 +117,7 @@ extension StackWorker {
             replyDestination: Destination(
                 transport: request.socket.transport, address: request.source, socket: request.socket),
             isReliable: destination.transport.isReliable, configuration: configuration)
+        transaction.orphanDeadline = now + Int(transaction.settings.finalInviteResponse)
         guard stack.table.insertLocal(transaction) else { return false }
         count(counters.clientTransactions)
         if !usesFailover { transaction.disableFailover() }

@@ -16,7 +16,12 @@ package protocol TransactionObserver: AnyObject, Sendable {
     /// to be chosen as the best. Called for every repetition of a 2xx.
     func received(_ reply: InboundReply, _ edits: inout MessageEdits, _ worker: StackWorker)
 
-    /// A final reply was sent upstream, once. `response` is nil when it was made here.
+    /// All branches have ended without a 2xx, and `status` is the best that came of those tried last; `response` is nil when it stands for none. The
+    /// failure route decides next what becomes of it: there may be other branches, that fail once more.
+    func failed(_ transaction: Transaction, status: Int, response: Message?, _ worker: StackWorker)
+
+    /// A final reply was sent upstream, once. `response` is nil when it was made here. Also told of a request other than INVITE that
+    /// timed out, with 408, which is not sent (RFC 4320 §4.1).
     func answered(_ transaction: Transaction, status: Int, response: Message?, _ worker: StackWorker)
 
     /// The client cancelled (`request`), or something here did (nil). May come more than once.
@@ -29,6 +34,7 @@ package protocol TransactionObserver: AnyObject, Sendable {
 extension TransactionObserver {
     package func relaying(_ branch: RelayedBranch, _ edits: inout MessageEdits, _ worker: StackWorker) {}
     package func received(_ reply: InboundReply, _ edits: inout MessageEdits, _ worker: StackWorker) {}
+    package func failed(_ transaction: Transaction, status: Int, response: Message?, _ worker: StackWorker) {}
     package func answered(_ transaction: Transaction, status: Int, response: Message?, _ worker: StackWorker) {}
     package func cancelled(_ transaction: Transaction, by request: InboundRequest?, _ worker: StackWorker) {}
     package func ended(_ transaction: Transaction, _ worker: StackWorker) {}
@@ -45,22 +51,6 @@ package struct RelayedBranch {
     package let socket: ListenSocket
 }
 
-/// Called once, after the final reply to the transaction's request was sent: status, and the response if one was relayed.
-package typealias AnswerObserver = @Sendable (Transaction, _ status: Int, Message?, StackWorker) -> Void
-
-/// An observer that wants to know the answer only.
-private final class AnswerOnly: TransactionObserver {
-    let body: AnswerObserver
-
-    init(_ body: @escaping AnswerObserver) {
-        self.body = body
-    }
-
-    func answered(_ transaction: Transaction, status: Int, response: Message?, _ worker: StackWorker) {
-        body(transaction, status, response, worker)
-    }
-}
-
 extension Transaction {
     var currentObservers: [any TransactionObserver] { lock.withLock { observers } }
 
@@ -72,11 +62,6 @@ extension Transaction {
             if !isOver { observers.append(observer) }
             return !isOver
         }
-    }
-
-    /// Calls the observer after the final reply was sent (accounting). Not called when none ever is.
-    package func whenAnswered(_ observer: @escaping AnswerObserver) {
-        observe(AnswerOnly(observer))
     }
 
     /// The Vias of the request as they stand for replies: the top one says where the request came from (RFC 3261 §18.2.1,

@@ -15,14 +15,19 @@ extension StackWorker {
             if wasForkedHere(request, mark: mark) { return .loop }
             loop = mark
         }
-        let (indexes, headers) = reserve(transaction, outgoing)
+        let (indexes, headers) = reserve(transaction, outgoing, loop: loop)
         let observers = transaction.currentObservers
         guard !indexes.isEmpty else { return .noBranch }
+        // What can't be written has no listener to leave from.
+        var refused: BranchSet = []
         for (index, branch) in zip(indexes, outgoing) {
             guard
                 let written = write(
                     request, transaction, branch, index: index, headers: headers, loop: loop, observers: observers)
-            else { continue }
+            else {
+                refused.insert(BranchSet(index))
+                continue
+            }
             // Nobody looks at a branch that was not started.
             transaction.lock.withLock {
                 transaction.branches[index].request = written.bytes
@@ -31,13 +36,14 @@ extension StackWorker {
         }
         var effects = Effects()
         transaction.lock.lock()
-        // What can't be written has no listener to leave from.
-        for index in indexes where transaction.branches[index].request.isEmpty {
-            _ = transaction.fork.fail(status: 503, branch: index)
+        refused.forEach { index in
             _ = transaction.branches[index].machine.transportFailed()
             transaction.branches[index].sendFailed = true
         }
-        start(transaction.fork.start(), transaction, &effects)
+        let step = transaction.fork.start(without: refused)
+        if step.actions.contains(.complete) { transaction.isCompletionDue = true }
+        effects.cancelled = step.cancelled
+        start(step.started, transaction, &effects)
         transaction.settle(&effects, by: self)
         transaction.lock.unlock()
         perform(&effects, transaction)
@@ -53,13 +59,17 @@ extension StackWorker {
             let isRefused = transaction.branches[first...].allSatisfy(\.sendFailed)
             if isRefused { outcome = .failed }
             completes = transaction.isCompletionDue && !isRefused
+            // The caller learns it, and answers or gives up: if it was asked what to do, it still is.
+            if transaction.isCompletionDue, isRefused { transaction.fork.withdrawDecision() }
             transaction.isCompletionDue = false
         }
         if completes { complete(transaction) }
         return outcome
     }
 
-    private func reserve(_ transaction: Transaction, _ outgoing: [OutgoingBranch]) -> (Range<Int>, ByteString) {
+    private func reserve(
+        _ transaction: Transaction, _ outgoing: [OutgoingBranch], loop: UInt64?
+    ) -> (Range<Int>, ByteString) {
         transaction.lock.lock()
         defer { transaction.lock.unlock() }
         guard !transaction.isOver else { return (0..<0, .empty) }
@@ -72,7 +82,7 @@ extension StackWorker {
             transaction.branches.append(
                 Branch(
                     machine: ClientMachine(isInvite: transaction.isInvite, isReliable: first.transport.isReliable),
-                    request: [], destination: first, alternatives: branch.destinations.dropFirst(),
+                    request: [], destination: first, failover: Failover(branch, loop: loop),
                     requestURI: branch.requestURI, user: branch.user))
         }
         let indexes = first..<transaction.branches.count
@@ -86,7 +96,10 @@ extension StackWorker {
         loop: UInt64?, observers: [any TransactionObserver]
     ) -> (bytes: [UInt8], destination: Destination)? {
         var destination = branch.destinations[0]
-        guard let socket = listener(for: destination, chosen: branch.socket) else { return nil }
+        guard
+            let socket = listener(
+                for: destination, chosen: branch.socket, inbound: transaction.replyDestination.socket)
+        else { return nil }
         destination.socket = socket
         let id = branchID(transaction, index, loop: loop)
         var edits = branch.edits
@@ -162,23 +175,23 @@ extension StackWorker {
     func failOver(_ transaction: Transaction, branch index: Int, isRefused: Bool) -> Bool {
         transaction.lock.lock()
         guard !transaction.isOver, transaction.usesFailover, transaction.fork.phase == .collecting,
-            !transaction.fork.isCancelled, transaction.branches[index].alternatives.first != nil,
+            !transaction.fork.isCancelled, let failover = transaction.branches[index].failover,
             transaction.fork.status(of: index) < (isRefused ? 200 : 1), let new = transaction.fork.replace(index)
         else {
             transaction.lock.unlock()
             return false
         }
         let old = transaction.branches[index]
-        var next = old.alternatives[old.alternatives.startIndex]
+        var next = failover.next
         transaction.branches.append(
             Branch(
                 machine: ClientMachine(isInvite: transaction.isInvite, isReliable: next.transport.isReliable),
-                request: [], destination: next, alternatives: old.alternatives.dropFirst(),
-                requestURI: old.requestURI, user: old.user))
+                request: [], destination: next, failover: failover.rest, requestURI: old.requestURI, user: old.user))
         transaction.lock.unlock()
 
-        next.socket = next.socket ?? port.socket(next.address, next.transport)
-        let bytes = next.socket.flatMap { replaceVia(in: old.request, socket: $0, branchID(transaction, new)) }
+        next.socket = listener(for: next, chosen: failover.socket, inbound: transaction.replyDestination.socket)
+        let id = branchID(transaction, new, loop: failover.loop)
+        let bytes = next.socket.flatMap { replaceVia(in: old.request, socket: $0, failover, id) }
         let destination = next
         var isWritten = false
         step(transaction) { transaction, effects in
@@ -197,13 +210,17 @@ extension StackWorker {
     }
 
     /// The request of a branch with another Via of ours on top.
-    private func replaceVia(in request: [UInt8], socket: ListenSocket, _ id: BranchID) -> [UInt8]? {
+    private func replaceVia(
+        in request: [UInt8], socket: ListenSocket, _ failover: Failover, _ id: BranchID
+    ) -> [UInt8]? {
         guard let sent = try? Message.parse(request, limits: StackConfiguration.limits),
             let field = sent.first(.via)
         else { return nil }
         let asksForRport = sent.topVia?.hasRport ?? false
         var writer = ByteWriter(reserving: 128)
-        Self.writeVia(&writer, socket: socket, host: nil, port: nil, asksForRport: asksForRport) { id.write(to: &$0) }
+        Self.writeVia(
+            &writer, socket: socket, host: failover.viaHost, port: failover.viaPort, asksForRport: asksForRport
+        ) { id.write(to: &$0) }
         var edits = MessageEdits()
         edits.replace(field.line, with: writer.finishText())
         return edits.apply(to: sent, onStream: socket.transport.isReliable)

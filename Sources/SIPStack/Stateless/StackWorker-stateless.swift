@@ -6,24 +6,26 @@ package import SIPTransport
 extension StackWorker {
     /// Answers a request without keeping anything. ACK is never answered.
     ///
-    /// `toTag` nil: a tag that the request's ACK shows, so that it ends here (`sl`).
+    /// `toTag` nil: a tag that the request's ACK shows, so that it ends here (`sl`). `isError`: it tells of a fault that the server found.
     @discardableResult
     package func replyStateless(
         _ request: InboundRequest, status: Int, reason: ByteString, toTag: ByteString? = nil,
         headers: ByteString = .empty, body: ByteString = .empty, contentType: ByteString = .empty,
-        forcesRport: Bool = false
+        forcesRport: Bool = false, isError: Bool = false
     ) -> Bool {
         guard request.message.isAnswerable, let via = request.message.topVia else { return false }
         let tag = status == 100 ? .empty : toTag ?? statelessTag(of: request.message)
         let bytes = makeReply(
             to: request.message, status: status, reason: reason, toTag: tag, source: request.source,
             forcesRport: forcesRport, headers: headers, body: body, contentType: contentType)
+        guard port.send(bytes, replyDestination(of: request, via: via, forcesRport: forcesRport)) else {
+            count(counters.statelessFailures)
+            return false
+        }
         count(counters.statelessReplies[min(max(status / 100, 1), 6) - 1])
         count(counters.statelessSent)
-        let destination = replyDestination(of: request, via: via, forcesRport: forcesRport)
-        let sent = port.send(bytes, destination)
-        if !sent { count(counters.statelessFailures) }
-        return sent
+        if isError { count(counters.statelessErrors) }
+        return true
     }
 
     /// The To tag of stateless replies: the same for every repetition of the request, and shown by its ACK.
@@ -51,17 +53,17 @@ extension StackWorker {
         socket: ListenSocket? = nil, forcesRport: Bool = false, asksForRport: Bool = false, viaHost: ByteString? = nil,
         viaPort: ByteString? = nil
     ) -> Bool {
-        guard let socket = listener(for: destination, chosen: socket) else {
+        guard let socket = listener(for: destination, chosen: socket, inbound: request.socket) else {
             count(counters.requestsFailed)
             return false
         }
-        let hash = statelessBranch(of: request.message)
+        let hash = statelessBranch(of: request.message, by: request.message.topVia)
         let bytes = makeRequest(
             request.message, edits: edits, requestURI: requestURI, source: request.source, forcesRport: forcesRport,
             onStream: socket.transport.isReliable,
             via: { writer in
                 Self.writeVia(&writer, socket: socket, host: viaHost, port: viaPort, asksForRport: asksForRport) {
-                    $0.append("z9hG4bKsl")
+                    $0.append(Self.statelessPrefix)
                     $0.append(hex: hash, digits: 16)
                 }
             })
@@ -78,14 +80,17 @@ extension StackWorker {
         port.send(bytes, destination)
     }
 
-    private func statelessBranch(of request: Message) -> UInt64 {
+    private static let statelessPrefix: StaticString = "z9hG4bKsl"
+
+    /// What stands behind the prefix: a keyed hash of what the request says of who sent it. A reply says the same, in its second Via.
+    private func statelessBranch(of message: Message, by via: Via?) -> UInt64 {
         var hash = stack.secret
-        if let via = request.topVia, let branch = via.branch, via.hasMagicCookie {
+        if let via, let branch = via.branch, via.hasMagicCookie {
             hash = branch.stableHash(seed: hash)
             hash = via.host.stableHash(seed: hash)
         } else {
-            hash = request.callID.stableHash(seed: hash)
-            hash = StackWorker.mix(hash ^ UInt64(request.cseq?.number ?? 0))
+            hash = message.callID.stableHash(seed: hash)
+            hash = StackWorker.mix(hash ^ UInt64(message.cseq?.number ?? 0))
         }
         return StackWorker.mix(hash)
     }
@@ -103,7 +108,7 @@ extension StackWorker {
     private func forwardStray(_ reply: Message, socket: ListenSocket, verdict: ReplyVerdict) {
         let isAnswerToInvite = reply.method == .invite && (200..<300).contains(reply.statusCode)
         guard !verdict.isDropped, configuration.forwardsStrayReplies || isAnswerToInvite,
-            let top = reply.topVia, isOurs(top, socket), let next = reply.secondVia
+            let top = reply.topVia, let next = reply.secondVia, isOurs(top, next, of: reply, socket)
         else {
             count(counters.repliesDropped)
             return
@@ -115,19 +120,26 @@ extension StackWorker {
             reply, edits: verdict.edits.isEmpty ? nil : verdict.edits, status: reply.statusCode, challenges: [],
             onStream: transport.isReliable)
         locate(query) { [self] result in
-            guard case .success(let destinations) = result, let first = destinations.first,
-                port.send(bytes, first)
-            else {
+            guard case .success(let destinations) = result, var first = destinations.first else {
                 count(counters.repliesFailed)
                 return
             }
-            count(counters.repliesForwarded)
+            first.socket = listener(for: first, inbound: socket)
+            count(port.send(bytes, first) ? counters.repliesForwarded : counters.repliesFailed)
         }
     }
 
-    /// The Via was put there by this server: only then may it be taken off (RFC 3261 §18.1.2).
-    private func isOurs(_ via: Via, _ socket: ListenSocket) -> Bool {
-        guard via.branch?.hasPrefix("z9hG4bKs") ?? false else { return false }
+    /// The Via was put there by this server: only then may it be taken off (RFC 3261 §18.1.2). Its branch says so, whatever address
+    /// the script had it show; that of an earlier start is known by the listener's address alone.
+    private func isOurs(_ via: Via, _ next: Via, of reply: Message, _ socket: ListenSocket) -> Bool {
+        guard let branch = via.branch, branch.hasPrefix("z9hG4bKs") else { return false }
+        if let id = BranchID(branch), id.boot == stack.boot { return true }
+        if branch.hasPrefix(Self.statelessPrefix) {
+            var expected = ByteWriter(reserving: 26)
+            expected.append(Self.statelessPrefix)
+            expected.append(hex: statelessBranch(of: reply, by: next), digits: 16)
+            if branch == expected.finishText() { return true }
+        }
         return via.port ?? 5060 == socket.advertisedPort
             && via.host.withoutBrackets.equalsIgnoringCase(socket.advertisedHost.withoutBrackets)
     }

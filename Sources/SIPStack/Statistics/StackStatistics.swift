@@ -19,7 +19,7 @@ package struct StackStatistics: Sendable {
     package let timeoutsNoReply, timeoutsNoFinal: Counter
     // sl
     package let statelessReplies: [Counter]
-    package let statelessSent, statelessFailures, statelessAcks: Counter
+    package let statelessSent, statelessErrors, statelessFailures, statelessAcks: Counter
 
     package init(_ statistics: Statistics) {
         func core(_ name: String) -> Counter { statistics.counter(group: "core", name: name) }
@@ -48,6 +48,7 @@ package struct StackStatistics: Sendable {
         timeoutsNoFinal = tm("timeout_finalresponse_inv")
         statelessReplies = (1...6).map { sl("\($0)xx_replies") }
         statelessSent = sl("sent_replies")
+        statelessErrors = sl("sent_err_replies")
         statelessFailures = sl("failures")
         statelessAcks = sl("received_ACKs")
     }

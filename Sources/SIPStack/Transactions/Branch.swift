@@ -9,8 +9,8 @@ struct Branch {
     /// The request as it goes out; sent again as it is.
     var request: [UInt8]
     var destination: Destination
-    /// Addresses to try when this one fails, in order.
-    var alternatives: ArraySlice<Destination>
+    /// Where else it can go; nil: nowhere.
+    var failover: Failover?
     var requestURI: ByteString
     /// The last response received, without the Via that was added here being removed.
     var response: Message?
@@ -24,6 +24,46 @@ struct Branch {
     var cancel: CancelBranch?
     /// What the transaction user keeps for the branch.
     var user: AnyObject?
+}
+
+/// The other addresses of a branch, in order, and how its request is to leave, so that the same goes to the next of them (RFC 3263
+/// §4.3). Made only for a branch with more than one address.
+final class Failover {
+    let next: Destination
+    private let others: ArraySlice<Destination>
+    /// The listener that was chosen for the branch; nil: none was.
+    let socket: ListenSocket?
+    let viaHost: ByteString?
+    let viaPort: ByteString?
+    let loop: UInt64?
+
+    /// nil when the branch has one address only.
+    convenience init?(_ branch: OutgoingBranch, loop: UInt64?) {
+        let others = branch.destinations.dropFirst()
+        guard let next = others.first else { return nil }
+        self.init(
+            next, others.dropFirst(), socket: branch.socket, viaHost: branch.viaHost, viaPort: branch.viaPort,
+            loop: loop)
+    }
+
+    private init(
+        _ next: Destination, _ others: ArraySlice<Destination>, socket: ListenSocket?, viaHost: ByteString?,
+        viaPort: ByteString?, loop: UInt64?
+    ) {
+        self.next = next
+        self.others = others
+        self.socket = socket
+        self.viaHost = viaHost
+        self.viaPort = viaPort
+        self.loop = loop
+    }
+
+    /// What is left when `next` has been tried; nil: nothing.
+    var rest: Failover? {
+        others.first.map {
+            Failover($0, others.dropFirst(), socket: socket, viaHost: viaHost, viaPort: viaPort, loop: loop)
+        }
+    }
 }
 
 /// The CANCEL of one branch: a client transaction of its own (RFC 3261 §9.1). Made only when there is one.

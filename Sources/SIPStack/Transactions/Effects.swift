@@ -26,6 +26,8 @@ struct Effects {
     /// To be armed on the performing process.
     var armed: (deadline: Int, generation: UInt32)?
     var isOver = false
+    /// Nothing more is waited for (`fireOrphan`).
+    var isExpired = false
 
     mutating func send(_ bytes: [UInt8], _ destination: Destination, branch: Int) {
         let datagram = Datagram(bytes: bytes, destination: destination, branch: branch)

@@ -4,6 +4,15 @@ import SIPTransaction
 import SIPTransport
 
 extension StackWorker {
+    /// Does what a step left to do. No lock is held. Before the end of a transaction that it answered, `tell` is called.
+    func perform(_ effects: inout Effects, _ transaction: Transaction, tellsAnswer: Bool, _ tell: () -> Void) {
+        let isOver = effects.isOver
+        effects.isOver = false
+        perform(&effects, transaction)
+        if tellsAnswer { tell() }
+        if isOver { end(transaction) }
+    }
+
     /// Does what a step left to do. No lock is held.
     func perform(_ effects: inout Effects, _ transaction: Transaction) {
         if let reply = effects.reply { _ = port.send(reply, transaction.replyDestination) }
@@ -17,6 +26,7 @@ extension StackWorker {
         let status = effects.failedStatus
         effects.failed.forEach { branchFailed(transaction, branch: $0, status: status) }
         if effects.fork.contains(.complete) { complete(transaction) }
+        if effects.isExpired { decide(transaction, decision: transaction.lock.withLock { transaction.fork.decision }) }
         if let armed = effects.armed {
             arm(transaction, deadline: armed.deadline, generation: armed.generation)
         }
@@ -34,7 +44,7 @@ extension StackWorker {
     }
 
     /// The transaction is over: out of the table, and everything that it holds is let go.
-    private func end(_ transaction: Transaction) {
+    func end(_ transaction: Transaction) {
         stack.table.remove(transaction)
         transaction.lock.lock()
         // Freed after unlocking.
@@ -85,17 +95,7 @@ extension StackWorker {
             if timer == .g { count(counters.replyRetransmissions) }
             transaction.apply(transaction.server.fire(timer, transaction.settings), &effects, now: now)
         }
-        guard transaction.orphanDeadline <= now else { return }
-        transaction.orphanDeadline = .max
-        guard transaction.isServer, transaction.server.isOpen else { return }
-        guard transaction.fork.pending.isEmpty, transaction.fork.phase == .collecting else {
-            transaction.orphanDeadline = now + Int(transaction.settings.finalInviteResponse)
-            return
-        }
-        // Nobody answers it and nothing is under way: it would stay for ever.
-        transaction.fork.isHeldOpen = false
-        let step = transaction.fork.release()
-        effects.fork.formUnion(step.actions)
+        if transaction.orphanDeadline <= now { fireOrphan(transaction, &effects, now) }
     }
 
     private func fireBranch(

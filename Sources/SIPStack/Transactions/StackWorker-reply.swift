@@ -56,30 +56,44 @@ extension StackWorker {
         let observers = answered ? transaction.observers : []
         transaction.settle(&effects, by: self)
         transaction.lock.unlock()
-        perform(&effects, transaction)
-        if answered {
-            count(counters.completed[min(max(status / 100, 2), 6) - 2])
-            for observer in observers {
-                observer.answered(transaction, status: status, response: response, self)
-            }
+        perform(&effects, transaction, tellsAnswer: answered) { [self] in
+            tellAnswer(transaction, status: status, response, observers)
         }
         return wasSent
     }
 
-    /// All branches have ended: asks the failure hook, if the transaction wants it, then answers with the best.
-    func complete(_ transaction: Transaction) {
-        let best = transaction.lock.withLock { transaction.best(configuration) }
-        guard transaction.showsFailure else {
-            decide(transaction)
-            return
-        }
-        stack.hooks.failure(transaction, best, self) { [self] in decide(transaction) }
+    private func tellAnswer(
+        _ transaction: Transaction, status: Int, _ response: Message?, _ observers: [any TransactionObserver]
+    ) {
+        count(counters.completed[min(max(status / 100, 2), 6) - 2])
+        for observer in observers { observer.answered(transaction, status: status, response: response, self) }
     }
 
-    /// Sends the best response, unless branches were added or an answer was given meanwhile.
-    func decide(_ transaction: Transaction) {
+    /// All branches have ended: tells the observers, asks the failure hook, if the transaction wants it, then answers with the best.
+    func complete(_ transaction: Transaction) {
         transaction.lock.lock()
-        guard transaction.fork.phase == .deciding, !transaction.isOver else {
+        let best = transaction.best(configuration)
+        let decision = transaction.fork.decision
+        let observers = transaction.observers
+        // What came of those that were tried last.
+        let last = transaction.fork.best(
+            translates503: configuration.translates503, from: transaction.branchesToldFailed)
+        let response = last.branch.flatMap { transaction.branches[$0].response }
+        transaction.branchesToldFailed = transaction.branches.count
+        let asks = transaction.wantsFailureHook
+        transaction.lock.unlock()
+        for observer in observers { observer.failed(transaction, status: last.status, response: response, self) }
+        guard asks else {
+            decide(transaction, decision: decision)
+            return
+        }
+        stack.hooks.failure(transaction, best, self) { [self] in decide(transaction, decision: decision) }
+    }
+
+    /// Sends the best response, unless branches were added, somebody else was asked, or an answer was given meanwhile.
+    func decide(_ transaction: Transaction, decision: UInt16) {
+        transaction.lock.lock()
+        guard transaction.fork.phase == .deciding, transaction.fork.decision == decision, !transaction.isOver else {
             transaction.lock.unlock()
             return
         }
@@ -97,11 +111,7 @@ extension StackWorker {
             return
         }
         if !transaction.isInvite, !isReceived, best.status == 408 {
-            // RFC 4320 §4.1: a 408 would come when the client has given up already.
-            step(transaction) { transaction, effects in
-                _ = transaction.fork.finish()
-                transaction.apply(transaction.server.abandon(), &effects, now: now)
-            }
+            abandon(transaction)
             return
         }
         if isReceived, let response, response.statusCode >= 300 {
@@ -113,6 +123,24 @@ extension StackWorker {
             }
         } else {
             reply(transaction, status: best.status, reason: ByteString(Self.reason(best.status)))
+        }
+    }
+
+    /// RFC 4320 §4.1: a 408 would come when the client has given up already. Nothing is sent; who watches is told of the 408.
+    private func abandon(_ transaction: Transaction) {
+        var effects = Effects()
+        transaction.lock.lock()
+        let wasOpen = !transaction.isOver && transaction.server.isOpen
+        if wasOpen {
+            _ = transaction.fork.finish()
+            transaction.apply(transaction.server.abandon(), &effects, now: now)
+            transaction.orphanDeadline = .max
+        }
+        let observers = transaction.observers
+        transaction.settle(&effects, by: self)
+        transaction.lock.unlock()
+        perform(&effects, transaction, tellsAnswer: wasOpen) { [self] in
+            tellAnswer(transaction, status: 408, nil, observers)
         }
     }
 
@@ -133,7 +161,7 @@ extension StackWorker {
         if let seat { tell(seat, of: transaction) }
     }
 
-    static func reason(_ status: Int) -> StaticString {
+    package static func reason(_ status: Int) -> StaticString {
         switch status {
         case 408: "Request Timeout"
         case 477: "Send failed (477/TM)"

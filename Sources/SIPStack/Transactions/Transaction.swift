@@ -61,6 +61,8 @@ package final class Transaction: @unchecked Sendable {
     var serverDeadlines = Deadlines()
     /// When a transaction that nobody answers is given up.
     var orphanDeadline = Int.max
+    /// At the last such time somebody had still to say how it goes on.
+    var isOrphanSuspected = false
     var armedDeadline = Int.max
     var generation: UInt32 = 0
     var isOver = false
@@ -73,6 +75,8 @@ package final class Transaction: @unchecked Sendable {
     var onLocalFinal: LocalCompletion?
     /// Calls of `relay` that have not returned: what fails meanwhile is theirs to report.
     var relaysUnderWay = 0
+    /// The branches before this one have failed, and the observers know it.
+    var branchesToldFailed = 0
     /// All branches ended while a relay was under way; it sees to the rest.
     var isCompletionDue = false
     /// What the transaction user keeps.

@@ -18,8 +18,12 @@ package final class StackWorker: @unchecked Sendable {
     package let probe: Probe
     let cells: StatisticsCells
     let port: WorkerPort
-    /// Deadlines of transactions; one that was overtaken has an old generation.
-    var timers = DeadlineQueue<(transaction: Transaction, generation: UInt32)>()
+    /// Deadlines of transactions; one that was overtaken has an old generation. They name a transaction and do not hold it: most are
+    /// far beyond its end.
+    var timers = DeadlineQueue<TransactionDeadline>()
+    /// How many deadlines wait when those of transactions that are over are swept out: twice what was left the last time.
+    private var timersSweptAt = StackWorker.timersSweptMin
+    static let timersSweptMin = 4096
     var tasks = DeadlineQueue<any WorkerTask>()
     private var armedAt = Int.max
     /// Transactions with replies in this process's batch, and the list that is worked off.
@@ -57,8 +61,18 @@ package final class StackWorker: @unchecked Sendable {
     // MARK: timers
 
     func arm(_ transaction: Transaction, deadline: Int, generation: UInt32) {
-        timers.push((transaction, generation), deadline: deadline)
+        timers.push(
+            TransactionDeadline(place: transaction.place, serial: transaction.serial, generation: generation),
+            deadline: deadline)
+        if timers.count >= timersSweptAt { sweepTimers() }
         armTimer(at: deadline)
+    }
+
+    /// Keeps the memory of deadlines in proportion to the transactions that there are, whatever their timeouts.
+    @inline(never)
+    private func sweepTimers() {
+        timers.removeAll { stack.table.find(place: $0.place, serial: $0.serial) == nil }
+        timersSweptAt = max(Self.timersSweptMin, 2 * timers.count)
     }
 
     func armTimer(at deadline: Int) {
@@ -71,8 +85,9 @@ package final class StackWorker: @unchecked Sendable {
     package func timerFired() {
         let now = port.now()
         armedAt = .max
-        while let entry = timers.pop(dueAt: now) {
-            fire(entry.transaction, generation: entry.generation, now: now)
+        while let due = timers.pop(dueAt: now) {
+            guard let transaction = stack.table.find(place: due.place, serial: due.serial) else { continue }
+            fire(transaction, generation: due.generation, now: now)
         }
         while let task = tasks.pop(dueAt: now) { task.run(on: self) }
         if let next = timers.next { armTimer(at: next) }
@@ -110,4 +125,11 @@ package final class StackWorker: @unchecked Sendable {
         mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
         return mixed ^ (mixed >> 31)
     }
+}
+
+/// A deadline of a transaction, wherever that is: nothing if it is over, or was armed anew.
+struct TransactionDeadline: BitwiseCopyable {
+    let place: UInt32
+    let serial: UInt32
+    let generation: UInt32
 }

@@ -38,6 +38,9 @@ package struct ResponseContext: Sendable {
 
     package private(set) var phase: Phase = .collecting
     package private(set) var count = 0
+    /// How often all branches were done: who decides then names the time that it was asked for, since branches that it added
+    /// may be done, and somebody else be asked, before it says what is to happen. Wraps around.
+    package private(set) var decision: UInt16 = 0
     /// The upstream client sent a CANCEL, or the owner cancelled everything.
     package private(set) var isCancelled = false
     /// A 6xx was received: no branch may be added any more, unless the owner allows it.
@@ -94,6 +97,20 @@ package struct ResponseContext: Sendable {
             started.insert(BranchSet(index))
         }
         return started
+    }
+
+    /// Starts the first group of what was added, without the branches that can't be sent at all: those count as 503 (RFC 3261 §16.9).
+    /// Completes when that leaves nothing to wait for.
+    package mutating func start(without refused: BranchSet) -> ForkStep {
+        if !refused.isEmpty {
+            for index in 0..<count where refused.contains(BranchSet(index)) && !branches[index].isFinal {
+                branches[index].status = 503
+                branches[index].marks.formUnion([.sent, .local])
+            }
+        }
+        let started = start()
+        if !started.isEmpty { return ForkStep(.start, started: started) }
+        return refused.isEmpty || phase != .collecting ? .nothing : completeIfDone()
     }
 
     /// The branch is given up in favour of a new one (the next address of its name): what it got counts no more. nil as `add`
@@ -200,6 +217,24 @@ package struct ResponseContext: Sendable {
         branches[index].marks.formUnion([.cancelWanted, .cancelSent])
     }
 
+    /// What has no end of its own, pending or never sent, is over as if it had timed out: the owner waits no longer and decides at
+    /// once. A last resort.
+    package mutating func expire() {
+        guard phase != .answered else { return }
+        isHeldOpen = false
+        for index in 0..<count where !branches[index].isFinal {
+            branches[index].status = 408
+            branches[index].marks.insert(.local)
+        }
+        phase = .deciding
+        decision &+= 1
+    }
+
+    /// All branches are done, and who added the last ones goes on by itself: it decides, or who was asked before.
+    package mutating func withdrawDecision() {
+        if phase == .deciding { decision &-= 1 }
+    }
+
     /// No more branches will be added from outside: complete if all are done.
     package mutating func release() -> ForkStep {
         isHeldOpen = false
@@ -257,6 +292,7 @@ package struct ResponseContext: Sendable {
         }
         if isHeldOpen, !isCancelled, !isBlocked { return .nothing }
         phase = .deciding
+        decision &+= 1
         var step = ForkStep(.complete)
         if minorPending {
             let cancelled = cancelPending(where: { _ in true })
@@ -272,10 +308,12 @@ package struct ResponseContext: Sendable {
     /// 415, 420, 484) before the rest, a received response before a local one. Within a rank, the first to be added.
     /// - Parameter translates503: a 503 that was received goes up as 500. One that stands for a failure of ours (RFC 3261
     ///   §16.9) always does: upstream would take it for this server's overload.
-    package func best(translates503: Bool = true) -> BestResponse {
+    /// - Parameter first: earlier branches do not count.
+    package func best(translates503: Bool = true, from first: Int = 0) -> BestResponse {
         var chosen: Int?
         var challenges: BranchSet = []
-        for index in 0..<count where branches[index].status >= 300 && !branches[index].marks.contains(.replaced) {
+        for index in min(first, count)..<count
+        where branches[index].status >= 300 && !branches[index].marks.contains(.replaced) {
             if branches[index].status == 401 || branches[index].status == 407 {
                 challenges.insert(BranchSet(index))
             }

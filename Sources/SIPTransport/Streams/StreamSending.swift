@@ -13,6 +13,11 @@ package protocol StreamSending: AnyObject {
     /// The listener that a message to an address leaves by: that of a connection which leads there, else one that fits.
     func socket(for destination: SocketAddress, transport: Transport) -> ListenSocket?
 
+    /// The listener of a connection which leads to an address: `preferred` if that has one; nil: there is no such connection.
+    func connectedSocket(
+        to destination: SocketAddress, transport: Transport, preferring preferred: ListenSocket
+    ) -> ListenSocket?
+
     /// Requests to the peer's address with this port go over the connection too (RFC 5923). False: it is gone, or has
     /// too many aliases.
     func addAlias(_ connection: ConnectionID, port: UInt16) -> Bool
