@@ -3,6 +3,7 @@
 // The operating system and processor as plain C functions. One header per concern.
 #include "CPlatformChildren.h"
 #include "CPlatformClock.h"
+#include "CPlatformFiles.h"
 #include "CPlatformMemory.h"
 #include "CPlatformSlices.h"
 #include "CPlatformSignals.h"

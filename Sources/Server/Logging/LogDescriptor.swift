@@ -1,3 +1,4 @@
+import CPlatform
 import Glibc
 
 /// A descriptor that lines are written to without ever waiting for who reads them.
@@ -23,9 +24,7 @@ struct LogDescriptor: Sendable {
     static let standardError = LogDescriptor(sharing: STDERR_FILENO)
 
     init(sharing descriptor: Int32) {
-        var status = stat()
-        let mode = fstat(descriptor, &status) == 0 ? status.st_mode & S_IFMT : S_IFREG
-        switch mode {
+        switch cplatform_descriptor_kind(descriptor) {
         case S_IFIFO, S_IFCHR:
             let own = open("/proc/self/fd/\(descriptor)", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
             (self.descriptor, kind) = own >= 0 ? (own, .opened) : (descriptor, .asked)
