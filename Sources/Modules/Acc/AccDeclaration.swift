@@ -30,9 +30,9 @@ extension ModuleDeclaration {
                 availability: .missing("there is no AAA backend yet; use acc_log_request()")),
             FunctionDeclaration("acc_new_leg", routes: .ofRequests),
             FunctionDeclaration(
-                "acc_load_ctx_from_dlg", availability: .missing("there is no dialog module yet; remove the call")),
+                "acc_load_ctx_from_dlg", availability: .missing("acc keeps nothing in dialogs; remove the call")),
             FunctionDeclaration(
-                "acc_unload_ctx_from_dlg", availability: .missing("there is no dialog module yet; remove the call")),
+                "acc_unload_ctx_from_dlg", availability: .missing("acc keeps nothing in dialogs; remove the call")),
         ],
         variables: [
             VariableDeclaration("acc_extra", inner: .required, isWritable: true),
