@@ -66,11 +66,12 @@ def test_a_reader_that_stands_still(start, agent, tmp_path, monkeypatch, make):
     wait_for(drain, "the output to be empty")
     ask("one")
     wait_for(lambda: drain() and b"the one line" in text, "the line behind those that were lost")
-    told = re.findall(rb"WARNING:core: (\d+) log lines were lost", text)
-    assert told == [b"%d" % lost], text[-1000:]
+    # A terminal may take a little more while nobody reads, when the kernel moves its buffer on: then it is told twice.
+    told = [int(count) for count in re.findall(rb"WARNING:core: (\d+) log lines were lost", text)]
+    assert told and sum(told) == lost, (told, lost, text[-1000:])
     # Every line is there, or counted. One that a terminal took all but the line end of is both.
     whole = len(re.findall(rb"\] line \d+ x{40,}\r?\n", text))
-    assert whole + lost in (3000, 3001), (whole, lost)
+    assert 3000 <= whole + lost <= 3000 + len(told), (whole, told)
     assert int(server.statistic("core:lost_log_lines")) == lost
     # The end does not wait either: `start` sees to it that it comes within 5 s, with status 0.
     ask("spam")
