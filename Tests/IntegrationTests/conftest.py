@@ -22,6 +22,10 @@ from sip import Agent
 HERE = pathlib.Path(__file__).parent
 SIPRAY = os.environ.get("SIPRAY", str(HERE / "../../.build/release/sipray"))
 
+# Whoever runs the tests under nohup, or behind a shell's `&`, ignores these, and the servers would inherit it.
+for ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(ignored) == signal.SIG_IGN:
+        signal.signal(ignored, signal.default_int_handler if ignored == signal.SIGINT else signal.SIG_DFL)
 
 # Below the ephemeral range, and apart from those of the other workers of this run; in an order of their own in each run.
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
