@@ -27,6 +27,11 @@ for ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
     if signal.getsignal(ignored) == signal.SIG_IGN:
         signal.signal(ignored, signal.default_int_handler if ignored == signal.SIGINT else signal.SIG_DFL)
 
+# Nor is it of their concern what that person's environment says of exporters, proxies and terminals.
+for name in list(os.environ):
+    if name.startswith("OTEL_") or name.lower().endswith("_proxy") or name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR"):
+        del os.environ[name]
+
 # Below the ephemeral range, and apart from those of the other workers of this run; in an order of their own in each run.
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
