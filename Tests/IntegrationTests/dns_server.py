@@ -7,7 +7,8 @@ leaves before it is open; the questions behind the first are read then.
 """
 import socket
 import struct
-import threading
+
+from served_socket import ServedSocket
 
 TYPES = {"A": 1, "AAAA": 28, "SRV": 33, "NAPTR": 35}
 
@@ -32,24 +33,14 @@ def data(kind, value):
     return struct.pack("!HH", order, preference) + text(flags) + text(service) + text("") + labels(replacement)
 
 
-class NameServer:
+class NameServer(ServedSocket):
     def __init__(self, records, silent=(), gate=None):
         self.records = records
         self.gate = gate
         self.silent = set(silent)
         self.asked = []
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        self.name = "%s:%d" % self.socket.getsockname()
-        self.thread = threading.Thread(target=self._serve, daemon=True)
-        self.thread.start()
-
-    def close(self):
-        """Ends the thread by an empty datagram, which no resolver sends."""
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as waker:
-            waker.sendto(b"", self.socket.getsockname())
-        self.thread.join(5)
-        self.socket.close()
+        super().__init__()
+        self.name = "127.0.0.1:%d" % self.port
 
     def __enter__(self):
         return self
@@ -57,16 +48,12 @@ class NameServer:
     def __exit__(self, *_):
         self.close()
 
-    def _serve(self):
-        while True:
-            question, source = self.socket.recvfrom(4096)
-            if not question:
-                return
-            answer = self._answer(question)
-            if self.gate:
-                self.gate.wait(20)
-            if answer:
-                self.socket.sendto(answer, source)
+    def take(self, question, source):
+        answer = self._answer(question)
+        if self.gate:
+            self.gate.wait(20)
+        if answer:
+            self.socket.sendto(answer, source)
 
     def _answer(self, question):
         end, parts = 12, []

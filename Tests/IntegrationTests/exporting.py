@@ -4,7 +4,6 @@ import pathlib
 import re
 import socket
 import subprocess
-import threading
 import time
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 import faulty_collector as c
 from conftest import HERE, free_port, wait_for  # noqa: F401
 from peer import Message
+from served_socket import ServedSocket
 
 # Short times, so that a fault is over soon: a batch may take 600 ms with all its retries. A request may take longer, so that a machine that
 # stands still for a moment is no fault; where nothing is answered, 300 ms.
@@ -23,40 +23,23 @@ PROTOCOLS = ["http/protobuf", "http/json", "grpc"]
 GROWTH_BYTES_MAX = 20 << 20
 
 
-class Callee:
+class Callee(ServedSocket):
     """Answers every INVITE and BYE with 200, at once, on a thread of its own."""
 
     def __init__(self):
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
         self.acks = 0
-        self.open = True
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
+        super().__init__()
 
-    def run(self):
-        while True:
-            data, source = self.socket.recvfrom(65536)
-            if not self.open:
-                return
-            request = Message(data)
-            if request.method == "ACK":
-                self.acks += 1
-                continue
-            kept = "".join("%s: %s\r\n" % (n, v) for n, v in request.headers
-                           if n.lower() in ("via", "record-route", "from", "call-id", "cseq"))
-            to = request.get("To")
-            self.socket.sendto(("SIP/2.0 200 OK\r\n%sTo: %s%s\r\nContact: <sip:callee@127.0.0.1:%d>\r\nContent-Length: 0\r\n\r\n" % (
-                kept, to, "" if "tag=" in to else ";tag=callee", self.port)).encode(), source)
-
-    def close(self):
-        """Ends its thread first: one that still waits would read from whichever socket has the descriptor next."""
-        self.open = False
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
-            last.sendto(b"", ("127.0.0.1", self.port))
-        self.thread.join()
-        self.socket.close()
+    def take(self, datagram, source):
+        request = Message(datagram)
+        if request.method == "ACK":
+            self.acks += 1
+            return
+        kept = "".join("%s: %s\r\n" % (n, v) for n, v in request.headers
+                       if n.lower() in ("via", "record-route", "from", "call-id", "cseq"))
+        to = request.get("To")
+        self.socket.sendto(("SIP/2.0 200 OK\r\n%sTo: %s%s\r\nContact: <sip:callee@127.0.0.1:%d>\r\nContent-Length: 0\r\n\r\n" % (
+            kept, to, "" if "tag=" in to else ";tag=callee", self.port)).encode(), source)
 
 
 class Traffic:

@@ -5,10 +5,11 @@ import socket
 import threading
 import time
 
+from served_socket import ServedSocket
 from sip import Agent
 
 
-class LossyLink:
+class LossyLink(ServedSocket):
     """Carries datagrams between `near` (a party, learnt from its first datagram when None) and `far`, both (address,
     port), and loses `share` of what is sent, in both directions, but nothing twice: how long a call takes at most is
     known. Both know it by `port`."""
@@ -17,31 +18,15 @@ class LossyLink:
         self.far, self.near, self.share = far, near, share
         self.random = random.Random(seed)
         self.lost = set()
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", port))
-        self.port = self.socket.getsockname()[1]
-        self.open = True
-        self.thread = threading.Thread(target=self._carry)
-        self.thread.start()
+        super().__init__(port)
 
-    def _carry(self):
-        while True:
-            datagram, source = self.socket.recvfrom(65536)
-            if not self.open:
-                return
-            if source != self.far:
-                self.near = self.near or source
-            if datagram not in self.lost and self.random.random() < self.share:
-                self.lost.add(datagram)
-                continue
-            self.socket.sendto(datagram, self.near if source == self.far else self.far)
-
-    def close(self):
-        self.open = False
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
-            last.sendto(b"", ("127.0.0.1", self.port))
-        self.thread.join()
-        self.socket.close()
+    def take(self, datagram, source):
+        if source != self.far:
+            self.near = self.near or source
+        if datagram not in self.lost and self.random.random() < self.share:
+            self.lost.add(datagram)
+            return
+        self.socket.sendto(datagram, self.near if source == self.far else self.far)
 
     def lost_words(self):
         """What the datagrams that were lost begin with: methods and "SIP/2.0 200"."""
