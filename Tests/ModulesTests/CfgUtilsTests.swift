@@ -234,7 +234,7 @@ struct AccTests {
         #expect(
             harness.recorder.events == [
                 "E_ACC_MISSED_EVENT method=INVITE,from_tag=ft,to_tag=,callid=call-1,sip_code=,"
-                    + "sip_reason=nobody there,time=1000000,a=",
+                    + "sip_reason=nobody there,time=1000000,a=,created=1000000,setuptime=0",
                 "E_ACC_EVENT method=INVITE,from_tag=ft,to_tag=tt,callid=call-1,sip_code=200,sip_reason=OK,"
                     + "time=1000000,a=",
             ])
@@ -258,7 +258,7 @@ struct AccTests {
 
     @Test func fieldsOfMissingBackendsAreKeptButNotWritten() throws {
         let harness = try account(
-            "$acc_extra(a) = \"x\"; do_accounting(\"db|log\", \"cdr\");",
+            "$acc_extra(a) = \"x\"; do_accounting(\"db|log\");",
             head: "modparam(\"acc\", \"extra_fields\", \"db: a->column\")")
         #expect(harness.recorder.logs.contains { $0.contains("no backend \"db\"") })
         #expect(harness.recorder.logs.contains { $0.contains("transaction answered") && !$0.contains("column") })

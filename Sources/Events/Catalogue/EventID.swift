@@ -20,6 +20,8 @@ package enum EventNames {
     ]
     /// Published when the script loads `dialog`.
     package static let dialog = ["E_DLG_STATE_CHANGED"]
+    /// Published when the script loads `acc`.
+    package static let accounting = ["E_ACC_CDR", "E_ACC_EVENT", "E_ACC_MISSED_EVENT"]
     /// Published when the script loads `b2b_entities`.
     package static let backToBack = ["E_UA_SESSION"]
 }

@@ -1,7 +1,7 @@
 package import RouteLanguage
 
 extension ModuleDeclaration {
-    /// `acc`: accounting of transactions to the log and to events.
+    /// `acc`: accounting of transactions and calls to the log and to events.
     package static let acc = ModuleDeclaration(
         "acc",
         functions: [
@@ -29,10 +29,8 @@ extension ModuleDeclaration {
                 "acc_aaa_request", [.string("comment")], routes: .ofRequests,
                 availability: .missing("there is no AAA backend yet; use acc_log_request()")),
             FunctionDeclaration("acc_new_leg", routes: .ofRequests),
-            FunctionDeclaration(
-                "acc_load_ctx_from_dlg", availability: .missing("acc keeps nothing in dialogs; remove the call")),
-            FunctionDeclaration(
-                "acc_unload_ctx_from_dlg", availability: .missing("acc keeps nothing in dialogs; remove the call")),
+            FunctionDeclaration("acc_load_ctx_from_dlg"),
+            FunctionDeclaration("acc_unload_ctx_from_dlg"),
         ],
         variables: [
             VariableDeclaration("acc_extra", inner: .required, isWritable: true),

@@ -4,16 +4,22 @@ import RouteRuntime
 import SIPMessage
 import Synchronization
 
-/// `acc` at work: writes a record when the transaction of a request is answered, and on the script's word.
+/// `acc` at work: writes a record when the transaction of a request is answered, when an accounted call ends, and on the
+/// script's word.
+///
+/// A request that is accounted costs two objects and one follower of its transaction, a call with a CDR nothing more until it
+/// ends; others cost nothing.
 final class AccModule: Sendable {
-    private let extra: AccFields
-    private let legs: AccFields
+    let extra: AccFields
+    let legs: AccFields
+    let detectsDirection: Bool
+    let level: ScriptLogLevel
+    let now: @Sendable () -> Int
+    let print: @Sendable (ScriptLogLevel, String) -> Void
+    let events: EventOutlet
     private let reportsCancels: Bool
-    private let detectsDirection: Bool
-    private let level: ScriptLogLevel
-    private let now: @Sendable () -> Int
-    private let print: @Sendable (ScriptLogLevel, String) -> Void
-    private let events: EventOutlet
+    /// Known when all modules are bound: `dialog` may be loaded behind `acc`.
+    private let dialogs = Mutex<DialogModule?>(nil)
 
     init(_ environment: ModuleEnvironment) throws(ModuleError) {
         let parameters = environment.parameters
@@ -31,6 +37,7 @@ final class AccModule: Sendable {
         now = environment.now
         print = environment.print
         events = environment.events
+        environment.atStart { [self, environment] in dialogs.withLock { $0 = environment.dialogs } }
     }
 
     var binding: ModuleBinding {
@@ -44,24 +51,41 @@ final class AccModule: Sendable {
                 "acc_new_leg": { [self] call in
                     let count = legs.tags.count
                     return Outcome(
-                        state(call.context).values.withLock { values in
-                            guard count > 0, values.legs.count < AccState.legsMax else { return false }
+                        self.call(call.context).values.withLock { values in
+                            guard count > 0, values.legs.count < AccCall.legsMax else { return false }
                             values.legs.append(Array(repeating: .null, count: count))
                             return true
                         })
+                },
+                "acc_load_ctx_from_dlg": { call in
+                    guard call.context.state(LoadedAccounting.self)?.call == nil else {
+                        call.log(
+                            .error, "\(call.name): another one is loaded; acc_unload_ctx_from_dlg() goes first")
+                        return .no
+                    }
+                    guard let found = call.context.dialog?.accounting as? AccCall else { return .no }
+                    call.context.updateState(LoadedAccounting()) { $0.call = found }
+                    return .yes
+                },
+                "acc_unload_ctx_from_dlg": { call in
+                    guard call.context.state(LoadedAccounting.self)?.call != nil else { return .no }
+                    call.context.updateState(LoadedAccounting()) { $0.call = nil }
+                    return .yes
                 },
             ],
             variables: variables)
     }
 
-    private func state(_ context: MessageContext) -> AccState {
-        AccState.own(context) { AccState(extraCount: extra.tags.count, legCount: legs.tags.count) }
+    func state(_ context: MessageContext) -> AccState {
+        AccState.own(context) {
+            AccCall(self, extraCount: extra.tags.count, legCount: legs.tags.count, createdAt: now())
+        }
     }
 
     // MARK: What to account
 
     private func doAccounting(_ call: borrowing Call) -> Outcome {
-        guard let backends = backends(call, 0), let flags = flags(call, 1) else { return .no }
+        guard let backends = backends(call, 0), var flags = flags(call, 1) else { return .no }
         let context = call.context
         let message = context.message
         guard message.isRequest else { return .no }
@@ -72,9 +96,22 @@ final class AccModule: Sendable {
             let record = AccRecord(
                 .request, of: message, code: "200", reason: "OK", toTag: nil, timestamp: now(),
                 isUpstream: isUpstream(context))
-            let values = state.values.withLock { $0 }
-            for backend in backends { write(record, backend, values) }
+            let values = state.call.values.withLock { $0 }
+            for backend in [AccFields.Backend.log, .event] where backends.contains(backend.option) {
+                write(record, backend, values)
+            }
             return .yes
+        }
+        if flags.contains(.cdr) {
+            flags.remove(.cdr)
+            // Requests within a dialog are accounted by themselves.
+            if message.method == .invite, message.toTag == nil {
+                switch accountDialog(call, state.call) {
+                case .dialog: state.call.values.withLock { $0.cdr.formUnion(backends) }
+                case .repeated: return .done(0)
+                case .none: call.log(.error, "\(call.name): the request makes no dialog; its transaction is accounted")
+                }
+            }
         }
         let isNew = state.values.withLock { values in
             let wanted = flags.union(.answered)
@@ -87,25 +124,40 @@ final class AccModule: Sendable {
         return .yes
     }
 
+    /// Makes the dialog of an INVITE, where the script has not, and gives it the call to account.
+    private func accountDialog(_ call: borrowing Call, _ accounted: AccCall) -> DialogCreation {
+        guard let dialogs = dialogs.withLock({ $0 }) else { return .none }
+        let creation = dialogs.create(call.context, options: [], on: call.process)
+        if case .dialog(let dialog) = creation {
+            accounted.values.withLock { $0.dialog = dialog }
+            dialog.account(as: accounted)
+        }
+        return creation
+    }
+
     private func dropAccounting(_ call: borrowing Call) -> Outcome {
-        guard let state = AccState.existing(call.context) else { return .yes }
-        let all: [AccFields.Backend] = [.log, .event]
-        guard let backends = call.isPresent(0) ? backends(call, 0) : all, let flags = flags(call, 1) else { return .no }
-        let dropped = call.isPresent(1) ? flags : [.answered, .missed, .failed]
-        state.values.withLock { values in
+        let context = call.context
+        let state = AccState.existing(context)
+        guard let accounted = state?.call ?? AccCall.ofDialog(context) else { return .yes }
+        guard let backends = call.isPresent(0) ? backends(call, 0) : .all, let flags = flags(call, 1) else {
+            return .no
+        }
+        let dropped = call.isPresent(1) ? flags : [.answered, .missed, .failed, .cdr]
+        state?.values.withLock { values in
             if backends.contains(.log) { values.log.subtract(dropped) }
             if backends.contains(.event) { values.event.subtract(dropped) }
         }
+        if dropped.contains(.cdr) { accounted.values.withLock { $0.cdr.subtract(backends) } }
         return .yes
     }
 
-    private func backends(_ call: borrowing Call, _ index: Int) -> [AccFields.Backend]? {
-        var backends: [AccFields.Backend] = []
+    private func backends(_ call: borrowing Call, _ index: Int) -> AccBackends? {
+        var backends: AccBackends = []
         for word in (call.string(index) ?? .empty).split(at: UInt8(ascii: "|")).map({ $0.trimmed() }) {
             if word.equalsIgnoringCase("log") {
-                backends.append(.log)
+                backends.insert(.log)
             } else if word.equalsIgnoringCase("evi") {
-                backends.append(.event)
+                backends.insert(.event)
             } else if word.equalsIgnoringCase("db") || word.equalsIgnoringCase("aaa") {
                 // The checker has warned of it: the other backends are accounted to all the same.
                 continue
@@ -126,151 +178,20 @@ final class AccModule: Sendable {
             } else if word.equalsIgnoringCase("failed") {
                 flags.insert(.failed)
             } else if word.equalsIgnoringCase("cdr") {
-                continue
+                flags.insert(.cdr)
             } else {
-                call.log(.error, "\(call.name): SIPRay has no accounting flag \"\(word)\"; use missed or failed")
+                call.log(.error, "\(call.name): SIPRay has no accounting flag \"\(word)\"; use cdr, missed or failed")
                 return nil
             }
         }
         return flags
     }
 
-    // MARK: Writing records
-
-    /// Waits for the transaction of the request to be answered; there may be none yet.
-    private func follow(_ context: MessageContext, _ state: AccState) {
-        let request = context.message
-        let isUpstream = isUpstream(context)
-        context.followTransaction { [self] answer in
-            answered(request, answer, state, isUpstream: isUpstream)
-        }
-    }
-
-    private func answered(_ request: Message, _ answer: TransactionAnswer, _ state: AccState, isUpstream: Bool) {
-        let isFailure = answer.status >= 300
-        let values = state.values.withLock { values in
-            var copy = values
-            if isFailure {
-                // Who was missed is told when the branches have failed, once; the failure route may ask for it again.
-                if answer.isFinal, values.hasFailed {
-                    copy.log.remove(.missed)
-                    copy.event.remove(.missed)
-                }
-                values.hasFailed = true
-                values.log.remove(.missed)
-                values.event.remove(.missed)
-            }
-            return copy
-        }
-        func record(_ kind: AccRecord.Kind) -> AccRecord {
-            AccRecord(
-                kind, of: request, code: ByteString(decimal: answer.status), reason: answer.reason, toTag: answer.toTag,
-                timestamp: now(), isUpstream: isUpstream)
-        }
-        for (backend, flags) in [(AccFields.Backend.log, values.log), (.event, values.event)] {
-            if flags.contains(.answered), answer.isFinal, !isFailure || flags.contains(.failed) {
-                write(record(.answered), backend, values)
-            }
-            if flags.contains(.missed), isFailure, request.method == .invite {
-                write(record(.missed), backend, values)
-            }
-        }
-    }
-
-    private func accountNow(_ call: borrowing Call, _ backend: AccFields.Backend) -> Outcome {
-        let context = call.context
-        guard context.message.isRequest, let comment = call.string(0) else { return .no }
-        let space = comment.first(of: ASCII.space) ?? comment.count
-        let isCode = comment.prefix(space).decimal().map { (100...699).contains($0) } ?? false
-        let record = AccRecord(
-            .request, of: context.message, code: isCode ? comment.prefix(space) : .empty,
-            reason: isCode ? comment.dropFirst(space + 1) : comment, toTag: nil, timestamp: now(),
-            isUpstream: isUpstream(context))
-        write(record, backend, state(context).values.withLock { $0 })
-        return .yes
-    }
-
-    private func write(_ record: AccRecord, _ backend: AccFields.Backend, _ values: AccState.Values) {
-        var record = record
-        record.extra = extra.fields(of: backend).map { ($0.name, values.extra[$0.tag].text ?? .empty) }
-        let legFields = legs.fields(of: backend)
-        if !legFields.isEmpty {
-            record.legs = values.legs.map { leg in legFields.map { ($0.name, leg[$0.tag].text ?? .empty) } }
-        }
-        switch backend {
-        case .log:
-            print(level, record.line.string)
-        case .missing: break
-        case .event:
-            let isPositive = (record.code.decimal() ?? 999) < 300
-            let name: StaticString = isPositive ? "E_ACC_EVENT" : "E_ACC_MISSED_EVENT"
-            guard events.isWanted(name) else { return }
-            for event in record.events { events.raise(name, event) }
-        }
-    }
-
     /// The request comes from the called side, as the `ftag` of our own Route value tells.
-    private func isUpstream(_ context: MessageContext) -> Bool {
+    func isUpstream(_ context: MessageContext) -> Bool {
         guard detectsDirection, let own = context.state(RouteState.self)?.ownParameters,
             let tag = Parameters(own).value("ftag")
         else { return false }
         return tag != context.message.fromTag
-    }
-
-    // MARK: Variables
-
-    private var variables: [VariableDefinition] {
-        let (extra, legs) = (extra, legs)
-        return [
-            VariableDefinition(
-                VariableDeclaration("acc_extra", inner: .required, isWritable: true), prepare: { extra.tag($0) },
-                read: { access in
-                    AccState.existing(access.context)?.values.withLock { $0.extra[access.token] } ?? .null
-                },
-                write: { [self] access, value, _ in
-                    let token = access.token
-                    state(access.context).values.withLock { $0.extra[token] = value.compacted }
-                    return true
-                }),
-            VariableDefinition(
-                VariableDeclaration("acc_leg", inner: .required, isWritable: true, isIndexable: true),
-                prepare: { legs.tag($0) },
-                read: { access in
-                    guard let state = AccState.existing(access.context) else { return .null }
-                    let (token, index) = (access.token, access.index)
-                    return state.values.withLock { values in
-                        Self.legIndex(index, values.legs.count).map { values.legs[$0][token] } ?? .null
-                    }
-                },
-                write: { [self] access, value, _ in
-                    let (token, index) = (access.token, access.index)
-                    return state(access.context).values.withLock { values in
-                        guard let leg = Self.legIndex(index, values.legs.count) else { return false }
-                        values.legs[leg][token] = value.compacted
-                        return true
-                    }
-                }),
-            VariableDefinition(VariableDeclaration("acc_current_leg")) { access in
-                .integer(AccState.existing(access.context)?.values.withLock { $0.legs.count - 1 } ?? 0)
-            },
-        ]
-    }
-
-    /// Without an index, the current leg; negative ones count from it.
-    private static func legIndex(_ index: VariableIndex, _ count: Int) -> Int? {
-        guard case .at(let number) = index else { return count - 1 }
-        let position = number < 0 ? count + number : number
-        return (0..<count).contains(position) ? position : nil
-    }
-}
-
-extension Value {
-    /// The same value in storage of its own, so that it does not keep a message alive.
-    var compacted: Value {
-        switch self {
-        case .string(let text): .string(text.compacted())
-        case .both(let text, let number): .both(text.compacted(), number)
-        default: self
-        }
     }
 }

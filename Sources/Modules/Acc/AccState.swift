@@ -2,36 +2,39 @@ import Bytes
 import RouteRuntime
 import Synchronization
 
-/// What is to be accounted of one request, and the values the script gave: shared by request, branches and replies.
-final class AccState: Sendable {
-    /// Legs of one call; a further one is refused.
-    static let legsMax = 64
+/// Backends that records are written to.
+struct AccBackends: OptionSet, Sendable {
+    let rawValue: UInt8
+    static let log = AccBackends(rawValue: 1)
+    static let event = AccBackends(rawValue: 2)
+    static let all: AccBackends = [.log, .event]
+}
 
+/// What is to be accounted of the transaction of one request: shared by the request, its branches and replies.
+final class AccState: Sendable {
     struct Flags: OptionSet, Sendable {
         let rawValue: UInt8
         static let answered = Flags(rawValue: 1)
         static let missed = Flags(rawValue: 2)
         static let failed = Flags(rawValue: 4)
+        /// A record of the call when it ends: kept by the call (`AccCall`).
+        static let cdr = Flags(rawValue: 8)
     }
 
     struct Values: Sendable {
         var log: Flags = []
         var event: Flags = []
-        var extra: [Value]
-        var legs: [[Value]]
         /// Destinations have failed: who was missed has been told.
         var hasFailed = false
         /// Follows the transaction already.
         var isFollowing = false
     }
 
-    let values: Mutex<Values>
+    let call: AccCall
+    let values = Mutex(Values())
 
-    init(extraCount: Int, legCount: Int) {
-        values = Mutex(
-            Values(
-                extra: Array(repeating: .null, count: extraCount),
-                legs: [Array(repeating: .null, count: legCount)]))
+    init(_ call: AccCall) {
+        self.call = call
     }
 
     /// The state of the request that a message is, or answers.
@@ -40,9 +43,12 @@ final class AccState: Sendable {
         return (context.moduleState[key] ?? context.request?.moduleState[key]) as? AccState
     }
 
-    static func own(_ context: MessageContext, _ make: () -> AccState) -> AccState {
+    /// The same, made when there is none.
+    ///
+    /// - Parameter make: the call, where the dialog of the message is not accounted.
+    static func own(_ context: MessageContext, _ make: () -> AccCall) -> AccState {
         if let state = existing(context) { return state }
-        let state = make()
+        let state = AccState(AccCall.ofDialog(context) ?? make())
         context.moduleState[ObjectIdentifier(AccState.self)] = state
         return state
     }

@@ -118,13 +118,19 @@ package final class DialogModule: Sendable {
         if actions.contains(.endNow) { endBehindAck(dialog, worker) }
         if actions.contains(.terminated) {
             let site = actions.contains(.expired) ? DialogSites.expired : DialogSites.terminated
+            dialog.accounting?.ending(dialog)
             callback(site, worker) {
                 if actions.contains(.expired) { statistics.count(statistics.expired) }
                 timers.clear(dialog)
                 leave(dialog)
             }
             if actions.contains(.sendByes) { sendByes(dialog, surroundings) }
-            runHangup(dialog, worker)
+            // What a BYE of a side ended is settled when that is answered (`SequentialFollower`).
+            if dialog.accounting == nil || dialog.read({ $0.machine.endReason?.isBye ?? false }) {
+                runHangup(dialog, worker)
+            } else {
+                runHangup(dialog, worker) { [self] _ in settleAccounting(dialog) }
+            }
             linger(dialog)
         }
         if actions.contains(.cancelInvite), let invite = dialog.read({ $0.invite }) { worker.cancelAll(invite) }
@@ -168,11 +174,15 @@ package final class DialogModule: Sendable {
     func forget(_ dialog: Dialog, _ worker: StackWorker) {
         timers.clear(dialog)
         guard table.remove(dialog) else { return }
+        dialog.accounting?.forgotten()
         callback(DialogSites.destroy, worker)
     }
 
-    private func runHangup(_ dialog: Dialog, _ worker: StackWorker) {
-        if let route = dialog.read({ $0.onHangup }) { run(route, dialog, worker) }
+    private func runHangup(
+        _ dialog: Dialog, _ worker: StackWorker, completion: @escaping (ScriptResult) -> Void = { _ in }
+    ) {
+        guard let route = dialog.read({ $0.onHangup }) else { return completion(ScriptResult(code: 1)) }
+        run(route, dialog, worker, completion: completion)
     }
 
     /// Runs a route of the script about the dialog, without a message.

@@ -103,8 +103,8 @@ enum ScriptWords {
     }()
 
     static let accountingFlags: ConstantRule = {
-        var rule = ConstantRule(["missed", "failed"], separator: "|")
-        rule.missing = ["cdr": "call records are not written yet; INVITE and BYE are accounted one by one"]
+        var rule = ConstantRule(["cdr", "missed", "failed"], separator: "|")
+        rule.needed = ["cdr": "dialog"]
         return rule
     }()
 

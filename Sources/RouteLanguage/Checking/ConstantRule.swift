@@ -5,6 +5,8 @@ package struct ConstantRule: Hashable, Sendable {
     package var words: Set<String>
     /// Words that the peer knows and SIPRay does not, each with what happens instead: a warning.
     package var missing: [String: String] = [:]
+    /// Known words that mean nothing without a certain module.
+    package var needed: [String: String] = [:]
     /// Between words; nil when the whole text is one word.
     package var separator: Character?
     /// One-letter flags that a text without separators may be made of, each with an optional number behind it.
@@ -24,6 +26,7 @@ package struct ConstantRule: Hashable, Sendable {
         case unknown(String, hint: String)
         case doubtful(String, hint: String)
         case missing(String, String)
+        case needing(String, module: String)
     }
 
     /// What there is to say of `text`, in its order.
@@ -33,6 +36,7 @@ package struct ConstantRule: Hashable, Sendable {
         var verdicts: [Verdict] = []
         for part in parts {
             let word = String(part.prefix { $0 != "=" }).trimmingSpaces().lowercased()
+            if let module = needed[word] { verdicts.append(.needing(word, module: module)) }
             if words.contains(word) || takesNumbers && Self.isNumber(word) { continue }
             if let reason = missing[word] {
                 verdicts.append(.missing(word, reason))
@@ -89,6 +93,11 @@ extension Checker {
             case .doubtful(let word, let hint):
                 diagnostics.warn(
                     "doubtful-word", at: location, "`\(word)` is nothing that \(place) usually is", hint: hint)
+            case .needing(let word, let module):
+                guard !visible.contains(where: { $0.name == module }) else { continue }
+                diagnostics.error(
+                    "word-needs-module", at: location, "`\(word)` of \(place) needs the module `\(module)`",
+                    hint: "write `loadmodule \"\(module).so\"`")
             case .missing(let word, let reason):
                 diagnostics.warn("missing-word", at: location, "SIPRay does not have `\(word)` here: \(reason)")
             }

@@ -59,7 +59,7 @@ package struct DialogMachine: Sendable, Equatable {
     /// nil until it ends, and of a dialog that never began.
     package private(set) var endReason: DialogEndReason?
     /// Who asked for a BYE on both sides when the lifetime is over.
-    package let byesOnTimeout: Bool
+    package var byesOnTimeout: Bool
     /// Why somebody here wanted it to end before it was answered.
     package private(set) var endWanted: DialogEndReason?
     private var isCancelled = false

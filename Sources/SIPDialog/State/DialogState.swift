@@ -28,6 +28,9 @@ package enum DialogSide: Sendable, Hashable {
 package enum DialogEndReason: Sendable, Equatable, CaseIterable {
     case upstreamBye, downstreamBye, lifetimeTimeout, management, optionsPing, reinvitePing, race
 
+    /// A side hung up.
+    package var isBye: Bool { self == .upstreamBye || self == .downstreamBye }
+
     /// `$DLG_end_reason`
     package var text: StaticString {
         switch self {

@@ -84,6 +84,7 @@ package final class ServerInstance {
         for name in EventNames.core { events.publish(name) }
         if script.isLoaded("usrloc") { for name in EventNames.location { events.publish(name) } }
         if script.isLoaded("dialog") { for name in EventNames.dialog { events.publish(name) } }
+        if script.isLoaded("acc") { for name in EventNames.accounting { events.publish(name) } }
         if script.isLoaded("b2b_entities") { for name in EventNames.backToBack { events.publish(name) } }
         if settings.outputs.contains(.event) { relay.connect(events) }
         managementPlan = try ManagementPlan(script, parameters, options.limits)

@@ -205,10 +205,20 @@ final class SequentialFollower: TransactionObserver {
     }
 
     func answered(_ transaction: Transaction, status: Int, response: Message?, _ worker: StackWorker) {
-        notePending(false)
+        finish()
     }
 
-    func ended(_ transaction: Transaction, _ worker: StackWorker) { notePending(false) }
+    func ended(_ transaction: Transaction, _ worker: StackWorker) { finish() }
+
+    /// Without a transaction: the script let a BYE go no further, or sent it on without state.
+    deinit {
+        if request.method == .bye { module.settleAccountingLater(use.dialog) }
+    }
+
+    private func finish() {
+        notePending(false)
+        if request.method == .bye { module.settleAccounting(use.dialog) }
+    }
 
     /// An INVITE goes by, or is over: neither side gets another one meanwhile.
     private func notePending(_ isPending: Bool) {

@@ -151,7 +151,10 @@ extension DialogModule {
     ) -> DialogCreation {
         let worker = host.worker(process)
         let message = context.message
-        if let use = context.dialogUse { return .dialog(use.dialog) }
+        if let use = context.dialogUse {
+            if !options.isEmpty, use.isInitial { use.dialog.add(options) }
+            return .dialog(use.dialog)
+        }
         guard message.isRequest, message.method == .invite, message.toTag == nil, !message.callID.isEmpty,
             message.fromTag != nil
         else { return .none }

@@ -3,6 +3,7 @@ import RouteRuntime
 import SIPDialog
 import SIPMessage
 import SIPStack
+import Synchronization
 
 /// One dialog: what was fixed when it was created, and what changes, under its own short lock.
 ///
@@ -34,11 +35,12 @@ package final class Dialog: @unchecked Sendable {
     let inviteNumber: UInt32
     /// Hash of its top Via: the same INVITE has the same.
     let inviteVia: UInt64
-    let options: DialogOptions
     /// Seconds since 1970.
     let createdAt: Int
     /// The listener that the caller's INVITE came by.
     let callerSocket: ScriptSocket?
+    /// Whether there is an `accounting`.
+    let isAccounted = Atomic<Bool>(false)
 
     /// What changes.
     struct Values {
@@ -56,6 +58,7 @@ package final class Dialog: @unchecked Sendable {
         /// Seconds since 1970; 0 before.
         var confirmedAt = 0
         var endedAt = 0
+        var options: DialogOptions
         var lifetimeSeconds: Int
         var deleteDelaySeconds: Int
         var variables: [(name: ByteString, value: Value)] = []
@@ -74,6 +77,7 @@ package final class Dialog: @unchecked Sendable {
         var hiding: HidingSides?
         /// From and To as the callee knows them, where `uac` changed them.
         var changes = DialogAddresses()
+        var accounting: (any DialogAccounting)?
 
         /// The callee that matters: the one that answered, else the one that was heard last.
         var callee: DialogLeg? { leg(.callee) }
@@ -144,7 +148,6 @@ package final class Dialog: @unchecked Sendable {
         toURI = (request.to?.uriText ?? .empty).compacted()
         inviteNumber = request.cseq?.number ?? 0
         inviteVia = Self.viaHash(of: request)
-        self.options = options
         self.createdAt = createdAt
         callerSocket = socket
         var caller = DialogLeg(tag: request.fromTag ?? .empty)
@@ -154,7 +157,8 @@ package final class Dialog: @unchecked Sendable {
         caller.numbers.note(inviteNumber, method: .invite)
         stored = Values(
             machine: DialogMachine(byesOnTimeout: options.contains(.byeOnTimeout)), caller: caller,
-            lifetimeSeconds: settings.defaultTimeoutSeconds, deleteDelaySeconds: settings.deleteDelaySeconds)
+            options: options, lifetimeSeconds: settings.defaultTimeoutSeconds,
+            deleteDelaySeconds: settings.deleteDelaySeconds)
         stored.recordedBefore = request.elements(of: .recordRoute).reduce(0) { count, _ in count + 1 }
     }
 
@@ -183,6 +187,16 @@ package final class Dialog: @unchecked Sendable {
     }
 
     var state: DialogState { read { $0.machine.state } }
+    var options: DialogOptions { read { $0.options } }
+
+    /// `create_dialog()` for one that is there already, since accounting or topology hiding made it. Pings begin with the answer:
+    /// what is asked for behind that has none.
+    func add(_ options: DialogOptions) {
+        update { values in
+            values.options = values.options.adding(options)
+            values.machine.byesOnTimeout = values.options.contains(.byeOnTimeout)
+        }
+    }
 
     /// `6ae.4b38d013`: in Record-Route, in scripts and for management.
     package var id: ByteString {

@@ -126,11 +126,18 @@ package struct DialogOptions: OptionSet, Sendable {
                 options.formUnion(letters)
             }
         }
-        // A re-INVITE ping says all that an OPTIONS ping does.
+        self = options.settled
+    }
+
+    /// A re-INVITE ping says all that an OPTIONS ping does.
+    private var settled: DialogOptions {
+        var options = self
         if options.contains(.reinvitePingCaller) { options.remove(.optionsPingCaller) }
         if options.contains(.reinvitePingCallee) { options.remove(.optionsPingCallee) }
-        self = options
+        return options
     }
+
+    func adding(_ others: DialogOptions) -> DialogOptions { union(others).settled }
 
     private init?(letters: ByteString) {
         self = []
