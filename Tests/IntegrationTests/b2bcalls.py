@@ -174,12 +174,14 @@ def scripted(b2b):
     return make
 
 
-# Of a scripted server: an INFO with X-Wait holds the turn of its session for two seconds; other INFOs are answered at once.
-HELD_UP = dict(before="""if (is_method("INFO")) {
-		if ($hdr(X-Wait) != NULL) { xlog("WAITING\\n"); sleep(2); }
+def held_up(service):
+    """Of a scripted server: an INFO with X-Wait holds the turn of its session until the HTTP service is released; other INFOs
+    are answered at once."""
+    return dict(before="""if (is_method("INFO")) {
+		if ($hdr(X-Wait) != NULL) { xlog("WAITING\\n"); rest_get("%s/hold", $var(b)); }
 		b2b_send_reply(200, "OK");
 		exit;
-	}""", EXTRA='loadmodule "cfgutils.so"\nmodparam("tm", "T1_timer", 4000)')
+	}""" % service.url, EXTRA='loadmodule "rest_client.so"')
 
 
 def new_party(server, agents):

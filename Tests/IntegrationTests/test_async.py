@@ -16,17 +16,18 @@ def service():
     one.close()
 
 
-def test_the_transaction_is_made_by_itself_and_absorbs_retransmissions(start, agent):
+def test_the_transaction_is_made_by_itself_and_absorbs_retransmissions(start, agent, service):
     server = start("waiting.cfg", ROUTE="""
-        route { xlog("L_NOTICE", "asked\\n"); async(usleep(400000), resume); }
+        route { xlog("L_NOTICE", "asked\\n"); async(rest_get("%s/hold", $var(b)), resume); }
         route[resume] { xlog("L_NOTICE", "resumed\\n"); t_reply(200, "Resumed"); }
-        """)
+        """ % service.url)
     one = agent(server)
     sent = one.request("INVITE", "sip:async@127.0.0.1")
     assert one.receive().status == 100
     for _ in range(3):
         one.request("INVITE", sent["uri"], via=sent["branch"], call_id=sent["call_id"], from_tag=sent["from_tag"])
         assert one.receive().status == 100
+    service.release()
     assert "Resumed" in one.expect(200).first
     # Every retransmission ran the script up to the statement, and none of them resumed.
     assert server.tail().count("resumed") == 1

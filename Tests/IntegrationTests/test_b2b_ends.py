@@ -1,8 +1,10 @@
 """Back-to-back calls: whatever is open when something ends gets its answer, and nothing is left."""
 import pytest
 
-from b2bcalls import ANSWER, HELD_UP, OFFER, SDP, Call, agents, b2b, b2b_sessions, contact_of, no_state, scripted
+from b2bcalls import (ANSWER, OFFER, SDP, Call, agents, b2b, b2b_sessions, contact_of, held_up, no_state,
+                      scripted)
 from conftest import free_port, wait_for
+from http_service import Service
 
 TURNS = 256
 
@@ -138,9 +140,10 @@ def test_an_ack_of_another_invite_says_nothing(b2b, agents):
     call.hang_up()
 
 
-def test_what_ends_something_is_heard_however_many_wait(scripted, agents):
+def test_what_ends_something_is_heard_however_many_wait(scripted, agents, closing):
     """A refusal and a CANCEL come once: they wait behind the 256 that may."""
-    server = scripted(**HELD_UP)
+    service = closing(Service())
+    server = scripted(**held_up(service))
     call = Call(server, agents).pick_up().confirm()
     sent, again = reinvite(call.a, call.b)
     call.a.request("INFO", headers=["X-Wait: 1"])
@@ -150,6 +153,7 @@ def test_what_ends_something_is_heard_however_many_wait(scripted, agents):
     call.caller.expect(503)
     call.callee.reply(again, 488, "Not Acceptable Here")
     call.callee.expect("ACK")
+    service.release()
     # Two processes send what is answered: in any order.
     replies = [call.caller.receive() for _ in range(TURNS + 2)]
     refusal, = [reply for reply in replies if reply.status == 488]

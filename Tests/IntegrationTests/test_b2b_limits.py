@@ -1,9 +1,10 @@
 """The numbers that docs/b2b.md names: up to each all goes well, one more is refused, said, and leaves nothing."""
 import pytest
 
-from b2bcalls import (ANSWER, HELD_UP, INIT, OFFER, SDP, Call, agents, b2b, b2b_sessions, contact_of, entities, no_state,
-                      scripted)
+from b2bcalls import (ANSWER, INIT, OFFER, SDP, Call, agents, b2b, b2b_sessions, contact_of, entities, held_up,
+                      no_state, scripted)
 from conftest import free_port, wait_for
+from http_service import Service
 
 ENTITIES, TURNS, VALUES, DRAFTS, RETRIES = 16, 256, 128, 8, 5
 TWO = """b2b_client_new("one", "sip:one@127.0.0.1:@ONE@");
@@ -63,9 +64,10 @@ def test_a_bridge_of_which_half_fits_leaves_nothing(scripted, agents):
     call.hang_up()
 
 
-def test_turns_that_wait(scripted, agents):
+def test_turns_that_wait(scripted, agents, closing):
     """While a route waits, 256 messages stand in line; the next ones are refused, and all that stood are seen to."""
-    server = scripted(**HELD_UP)
+    service = closing(Service())
+    server = scripted(**held_up(service))
     call = Call(server, agents).pick_up().confirm()
     call.a.request("INFO", headers=["X-Wait: 1"])
     wait_for(lambda: said(server, "WAITING"), "the route to wait")
@@ -75,6 +77,7 @@ def test_turns_that_wait(scripted, agents):
     assert all(reply.get("retry-after") == "1" for reply in refused)
     assert len({reply.get("cseq") for reply in refused}) == 3
     assert said(server, "messages wait for the turn of") == 3
+    service.release()
     for _ in range(TURNS + 1):
         call.caller.expect(200)
     call.hang_up()

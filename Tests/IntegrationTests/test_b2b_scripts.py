@@ -4,6 +4,7 @@ import pytest
 from b2bcalls import (ANSWER, INIT, NOTHING, OFFER, SDP, Call, agents, b2b, b2b_sessions, complete_bridge, contact_of,
                       entities, no_state, scripted, uri_of)
 from conftest import wait_for
+from http_service import Service
 
 def test_a_script_decides(scripted, agents):
     server = scripted()
@@ -231,11 +232,13 @@ def test_a_script_deletes_who_hangs_up_and_calls_the_other_elsewhere(scripted, a
     call.hang_up(call.a, leg)
 
 
-def test_waiting_routes_keep_the_order_of_what_comes(scripted, agents):
+def test_waiting_routes_keep_the_order_of_what_comes(scripted, agents, closing):
     """INFO, OPTIONS and BYE while the first waits in its route; the same process serves another call."""
-    server = scripted(WORKERS=1, EXTRA='loadmodule "cfgutils.so"', before="""if (is_method("INFO")) usleep(400000);
+    service = closing(Service())
+    server = scripted(WORKERS=1, EXTRA='loadmodule "cfgutils.so"\nloadmodule "rest_client.so"', before="""
+	if (is_method("INFO")) rest_get("%s/hold", $var(b));
 	if (is_method("UPDATE")) async(usleep(300000), resume_pass);
-	if (is_method("UPDATE")) exit;""", more="route[resume_pass] { b2b_pass_request(); }",
+	if (is_method("UPDATE")) exit;""" % service.url, more="route[resume_pass] { b2b_pass_request(); }",
                       reply="""if ($rm == "INFO") usleep(100000);""")
     call = Call(server, agents).pick_up().confirm()
     other = Call(server, agents)
@@ -245,6 +248,7 @@ def test_waiting_routes_keep_the_order_of_what_comes(scripted, agents):
     bye = other.callee.expect("BYE")  # before the INFO
     other.callee.reply(bye, 200, "OK")
     other.caller.expect(200)
+    service.release()
     for method in ("INFO", "OPTIONS"):
         call.callee.reply(call.callee.expect(method), 200, "OK")
         assert call.caller.expect(200).method == method

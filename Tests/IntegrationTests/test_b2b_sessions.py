@@ -153,7 +153,7 @@ def test_functions_answer_false_for_what_is_not_there(b2b, agents):
 
 
 def test_reliable_responses_of_the_controller_are_repeated_until_prack(serve, agents):
-    server, control = serve()
+    server, control = serve(T1=500)
     caller, sent = invite(agents, server, headers=["Supported: 100rel"])
     key = control.hear(event_type="NEW")["key"]
     control.order("reply", key=key, method="INVITE", code=183, body=ANSWER, extra_headers="Require: 100rel\r\nRSeq: 9")

