@@ -349,10 +349,10 @@ def test_servers_in_a_row(b2b, agents, prefixes):
 
 
 def test_a_session_lives_as_long_as_it_may(b2b, agents):
-    server = b2b(EXTRA='modparam("b2b_logic", "max_duration", 1)\nmodparam("b2b_logic", "cleanup_period", 1)')
+    server = b2b(EXTRA='modparam("b2b_logic", "max_duration", 3)\nmodparam("b2b_logic", "cleanup_period", 1)')
     call = Call(server, agents).pick_up().confirm()
     for agent in (call.caller, call.callee):
-        agent.reply(agent.expect("BYE"), 200, "OK")
+        agent.reply(agent.expect("BYE", timeout=15), 200, "OK")
     no_state(server)
 
 

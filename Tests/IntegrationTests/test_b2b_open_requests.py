@@ -163,8 +163,9 @@ def test_who_hangs_up_in_a_bridge_beside_the_call_ends_only_that(bridged):
     call.hang_up()
 
 
-def test_a_2xx_that_nobody_acknowledges_ends_only_its_call(bridged):
+def test_a_2xx_that_nobody_acknowledges_ends_only_its_call(bridged, agents):
     """A caller who talks beside a bridge of two others, and never acknowledges a re-INVITE's answer."""
+    agents.absorb = True
     server, call, one, two = bridged('b2b_bridge("o", "n");', "o", "n",
                                      EXTRA='modparam("tm", "T1_timer", 50)\nmodparam("tm", "fr_timeout", 20)')
     refer(call.b)
@@ -176,7 +177,6 @@ def test_a_2xx_that_nobody_acknowledges_ends_only_its_call(bridged):
     call.a.request("INVITE", headers=[SDP], body=OFFER)
     accept(call.callee, call.callee.expect("INVITE"))
     for agent in (call.caller, call.callee):
-        # What is repeated comes before.
         while (message := agent.receive(20)).method != "BYE":
             pass
         agent.reply(message, 200, "OK")

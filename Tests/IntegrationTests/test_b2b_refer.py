@@ -229,10 +229,10 @@ def test_who_stays_is_put_on_hold_first(transfer, ends):
 
 
 def test_a_bridge_has_a_life_of_its_own(transfer):
-    server, call, party = transfer(', , "max_duration=1"', EXTRA='modparam("b2b_logic", "cleanup_period", 1)')
+    server, call, party = transfer(', , "max_duration=3"', EXTRA='modparam("b2b_logic", "cleanup_period", 1)')
     complete_bridge(call, call.b, party)
     for agent in (call.callee, party):
-        agent.reply(agent.expect("BYE"), 200, "OK")
+        agent.reply(agent.expect("BYE", timeout=15), 200, "OK")
     no_state(server)
 
 
