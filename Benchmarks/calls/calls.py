@@ -31,19 +31,46 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SCENARIOS = ROOT / "Tests/IntegrationTests/sipp"
-TICK = os.sysconf("SC_CLK_TCK")
+PORTS = [int(port) for port in os.environ.get("BENCHMARK_PORTS", "20000-32000").split("-")]
+
+
+def is_bound(port, kinds=(socket.SOCK_DGRAM, socket.SOCK_STREAM)):
+    try:
+        for kind in kinds:
+            with socket.socket(socket.AF_INET, kind) as probe:
+                probe.bind(("127.0.0.1", port))
+        return False
+    except OSError:
+        return True
 
 
 def free_port():
-    while True:
-        port = random.randint(20000, 32000)
+    return next(port for port in iter(lambda: random.randint(*PORTS), None) if not is_bound(port))
+
+
+def wait_until_bound(port, transport, process):
+    """A sipp or a kamailio that listens there, or ends the measurement when it doesn't come."""
+    kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
+    for _ in range(300):
+        if is_bound(port, [kind]):
+            return
+        if process.poll() is not None:
+            break
+        time.sleep(0.1)
+    raise SystemExit("nobody listens on port %d: `%s` ended or hangs" % (port, process.args[0]))
+
+
+def sip_processes(mi_port, log):
+    """The task ids of those that read SIP, once the server is ready. `log`: the path of what it says, for when it does not get there."""
+    for _ in range(600):
         try:
-            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-                with socket.socket(socket.AF_INET, kind) as probe:
-                    probe.bind(("127.0.0.1", port))
-            return port
+            processes = mi(mi_port, "ps")["Processes"]
+            if all(p["PID"] for p in processes):
+                return [p["PID"] for p in processes if p["Type"].startswith(("SIP receiver", "TCP receiver"))]
         except OSError:
-            continue
+            pass
+        time.sleep(0.1)
+    raise SystemExit("the server does not answer:\n" + pathlib.Path(log).read_text(errors="replace")[-2000:])
 
 
 FEATURES = {
@@ -55,6 +82,13 @@ FEATURES = {
             "MODULES": 'loadmodule "b2b_entities.so"\nloadmodule "b2b_logic.so"',
             "CALL": '$ru = "sip:callee@127.0.0.1:@UAS_PORT@;transport=@TRANSPORT@";\n\tb2b_init_request("top hiding");\n\texit;'}}}
 """What a scenario adds to a relayed call: modules, and statements before the call is relayed."""
+
+
+def scenario(name, directory):
+    """sipp's scenario of the integration tests, with T1 as RFC 3261 has it."""
+    path = pathlib.Path(directory) / (name + ".xml")
+    path.write_text((SCENARIOS / path.name).read_text().replace("@T1@", "500"))
+    return str(path)
 
 
 def fill(template, directory, scenario="call", **values):
@@ -183,10 +217,12 @@ modparam("opentelemetry", "exporter_endpoint", "http://127.0.0.1:%d/v1/traces")
 route''' % collector.port, 1))
     server = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
     try:
-        time.sleep(1.0)
         sip = None
-        if kind != "kamailio":
-            sip = {p["PID"] for p in mi(mi_port, "ps")["Processes"] if p["Type"].startswith(("SIP receiver", "TCP receiver"))}
+        if kind == "kamailio":
+            wait_until_bound(port, options.transport, server)
+            time.sleep(1.0)  # its processes start after its sockets
+        else:
+            sip = sip_processes(mi_port, log.name)
             if kind in ("sipray-1", "sipray-3"):
                 reader = Reader()
                 mi(mi_port, "core:profiling_proc", {"level": int(kind[-1])})
@@ -196,14 +232,14 @@ route''' % collector.port, 1))
 
         def load(calls, local):
             name = options.scenario if options.scenario in ("options", "register") else "uac_call"
-            return subprocess.run(["sipp", "-sf", str(SCENARIOS / (name + ".xml")), "-i", "127.0.0.1", "-p", str(local),
+            return subprocess.run(["sipp", "-sf", scenario(name, directory), "-i", "127.0.0.1", "-p", str(local),
                                    *transport, "-m", str(calls), "-r", str(options.rate), "-l", "9000", "-s", "callee", "-nostdin",
                                    "-timeout", "120", "127.0.0.1:%d" % port], **quiet).returncode
 
         if options.scenario not in ("options", "register"):
-            callee = subprocess.Popen(["sipp", "-sf", str(SCENARIOS / "uas_call.xml"), "-i", "127.0.0.1", "-p", str(uas),
+            callee = subprocess.Popen(["sipp", "-sf", scenario("uas_call", directory), "-i", "127.0.0.1", "-p", str(uas),
                                        "-nostdin", *transport], **quiet)
-            time.sleep(0.3)
+            wait_until_bound(uas, options.transport, callee)
         load(options.rate, free_port())  # warm up for a second
         before = cpu(server.pid)
         calls = options.rate * options.seconds
@@ -259,6 +295,8 @@ def main():
                         told["submitted"], told["exported"], {k: v for k, v in told["lost"].items() if v},
                         1000 * told["cpu_ms"] / max(1, told["submitted"])), flush=True)
     base = statistics.median(r[0] for r in results[kinds[0]])
+    if not base:
+        raise SystemExit("%s spent no CPU: no call got through" % kinds[0])
     plain = statistics.median(r[1] for r in results["sipray"]) if "sipray" in results else None
     print("\n%d a second (%s over %s), %d s, %d workers, medians of %d alternated rounds\n" % (
         options.rate, options.scenario, options.transport, options.seconds, options.workers, options.rounds))

@@ -30,6 +30,7 @@ class CountedServer(paired.Server):
     def __init__(self, kind, options, directory):
         options = argparse.Namespace(**vars(options))
         self.out = pathlib.Path(options.keep or directory) / (kind + ".out")
+        self.out.parent.mkdir(parents=True, exist_ok=True)
         options.wrap = ("valgrind --tool=callgrind --separate-threads=yes --instr-atstart=no --fair-sched=yes --callgrind-out-file=%s" % self.out)
         # Valgrind gives up over the debug information of this compiler; function names stay.
         stripped = pathlib.Path(directory) / "sipray"
@@ -52,7 +53,8 @@ def measure(kind, options, directory):
     server = CountedServer(kind, options, directory)
     try:
         server.switch(kind != "otlp-off")
-        server.load(options.warm, 20).wait()
+        if server.load(options.warm, 20).wait() != 0:
+            raise SystemExit("%s: calls failed before anything was counted" % kind)
         server.control("--instr=on")
         before = server.reading()
         if server.load(options.calls, options.rate).wait() != 0:

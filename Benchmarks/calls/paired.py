@@ -49,7 +49,7 @@ class Server:
 
     def __init__(self, kind, options, directory):
         self.kind, self.collector, self.reader, self.callee = kind, None, None, None
-        self.sockets = options.transport[0] + "1"
+        self.directory, self.sockets = directory, options.transport[0] + "1"
         self.port, self.uas, self.mi_port = calls.free_port(), calls.free_port(), calls.free_port()
         path = calls.fill("sipray.cfg", directory, options.scenario, PORT=self.port, UAS_PORT=self.uas, MI_PORT=self.mi_port,
                           WORKERS=options.workers, TRANSPORT=options.transport)
@@ -65,31 +65,29 @@ class Server:
         self.log = open(pathlib.Path(directory) / (kind + ".log"), "ab")
         self.process = subprocess.Popen([*options.wrap.split(), options.sipray, "serve", str(path)], stdout=self.log, stderr=self.log,
                                         stdin=subprocess.DEVNULL, env={**os.environ, **ENVIRONMENT.get(kind, {})})
-        self.receivers = self.wait_until_ready()
+        try:
+            self.begin(kind, directory, options.transport)
+        except BaseException:
+            self.end()
+            raise
+
+    def begin(self, kind, directory, transport):
+        """Waits for the server, then starts who listens to it and who is called."""
+        self.receivers = calls.sip_processes(self.mi_port, self.log.name)
         if kind.startswith("level"):
             self.reader = calls.Reader()
         quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
-        self.callee = subprocess.Popen(["sipp", "-sf", str(calls.SCENARIOS / "uas_call.xml"), "-i", "127.0.0.1", "-p", str(self.uas),
+        self.callee = subprocess.Popen(["sipp", "-sf", calls.scenario("uas_call", directory), "-i", "127.0.0.1", "-p", str(self.uas),
                                         "-nostdin", "-t", self.sockets], **quiet)
-
-    def wait_until_ready(self):
-        for _ in range(600):
-            try:
-                processes = self.mi("ps")["Processes"]
-                if all(p["PID"] for p in processes):
-                    return [p["PID"] for p in processes if p["Type"].startswith(("SIP receiver", "TCP receiver"))]
-            except OSError:
-                pass
-            time.sleep(0.1)
-        raise SystemExit("the server does not answer; see %s" % self.log.name)
+        calls.wait_until_bound(self.uas, transport, self.callee)
 
     def mi(self, method, params=None):
         return calls.mi(self.mi_port, method, params)
 
     def load(self, count, rate):
-        """Starts a caller."""
+        """Starts a caller. It ends with another status than 0 when calls failed."""
         return subprocess.Popen(
-            ["sipp", "-sf", str(calls.SCENARIOS / "uac_call.xml"), "-i", "127.0.0.1", "-p", str(calls.free_port()), "-t", self.sockets,
+            ["sipp", "-sf", calls.scenario("uac_call", self.directory), "-i", "127.0.0.1", "-p", str(calls.free_port()), "-t", self.sockets,
              "-m", str(count), "-r", str(rate), "-l", "9000", "-s", "callee", "-nostdin", "-timeout", "3600",
              "127.0.0.1:%d" % self.port],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
