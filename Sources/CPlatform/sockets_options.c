@@ -59,6 +59,17 @@ int cplatform_socket_local_address(int fd, cplatform_address *address) {
     return cplatform_address_from_sockaddr(&local, address);
 }
 
+int cplatform_route_source(const cplatform_address *destination, cplatform_address *source) {
+    int fd = socket(destination->family == 6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP);
+    if (fd < 0) return -errno;
+    cplatform_sockaddr to;
+    socklen_t length = cplatform_to_sockaddr(destination, &to);
+    // Connecting a UDP socket looks the route up and takes its source address.
+    int error = connect(fd, &to.any, length) == 0 ? cplatform_socket_local_address(fd, source) : -errno;
+    close(fd);
+    return error;
+}
+
 static int set_buffer(int fd, int forced, int plain, int bytes) {
     if (setsockopt(fd, SOL_SOCKET, forced, &bytes, sizeof bytes) != 0 &&
         setsockopt(fd, SOL_SOCKET, plain, &bytes, sizeof bytes) != 0)

@@ -21,6 +21,8 @@ int cplatform_address_from_sockaddr(const void *sockaddr, cplatform_address *add
 
 /// A UDP socket bound to `address`; `reuse_port` joins a group of sockets that share it. Descriptor or -errno.
 int cplatform_udp_open(const cplatform_address *address, int reuse_port);
+/// The address that the kernel would send from to `destination`: its route's. Nothing is sent. 0 or -errno.
+int cplatform_route_source(const cplatform_address *destination, cplatform_address *source);
 /// The address that the socket is bound to (port 0 has become a real one).
 int cplatform_socket_local_address(int fd, cplatform_address *address);
 /// Asks for a receive buffer of `bytes`, past the system's limit where privilege allows; what the kernel granted.

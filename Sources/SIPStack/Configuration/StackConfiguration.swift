@@ -17,6 +17,8 @@ package struct StackConfiguration: Sendable {
     package var translates503 = true
     /// `disable_dns_failover`.
     package var usesDNSFailover = true
+    /// `mhomed`: where no listener was chosen, the kernel's route says which.
+    package var followsRoutes = false
     /// `disable_stateless_fwd`: replies without a transaction are dropped, except 2xx to INVITE.
     package var forwardsStrayReplies = true
     /// `ruri_matching`, `via1_matching`: parts of the pre-3261 rule that may be switched off.

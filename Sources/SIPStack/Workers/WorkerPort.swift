@@ -20,6 +20,8 @@ package struct WorkerPort {
     package var immediate: (_ query: ResolveQuery) -> Destination?
     /// Connections, where the server has a transport with them.
     package var connections: (any StreamSending)?
+    /// What the kernel's routes lead to, where `mhomed` asks for that.
+    package var routed: RoutedListeners?
     /// Lets what was sent leave now. Only where sending is batched.
     package var flush: () -> Void = {}
     /// Calls a target at the end of the pass, where sending is batched; nil where a datagram leaves at once.

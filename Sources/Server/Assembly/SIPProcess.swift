@@ -25,10 +25,13 @@ final class SIPProcess {
         let streams = connections.map { hub in
             ConnectionPort(hub: hub, process: process) { box.worker?.sendFailed($0) }
         }
+        var port = WorkerPort(
+            process: process, udp: udp, connections: streams, resolver: resolver, worker: { box.worker })
+        if stack.configuration.followsRoutes {
+            port.routed = RoutedListeners(listeners.map(\.socket) + (connections?.listeners ?? []), now: port.now)
+        }
         worker = StackWorker(
-            stack: stack, id: process.id, probe: process.probe, cells: process.statistics,
-            port: WorkerPort(
-                process: process, udp: udp, connections: streams, resolver: resolver, worker: { box.worker }))
+            stack: stack, id: process.id, probe: process.probe, cells: process.statistics, port: port)
         box.worker = worker
         process.reactor.atStop { [udp] in
             udp.stop()

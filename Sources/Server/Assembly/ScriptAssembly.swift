@@ -128,6 +128,7 @@ enum ScriptAssembly {
         configuration.apply(module)
         configuration.translates503 = !parameters.boolean("disable_503_translation")
         configuration.usesDNSFailover = !parameters.boolean("disable_dns_failover")
+        configuration.followsRoutes = parameters.boolean("mhomed")
         configuration.forwardsStrayReplies = !parameters.boolean("disable_stateless_fwd") || usesForward(script)
         configuration.acceptsAliases = parameters.boolean("tcp_accept_aliases")
         configuration.serverHeader =

@@ -81,7 +81,6 @@ package struct GlobalSettings: Sendable {
         [
             ("poll_method", "the reactor always uses epoll"),
             ("auto_scaling_cycle", "the number of processes is fixed at start"),
-            ("mhomed", "a request leaves by the socket it came in by, else by the first that fits; set $socket_out"),
             ("dns", "names are resolved only for routing"), ("rev_dns", "addresses are never looked up"),
             ("auto_aliases", "write alias for each name that is ours"),
             ("check_via", "replies are matched by their transaction"),
