@@ -102,6 +102,30 @@ def stat(server, name):
     return server.mi("statistics:get", statistics=["dialog:" + name])["dialog:" + name]
 
 
+def next_request(agent, method):
+    """The next request of that method; others (pings) are passed over unanswered."""
+    while True:
+        message = agent.receive()
+        if message.method == method and not message.is_reply:
+            return message
+
+
+def next_reply(agent, method):
+    """The next reply to a request of that method; what comes between is passed over."""
+    while True:
+        message = agent.receive()
+        if message.method == method and message.is_reply:
+            return message
+
+
+def hangs_up(*agents):
+    """Each agent gets a BYE of the server's own, perhaps behind pings, and answers it; gives them."""
+    byes = [next_request(agent, "BYE") for agent in agents]
+    for agent, bye in zip(agents, byes):
+        agent.reply(bye, 200, "OK")
+    return byes
+
+
 def answer_bye(*agents):
     """Each agent gets a BYE of the server's own and answers it."""
     byes = [agent.expect("BYE") for agent in agents]

@@ -2,25 +2,11 @@
 import pytest
 
 from conftest import wait_for
-from dialog_calls import Call, dialogs, peers, serve, stat, states  # noqa: F401 (fixture)
+from dialog_calls import Call, dialogs, hangs_up, next_request, peers, serve, stat, states  # noqa: F401 (fixture)
 
 SDP = "v=0\r\no=%s 1 1 IN IP4 127.0.0.1\r\ns=-\r\n"
 TYPE = ["Content-Type: application/sdp"]
 EACH_SECOND = 'modparam("dialog", "options_ping_interval", 1)\nmodparam("dialog", "reinvite_ping_interval", 1)\n'
-
-
-def next_request(agent, method):
-    """The next request of that method; others (pings) are passed over unanswered."""
-    while True:
-        message = agent.receive()
-        if message.method == method and not message.is_reply:
-            return message
-
-
-def hangs_up(*agents):
-    """Each agent gets a BYE of the server's own, perhaps behind pings, and answers it."""
-    for agent in agents:
-        agent.reply(next_request(agent, "BYE"), 200, "OK")
 
 
 def test_pings_keep_numbers_in_order_and_end_a_dead_call(start, peers):

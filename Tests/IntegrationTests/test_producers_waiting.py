@@ -29,7 +29,7 @@ def test_waiting(start):
             if ($rU == "launch") { launch(usleep(10000), report); sl_send_reply(200, "OK"); exit; }
             # More than go on in a row: the rest is a job of its own.
             if ($rU == "many") { $var(i) = 0; while ($var(i) < 100) { $var(i) = $var(i) + 1; launch(usleep(0)); } }
-            if ($rU == "lock") { get_static_lock("one"); usleep(50000); release_static_lock("one"); }
+            if ($rU == "lock") { get_static_lock("one"); usleep(300000); release_static_lock("one"); }
             else usleep(10000);
             sl_send_reply(200, "OK");
         }

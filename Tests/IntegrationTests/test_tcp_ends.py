@@ -53,7 +53,7 @@ ENDS = {
 
 
 def test_every_end_is_told_with_its_reason(tcp, events):
-    server = tcp(GLOBAL="tcp_connection_lifetime=3\ntcp_max_msg_time=2", ROUTE='if ($rU == "close") { tcp_close_conn(); exit; }',
+    server = tcp(GLOBAL="tcp_connection_lifetime=3\ntcp_max_msg_time=4", ROUTE='if ($rU == "close") { tcp_close_conn(); exit; }',
                  EXTRA='modparam("proto_tcp", "tcp_max_msg_chunks", 24)\nmodparam("proto_tcp", "tcp_send_timeout", 500)')
     server.mi("core:log_level", level=4)
     server.subscribe(events, "E_CORE_TCP_DISCONNECT")

@@ -125,7 +125,7 @@ def test_top_fits_and_tells_what_to_ask_without_the_password(start, terminal):  
 @pytest.mark.parametrize("rows, columns", SIZES)
 def test_calls_fit(start, terminal, rows, columns):  # noqa: F811
     with Agent(None) as caller, Agent(None) as callee:
-        server = start(HEAD + 'loadmodule "dialog.so"\nroute { create_dialog(); $ru = "sip:bob@%s"; t_relay(); }\n' % callee.name)
+        server = start(HEAD + 'modparam("tm", "fr_timeout", 60)\nloadmodule "dialog.so"\nroute { create_dialog(); $ru = "sip:bob@%s"; t_relay(); }\n' % callee.name)
         caller.server = (server.address, server.port)
         for number in range(30):
             caller.request("INVITE", "sip:bob@127.0.0.1", caller="sip:%s@127.0.0.1" % ("caller%02d" % number + "x" * 40))
