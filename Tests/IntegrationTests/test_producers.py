@@ -122,8 +122,8 @@ def test_ends_of_lives(b2b):  # noqa: F811
     """Sessions that have lasted long enough are ended by a job that the timer process gives a receiver."""
     server = b2b(EXTRA="""
 modparam("b2b_logic", "cleanup_period", 1)
-modparam("b2b_logic", "max_duration", 1)
-modparam("b2b_entities", "ua_default_timeout", 1)
+modparam("b2b_logic", "max_duration", 2)
+modparam("b2b_entities", "ua_default_timeout", 2)
 """, ROUTE="""if ($rU == "box") { ua_session_server_init($var(key), "arhb"); exit; }""")
     to = "127.0.0.1", server.port
     with Agent(to) as caller, Agent(to) as visitor, Agent(to, port=server.uas_port) as callee:
