@@ -174,4 +174,17 @@ import Testing
         leg.noteInvite(isPending: false)
         #expect(leg.invitesPending == 1)
     }
+
+    @Test func nobodyIsInvitedBeforeTheAckOfTheLastInvite() {
+        var leg = DialogLeg(tag: "b")
+        #expect(leg.mayBeInvited(at: 0))
+        leg.noteInvite(isPending: true)
+        #expect(!leg.mayBeInvited(at: 0))
+        leg.awaitAck(of: 7, until: 100)
+        leg.noteInvite(isPending: false)
+        leg.noteAck(of: 6)
+        #expect(!leg.mayBeInvited(at: 99) && leg.mayBeInvited(at: 100))
+        leg.noteAck(of: 7)
+        #expect(leg.mayBeInvited(at: 0))
+    }
 }

@@ -23,6 +23,9 @@ package struct DialogLeg: Sendable, Equatable {
     package var hasEarlyBye = false
     /// INVITEs that this side has to answer, or waits for an answer to: another must not be sent meanwhile (RFC 3261 §14.1).
     package private(set) var invitesPending = 0
+    /// The INVITE whose 2xx went by and whose ACK did not yet, as its sender numbered it; nil when there is none.
+    private var unacknowledged: UInt32?
+    private var acknowledgementMilliseconds = 0
     /// Numbers of the requests that it sends.
     package var numbers = RequestNumbers()
     /// Of a callee: numbers of the requests that the caller sends to it. Each early dialog of a fork counts for itself.
@@ -60,6 +63,23 @@ package struct DialogLeg: Sendable, Equatable {
     /// An INVITE to or from it begins, or has its answer.
     package mutating func noteInvite(isPending: Bool) {
         invitesPending = max(0, invitesPending + (isPending ? 1 : -1))
+    }
+
+    /// The 2xx of an INVITE of the other side's, or its own, went by. Until the ACK does, or it is that time, it gets no INVITE of
+    /// ours: an offer in the 2xx has its answer in the ACK, and before that there is no other (RFC 3261 §13.2.1, RFC 3264 §4).
+    package mutating func awaitAck(of number: UInt32, until milliseconds: Int) {
+        unacknowledged = number
+        acknowledgementMilliseconds = milliseconds
+    }
+
+    /// An ACK went by.
+    package mutating func noteAck(of number: UInt32) {
+        if unacknowledged == number { unacknowledged = nil }
+    }
+
+    /// Whether an INVITE of ours may go to it.
+    package func mayBeInvited(at milliseconds: Int) -> Bool {
+        invitesPending == 0 && (unacknowledged == nil || milliseconds >= acknowledgementMilliseconds)
     }
 
     /// How a request to this side is addressed.

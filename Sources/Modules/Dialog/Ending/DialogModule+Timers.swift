@@ -111,7 +111,7 @@ extension DialogModule {
             var request = OwnRequest(method: method, headers: settings.extraHeaders)
             if isInvite {
                 // One INVITE at a time (RFC 3261 §14.1): the next tick asks again.
-                if leg.invitesPending > 0 { continue }
+                guard leg.mayBeInvited(at: Self.milliseconds()) else { continue }
                 if leg.bodyReceived.isEmpty {
                     // Its session is not known here: an INVITE without one would ask for an offer that nobody answers.
                     request.method = "OPTIONS"

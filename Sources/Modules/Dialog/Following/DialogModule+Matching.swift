@@ -117,6 +117,11 @@ extension DialogModule {
         let answer = isAnswer ? DialogBody(of: message) : nil
         let relayed = isAnswer ? DialogBody(of: message, with: edits) : nil
         let change = use.dialog.update { values -> (number: UInt32, rack: UInt32)? in
+            if message.method == .ack {
+                for side in [DialogSide.caller, .callee] {
+                    values.updateLeg(side, callee: use.callee) { $0.noteAck(of: cseq.number) }
+                }
+            }
             values.updateLeg(use.sender, callee: use.callee) { leg in
                 leg.numbers.note(cseq.number, method: message.method)
                 leg.note(sent: answer)
@@ -246,6 +251,7 @@ final class SequentialFollower: TransactionObserver {
         guard isInvite || request.method == .subscribe || request.method == .notify || request.method == .refer else {
             return
         }
+        let due = request.method == .invite ? acknowledgementDue() : nil
         let asked = isInvite ? DialogBody(of: request) : nil
         let toldAsked = isInvite ? progress.withLock { $0.asked } : nil
         let answered = isInvite ? DialogBody(of: reply.message) : nil
@@ -261,7 +267,17 @@ final class SequentialFollower: TransactionObserver {
             }
             values.note(told: toldAnswered, to: use.sender, callee: use.callee)
             values.note(told: toldAsked, to: use.sender.other, callee: use.callee)
+            guard let due, let number = request.cseq?.number else { return }
+            for side in [DialogSide.caller, .callee] {
+                values.updateLeg(side, callee: use.callee) { $0.awaitAck(of: number, until: due) }
+            }
         }
+    }
+
+    /// Until when the ACK of a 2xx is waited for; nil for a 2xx that comes again.
+    private func acknowledgementDue() -> Int? {
+        guard progress.withLock({ $0.isPending }) else { return nil }
+        return DialogModule.milliseconds() + DialogSettings.ackMilliseconds
     }
 }
 

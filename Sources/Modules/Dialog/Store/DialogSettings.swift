@@ -16,7 +16,8 @@ struct DialogSettings: Sendable {
     /// Dialogs that one tick of a timer sees to; the others follow in the next.
     static let dueMax = 2_000
 
-    /// How long the ACK of a call that is to end is waited for: as long as who answered repeats its 2xx (RFC 3261 §13.3.1.4).
+    /// How long the ACK of a 2xx is waited for before a call ends that is to, or a side is invited again: as long as who
+    /// answered repeats its 2xx (RFC 3261 §13.3.1.4).
     static let ackMilliseconds = 32_000
 
     let chainsCount: Int
