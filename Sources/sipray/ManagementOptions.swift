@@ -67,13 +67,15 @@ struct ManagementOptions: ParsableArguments {
     /// The address is given on the command line.
     private var isNamed: Bool { [management, fifo, udp, socket, http].contains { $0 != nil } }
 
-    /// A client for the endpoint; with https:// it has read what it trusts.
+    /// A client for the endpoint, which waits for nothing any more after Ctrl-C; with https:// it has read what it trusts.
     func client(timeoutMilliseconds: Int = 5000) throws -> ManagementClient {
         let endpoint = try endpoint
         let encryption =
             try endpoint.isSecure
             ? TLSExchange(trusting: insecure ? .anyone : authorities.map { .file($0) } ?? .system) : nil
-        return ManagementClient(endpoint, timeoutMilliseconds: timeoutMilliseconds, encryption: encryption)
+        var client = ManagementClient(endpoint, timeoutMilliseconds: timeoutMilliseconds, encryption: encryption)
+        client.patience = Interruption.Patience.showing
+        return client
     }
 
     var endpoint: ManagementEndpoint {

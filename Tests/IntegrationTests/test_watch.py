@@ -27,8 +27,9 @@ class Peer:
         self.levels = {6: 0, 7: 0}
         self.names = {6: "SIP receiver udp:127.0.0.1:5060", 7: "Timer handler"}
         self.subscribed = {}
-        # Whether subscriptions are refused.
+        # Whether subscriptions are refused; whether nothing is answered, though it is done.
         self.refuses = False
+        self.silent = False
         self.lines = (CAPTURES / capture).read_bytes().splitlines()
         self.running = True
         self.threads = [threading.Thread(target=self._feed, daemon=True)]
@@ -45,6 +46,9 @@ class Peer:
         result = "OK"
         if request["method"] == "event_subscribe" and self.refuses:
             return json.dumps({"jsonrpc": "2.0", "error": {"code": -32000, "message": "Busy"}, "id": request["id"]}).encode()
+        if "holder" in params:
+            error = {"code": -32602, "message": "Invalid params"}
+            return json.dumps({"jsonrpc": "2.0", "error": error, "id": request["id"]}).encode()
         if request["method"] == "event_subscribe":
             if params["expire"] == 0:
                 self.subscribed.pop(params["event"], None)
@@ -101,7 +105,9 @@ class DatagramPeer(Peer):
                 data, client = self.socket.recvfrom(65536)
             except socket.timeout:
                 continue
-            self.socket.sendto(self.answer(data), client)
+            answer = self.answer(data)
+            if not self.silent:
+                self.socket.sendto(answer, client)
 
 
 class FIFOPeer(Peer):

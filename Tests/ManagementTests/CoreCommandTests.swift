@@ -21,7 +21,8 @@ import Testing
             ("", bench.listing(off)), ("[]", bench.listing(off)), ("{}", bench.listing(off)),
             (#"{"id":3}"#, one(3, 0)), (#"{"pid":P6}"#, one(6, 0)), (#"{"id":"3"}"#, one(3, 0)),
             (#"{"id":3,"pid":P6}"#, Self.invalid("Named parameters do not match")),
-            (#"{"id":3,"pid":P6,"level":1}"#, Self.invalid("Too few or too many parameters")),
+            // The peer counts them: it has no list of three, as ours of what is held is.
+            (#"{"id":3,"pid":P6,"level":1}"#, Self.invalid("Named parameters do not match")),
             (#"{"id":99}"#, Self.invalid("Bad process ID")), (#"{"id":-1}"#, Self.invalid("Bad process ID")),
             (#"{"pid":1}"#, Self.invalid("Bad PID")), (#"{"pid":0}"#, Self.invalid("Bad PID")),
             (#"{"level":99}"#, ok), ("", bench.listing([Int](repeating: 3, count: 8))),
@@ -47,7 +48,7 @@ import Testing
             (#"{"level":"2"}"#, ok), (#"{"id":3}"#, one(3, 2)), ("", bench.listing([Int](repeating: 2, count: 8))),
             ("[1]", Self.invalid("Ambiguous call, use named parameters instead")),
             ("[3,2]", Self.invalid("Ambiguous call, use named parameters instead")),
-            ("[1,2,3]", Self.invalid("Too few or too many parameters")),
+            ("[1,2,3,4,5]", Self.invalid("Too few or too many parameters")),
             ("5", #""error":{"code":-32600,"message":"Invalid Request"}"#),
         ]
         for (number, (parameters, expected)) in steps.enumerated() {
@@ -57,6 +58,40 @@ import Testing
             }
         }
         #expect(bench.profiler.level(process: 3) == .extra)
+    }
+
+    /// What SIPRay knows besides: levels that are held for a time.
+    @Test func levelsAreHeld() throws {
+        let bench = try ManagementBench()
+        let ok = #""result":"OK""#
+        let levels = { (0..<8).map { bench.profiler.level(process: $0)?.rawValue ?? -1 } }
+        let expire = Self.invalid("Bad type for parameter 'expire': allowed is 1 to 86400 seconds; 0 lets go")
+        #expect(bench.reply("profiling_proc", #"{"level":1,"holder":"a","expire":60}"#) == ok)
+        #expect(bench.reply("profiling_proc", #"{"id":3,"level":9,"holder":"b","expire":"60"}"#) == ok)
+        #expect(levels() == [1, 1, 1, 3, 1, 1, 1, 1])
+        let listed = try #require(bench.reply("profiling_proc", #"{"id":3}"#))
+        #expect(
+            listed.contains(#""Profiling level":3,"Type":"MI FIFO","Own level":0,"Held by":"a level 1 for "#),
+            "\(listed)")
+        #expect(bench.reply("profiling_proc", #"{"level":0,"holder":"a","expire":0}"#) == ok)
+        #expect(levels() == [0, 0, 0, 3, 0, 0, 0, 0])
+        #expect(bench.reply("profiling_proc", #"{"pid":\#(bench.pid(3)),"level":2}"#) == ok)
+        #expect(bench.reply("profiling_proc", #"{"id":3,"level":0,"holder":"b","expire":0}"#) == ok)
+        #expect(levels() == [0, 0, 0, 2, 0, 0, 0, 0])
+        #expect(bench.reply("profiling_proc", #"{"level":1,"holder":"a","expire":-1}"#) == expire)
+        #expect(bench.reply("profiling_proc", #"{"level":1,"holder":"a","expire":86401}"#) == expire)
+        #expect(
+            bench.reply("profiling_proc", #"{"level":1,"holder":"","expire":1}"#)
+                == Self.invalid("Bad type for parameter 'holder': allowed is a name of up to 200 bytes"))
+        for number in 0..<64 {
+            #expect(bench.reply("profiling_proc", #"{"level":1,"holder":"h\#(number)","expire":60}"#) == ok)
+        }
+        #expect(
+            bench.reply("profiling_proc", #"{"level":1,"holder":"more","expire":60}"#)
+                == #""error":{"code":503,"message":"Too many holders"}"#)
+        // Whoever sets a level ends them all.
+        #expect(bench.reply("profiling_proc", #"{"level":0}"#) == ok)
+        #expect(levels() == [0, 0, 0, 0, 0, 0, 0, 0])
     }
 
     @Test func listsAndTells() throws {

@@ -68,14 +68,14 @@ extension ManagementClient {
         while request.withUnsafeBytes({ send(descriptor, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT)) }) < 0 {
             switch errno {
             case EINTR: continue
-            case EAGAIN, ENOBUFS: guard wait(descriptor, for: POLLOUT, deadline) else { throw noAnswer }
+            case EAGAIN, ENOBUFS: guard wait(descriptor, for: POLLOUT, deadline) else { throw noAnswer(deadline) }
             case ECONNREFUSED, ENOENT: throw .nobodyListens(endpoint)
             default: throw .system(call: "send", reason: errorText())
             }
         }
         var reply = [UInt8](repeating: 0, count: 65536)
         while true {
-            guard wait(descriptor, for: POLLIN, deadline) else { throw noAnswer }
+            guard wait(descriptor, for: POLLIN, deadline) else { throw noAnswer(deadline) }
             let count = reply.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, 0) }
             if count >= 0 { return Array(reply[..<count]) }
             switch errno {

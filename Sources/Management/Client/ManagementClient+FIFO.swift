@@ -62,7 +62,7 @@ extension ManagementClient {
         let isAtomic = bytes.count <= Int(PIPE_BUF)
         if !isAtomic {
             while flock(server, LOCK_EX | LOCK_NB) != 0 {
-                guard deadline.millisecondsLeft > 0 else { throw noAnswer }
+                guard deadline.millisecondsLeft > 0 else { throw noAnswer(deadline) }
                 poll(nil, 0, 5)
             }
         }
@@ -75,7 +75,7 @@ extension ManagementClient {
             if count >= 0 {
                 sent += count
             } else if errno == EAGAIN {
-                guard wait(server, for: POLLOUT, deadline) else { throw noAnswer }
+                guard wait(server, for: POLLOUT, deadline) else { throw noAnswer(deadline) }
             } else if errno == EPIPE {
                 throw .nobodyListens(endpoint)
             } else if errno != EINTR {
@@ -88,7 +88,7 @@ extension ManagementClient {
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65536)
         while true {
-            guard wait(reply, for: POLLIN, deadline) else { throw noAnswer }
+            guard wait(reply, for: POLLIN, deadline) else { throw noAnswer(deadline) }
             let count = chunk.withUnsafeMutableBytes { read(reply, $0.baseAddress, $0.count) }
             if count > 0 {
                 bytes.append(contentsOf: chunk[..<count])

@@ -13,7 +13,7 @@ extension ManagementClient {
         let bytes = Array(head.utf8) + request
         let answer: [UInt8]
         if let encryption, location.isSecure {
-            answer = try encryption.exchange(bytes, with: location, millisecondsMax: deadline.millisecondsLeft) {
+            answer = try encryption.exchange(bytes, with: location, deadline) {
                 HTTPReplyText($0)?.isComplete ?? false
             }
         } else {
@@ -62,7 +62,7 @@ extension ManagementClient {
             let code = connect(descriptor, address, deadline)
             if code == 0 { return descriptor }
             close(descriptor)
-            if code == ETIMEDOUT { throw noAnswer }
+            if code == ETIMEDOUT { throw noAnswer(deadline) }
             reason = errorText(code)
             if code == ECONNREFUSED, next == nil { throw .nobodyListens(endpoint) }
         }
@@ -90,7 +90,7 @@ extension ManagementClient {
             if count >= 0 {
                 sent += count
             } else if errno == EAGAIN {
-                guard wait(descriptor, for: POLLOUT, deadline) else { throw noAnswer }
+                guard wait(descriptor, for: POLLOUT, deadline) else { throw noAnswer(deadline) }
             } else if errno == EPIPE || errno == ECONNRESET {
                 return false
             } else if errno != EINTR {
@@ -104,7 +104,7 @@ extension ManagementClient {
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65_536)
         while true {
-            guard wait(descriptor, for: POLLIN, deadline) else { throw noAnswer }
+            guard wait(descriptor, for: POLLIN, deadline) else { throw noAnswer(deadline) }
             let count = chunk.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
             if count > 0 {
                 bytes.append(contentsOf: chunk[..<count])

@@ -8,7 +8,10 @@ import Synchronization
 /// a late answer of an earlier call is never taken for this one's.
 package struct ManagementClient: Sendable {
     package let endpoint: ManagementEndpoint
-    package let timeoutMilliseconds: Int
+    package var timeoutMilliseconds: Int
+    /// How many milliseconds more an answer is worth waiting for, asked again and again while it is waited for: the time-out or
+    /// this, what is less. None at all is enough for what can be sent without waiting. nil: the time-out alone.
+    package var patience: (@Sendable () -> Int)?
     /// How bytes travel over TLS; nil where no endpoint wants that.
     let encryption: (any SecureExchanging)?
 
@@ -51,7 +54,7 @@ package struct ManagementClient: Sendable {
 
     /// Sends request bytes and gives the bytes of the answer, whatever they are.
     package func exchange(_ request: [UInt8]) throws(ManagementClientError) -> [UInt8] {
-        let deadline = Deadline(milliseconds: timeoutMilliseconds)
+        let deadline = Deadline(milliseconds: timeoutMilliseconds, patience: patience)
         return switch endpoint {
         case .fifo(let path, let replyDirectory):
             try exchange(request, fifo: path, replyDirectory: replyDirectory, deadline)
@@ -67,35 +70,59 @@ package struct ManagementClient: Sendable {
     func wait(_ descriptor: Int32, for events: Int32, _ deadline: Deadline) -> Bool {
         while true {
             var entry = pollfd(fd: descriptor, events: Int16(events), revents: 0)
-            let ready = poll(&entry, 1, Int32(clamping: deadline.millisecondsLeft))
+            let ready = poll(&entry, 1, Int32(clamping: deadline.millisecondsToLook))
             if ready > 0 { return true }
-            if ready == 0 || errno != EINTR { return false }
+            if ready < 0, errno != EINTR { return false }
+            if deadline.millisecondsLeft == 0 { return false }
         }
     }
 
-    var noAnswer: ManagementClientError { .noAnswer(endpoint, milliseconds: timeoutMilliseconds) }
+    func noAnswer(_ deadline: Deadline) -> ManagementClientError {
+        .noAnswer(endpoint, milliseconds: deadline.millisecondsWaited)
+    }
 }
 
 /// Sends bytes over TLS on a connection of its own and gives what comes back. This target knows no TLS
 /// (docs/decisions/0005): it is handed in by who makes the client.
 package protocol SecureExchanging: Sendable {
-    /// Blocks, `millisecondsMax` at most.
+    /// Blocks until the deadline at most.
     ///
     /// - Parameter isComplete: asked after each read, of all that came; when it says so, or the server closes, that is
     ///   the answer.
     func exchange(
-        _ request: [UInt8], with location: HTTPLocation, millisecondsMax: Int,
+        _ request: [UInt8], with location: HTTPLocation, _ deadline: Deadline,
         isComplete: @escaping @Sendable ([UInt8]) -> Bool
     ) throws(ManagementClientError) -> [UInt8]
 }
 
-/// A point of time on the monotonic clock.
-struct Deadline {
-    private let end: Int
+/// A point of time on the monotonic clock, which may come nearer while it is waited for.
+package struct Deadline: Sendable {
+    private let start: Int
+    private let milliseconds: Int
+    private let patience: (@Sendable () -> Int)?
 
-    init(milliseconds: Int) { end = Self.now() + milliseconds }
+    /// How long it may take to see that patience has ended.
+    package static let lookMilliseconds = 50
+    /// What a kernel or a loopback connection needs is waited for even without patience.
+    private static let millisecondsMin = 10
 
-    var millisecondsLeft: Int { max(0, end - Self.now()) }
+    init(milliseconds: Int, patience: (@Sendable () -> Int)? = nil) {
+        start = Self.now()
+        self.milliseconds = milliseconds
+        self.patience = patience
+    }
+
+    package var millisecondsLeft: Int {
+        let waited = Self.now() - start
+        guard let patience else { return max(0, milliseconds - waited) }
+        return max(0, min(milliseconds - waited, max(patience(), Self.millisecondsMin - waited)))
+    }
+
+    /// How long to wait before it is looked again whether it has come nearer.
+    var millisecondsToLook: Int { patience == nil ? millisecondsLeft : min(millisecondsLeft, Self.lookMilliseconds) }
+
+    /// For saying how long it was waited.
+    package var millisecondsWaited: Int { min(milliseconds, Self.now() - start) }
 
     private static func now() -> Int {
         var time = timespec()

@@ -43,15 +43,17 @@ package final class TLSExchange: SecureExchanging {
     }
 
     package func exchange(
-        _ request: [UInt8], with location: HTTPLocation, millisecondsMax: Int,
+        _ request: [UInt8], with location: HTTPLocation, _ deadline: Deadline,
         isComplete: @escaping @Sendable ([UInt8]) -> Bool
     ) throws(ManagementClientError) -> [UInt8] {
         let endpoint = ManagementEndpoint.http(location)
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let answer = loop.makePromise(of: [UInt8].self)
-        let noAnswer = ManagementClientError.noAnswer(endpoint, milliseconds: millisecondsMax)
+        let noAnswer: @Sendable () -> ManagementClientError = {
+            ManagementClientError.noAnswer(endpoint, milliseconds: deadline.millisecondsWaited)
+        }
         let connecting = ClientBootstrap(group: loop)
-            .connectTimeout(.milliseconds(Int64(millisecondsMax) + 1))
+            .connectTimeout(.milliseconds(Int64(deadline.millisecondsLeft) + 1))
             .channelInitializer { [context] channel in
                 channel.eventLoop.makeCompletedFuture {
                     // Without a name the certificate must have the address that was connected to.
@@ -64,8 +66,11 @@ package final class TLSExchange: SecureExchanging {
                 }
             }
             .connect(host: location.host, port: Int(location.port))
-        connecting.whenFailure { answer.fail(Self.fault(of: $0, endpoint, noAnswer)) }
-        let alarm = loop.scheduleTask(in: .milliseconds(Int64(millisecondsMax))) { answer.fail(noAnswer) }
+        connecting.whenFailure { answer.fail(Self.fault(of: $0, endpoint, noAnswer())) }
+        let look = TimeAmount.milliseconds(Int64(Deadline.lookMilliseconds))
+        let alarm = loop.scheduleRepeatedTask(initialDelay: look, delay: look) { _ in
+            if deadline.millisecondsLeft == 0 { answer.fail(noAnswer()) }
+        }
         defer {
             alarm.cancel()
             connecting.whenSuccess { $0.close(promise: nil) }

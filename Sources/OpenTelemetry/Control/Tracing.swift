@@ -24,8 +24,6 @@ package final class Tracing: Sendable {
         var isEnabled = false
         var figures = TracingFigures()
         var thread: pthread_t?
-        /// Processes whose level was raised from off.
-        var raised: Set<Int> = []
     }
 
     /// What `top -H` shows of the thread that makes spans.
@@ -94,33 +92,20 @@ package final class Tracing: Sendable {
             guard isEnabled != state.isEnabled else { return isEnabled }
             state.isEnabled = isEnabled
             // What begins between the two is not for tracing.
-            if isEnabled { raiseLevels(&state) }
+            // `proc_profiling` asks for processes to be seen: those that say nothing say level 1.
+            if isEnabled, settings.profilesProcesses { profiler.hold(.stack, holder: Self.levelHolder) }
             var wants: Interest = [.script, .annotations]
             if settings.profilesProcesses { wants.formUnion(.process) }
             profiler.attach(consumer, wants: isEnabled ? wants : [])
-            if !isEnabled { lowerLevels(&state) }
+            if !isEnabled { profiler.release(holder: Self.levelHolder) }
             isOn.store(isEnabled, ordering: .relaxed)
             noted.store(isEnabled ? settings.logLevel ?? Int.min : Int.min, ordering: .relaxed)
             return isEnabled
         }
     }
 
-    /// `proc_profiling` asks for processes to be seen: those that say nothing say level 1.
-    private func raiseLevels(_ state: inout State) {
-        guard settings.profilesProcesses else { return }
-        for process in profiler.processes where process.level == .off {
-            profiler.setLevel(.stack, process: process.id)
-            state.raised.insert(process.id)
-        }
-    }
-
-    /// Those that are as they were left say nothing again.
-    private func lowerLevels(_ state: inout State) {
-        for process in profiler.processes where state.raised.contains(process.id) && process.level == .stack {
-            profiler.setLevel(.off, process: process.id)
-        }
-        state.raised = []
-    }
+    /// Who holds the level of processes while tracing is on.
+    private static let levelHolder = "opentelemetry"
 
     /// What the thread that makes spans has spent. Any thread.
     package var cpuNanoseconds: UInt64 { clock.nanoseconds }

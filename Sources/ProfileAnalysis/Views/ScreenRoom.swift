@@ -73,7 +73,7 @@ package struct ScreenRoom: Hashable, Sendable {
     }
 
     /// Columns that a line takes.
-    static func width(_ line: String) -> Int {
+    package static func width(_ line: String) -> Int {
         var width = 0
         var isInColour = false
         for scalar in line.unicodeScalars {

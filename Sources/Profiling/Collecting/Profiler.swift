@@ -67,7 +67,8 @@ public final class Profiler: Sendable {
                 annotationBytes: annotationBytes, clock: clock)
             let reader = ProcessReader(probe: probe, type: type, sites: sites)
             state.value.insert(
-                ProcessEntry(id: id, description: description, type: type, level: .off, probe: probe, reader: reader))
+                ProcessEntry(
+                    id: id, description: description, type: type, held: HeldLevel(.off), probe: probe, reader: reader))
             return probe
         }
     }
@@ -102,20 +103,62 @@ public final class Profiler: Sendable {
 
     // MARK: Levels
 
-    /// Sets the level of one process, or of all; takes effect at the next `begin` there. False when there is no such
-    /// process.
+    /// Sets the level of one process, or of all; takes effect at the next `begin` there. Ends what held another one. False when
+    /// there is no such process.
     @discardableResult
     public func setLevel(_ level: Level, process id: Int? = nil) -> Bool {
-        monitor.withLock {
-            guard let id else {
-                for index in state.value.processes.indices { state.value.processes[index].level = level }
-                applyInterest()
-                return true
-            }
-            guard let index = state.value.index(of: id) else { return false }
-            state.value.processes[index].level = level
-            applyInterest()
+        changeLevels(id) {
+            $0.set(level)
             return true
+        }
+    }
+
+    /// Keeps the level of one process, or of all, at `level` at least, until the time is over, it is let go, or somebody sets a
+    /// level. Holding again replaces what the holder held. False when there is no such process, or it has too many holders.
+    @discardableResult
+    package func hold(_ level: Level, process id: Int? = nil, holder: String, nanoseconds: UInt64? = nil) -> Bool {
+        let end = nanoseconds.map { clock.reading().monotonicNanoseconds + $0 }
+        let hold = LevelHold(holder: holder, level: level, endsAtNanoseconds: end)
+        return changeLevels(id) { $0.hold(hold) }
+    }
+
+    /// Lets go what a holder held of one process, or of all: they are as they would be without it.
+    package func release(holder: String, process id: Int? = nil) {
+        changeLevels(id) {
+            $0.release(holder)
+            return true
+        }
+    }
+
+    /// What was set for a process, and who holds it at another level with the seconds that are left; nil when there is no such
+    /// process.
+    package func holds(process id: Int) -> (own: Level, holds: [(hold: LevelHold, secondsLeft: Int?)])? {
+        let now = clock.reading().monotonicNanoseconds
+        return monitor.withLock {
+            state.value.index(of: id).map { index in
+                let held = state.value.processes[index].held
+                return (
+                    held.own,
+                    held.holds.map { hold in
+                        (hold, hold.endsAtNanoseconds.map { Int($0 > now ? ($0 - now) / 1_000_000_000 : 0) })
+                    }
+                )
+            }
+        }
+    }
+
+    @discardableResult
+    private func changeLevels(_ id: Int?, _ change: (inout HeldLevel) -> Bool) -> Bool {
+        monitor.withLock {
+            var chosen = state.value.processes.indices
+            if let id {
+                guard let index = state.value.index(of: id) else { return false }
+                chosen = index..<index + 1
+            }
+            var isDone = true
+            for index in chosen where !change(&state.value.processes[index].held) { isDone = false }
+            applyInterest()
+            return isDone
         }
     }
 
@@ -299,9 +342,11 @@ public final class Profiler: Sendable {
                 guard !state.value.isStopping else { return }
                 let isQuiet = !result.isOpen && !state.value.isListenedTo && state.value.leaving.isEmpty
                 quietRounds = isQuiet ? quietRounds + 1 : 0
+                let now = clock.reading().monotonicNanoseconds
+                if state.value.endOverdueHolds(at: now) { applyInterest() }
                 if quietRounds > Profiler.quietRoundsMax {
                     state.value.isAsleep = true
-                    monitor.wait()
+                    if let end = state.value.holdEnd { monitor.wait(nanoseconds: end - now) } else { monitor.wait() }
                     state.value.isAsleep = false
                     quietRounds = 0
                 } else {

@@ -31,6 +31,16 @@ struct ProfilerState {
 
     func index(of id: Int) -> Int? { processes.firstIndex { $0.id == id } }
 
+    /// When the first of all holds ends that do by themselves.
+    var holdEnd: UInt64? { processes.lazy.flatMap(\.held.holds).compactMap(\.endsAtNanoseconds).min() }
+
+    /// Ends the holds whose time is over. Whether there was one.
+    mutating func endOverdueHolds(at now: UInt64) -> Bool {
+        var hasEnded = false
+        for index in processes.indices where processes[index].held.endOverdue(at: now) { hasEnded = true }
+        return hasEnded
+    }
+
     mutating func insert(_ entry: ProcessEntry) {
         processes.insert(entry, at: processes.firstIndex { $0.id > entry.id } ?? processes.count)
         entry.apply(wants)

@@ -23,9 +23,11 @@ struct ProcessEntry {
     let id: Int
     let description: String
     let type: Int
-    var level: Level
+    var held: HeldLevel
     let probe: Probe
     let reader: ProcessReader
+
+    var level: Level { held.level }
 
     /// Stores what the next pass shall record.
     func apply(_ wants: Interest) {

@@ -1,3 +1,4 @@
+import Bytes
 import ProfileAnalysis
 
 /// Draws calls as a table, a line each:
@@ -9,9 +10,15 @@ import ProfileAnalysis
 /// ```
 struct CallTable {
     let style: TextStyle
+    /// The width to fit into; nil: nothing is cut.
+    let columns: Int?
 
-    /// Most characters of a name that are shown.
-    private static let nameMax = 32
+    private static let names = ["state", "through", "age", "caller", "callee", "Call-ID", "ID"]
+    /// The columns that share the room which the others leave.
+    private static let cut = 3...5
+    /// So much of each is shown on the narrowest terminal.
+    private static let cutWidthMin = 7
+    private static let gap = 2
 
     /// The first line: how many calls of each sort, and how far they are.
     func heading(_ list: CallList) -> String {
@@ -31,21 +38,22 @@ struct CallTable {
             : parts.joined(separator: ", ")
     }
 
-    /// A line for each call, below a line of column names; none without calls.
-    func rows(_ calls: [LiveCall]) -> [String] {
-        guard !calls.isEmpty else { return [] }
-        var cells = [["state", "through", "age", "caller", "callee", "Call-ID", "ID"]]
+    /// A line for each call, below a line of column names; none without calls. Whether something in them is cut.
+    func rows(_ calls: [LiveCall]) -> (lines: [String], isCut: Bool) {
+        guard !calls.isEmpty else { return ([], false) }
+        var cells = [CallTable.names]
         for call in calls {
             cells.append([
                 call.state.word, call.isBackToBack ? "back-to-back" : "dialog",
                 call.ageSeconds.map(CallTable.age) ?? "-", CallTable.name(call.caller), CallTable.name(call.callee),
-                CallTable.shortened(call.callID), call.id.printable,
+                TerminalText.safe(call.callID), TerminalText.safe(call.id),
             ])
         }
-        let widths = cells[0].indices.map { column in cells.map { $0[column].count }.max() ?? 0 }
-        return cells.enumerated().map { index, row in
+        let isCut = fit(&cells)
+        let widths = CallTable.widths(cells)
+        let lines = cells.enumerated().map { index, row in
             let padded = row.indices.map { column in
-                let padding = String(repeating: " ", count: widths[column] - row[column].count)
+                let padding = String(repeating: " ", count: widths[column] - ScreenRoom.width(row[column]))
                 // Ages to the right; the last column needs no padding.
                 if column == 2 { return padding + row[column] }
                 return column == row.count - 1 ? row[column] : row[column] + padding
@@ -53,10 +61,40 @@ struct CallTable {
             guard index > 0 else { return "  " + style.dim(padded.joined(separator: "  ")) }
             return "  " + coloured(padded, calls[index - 1].state).joined(separator: "  ")
         }
+        return (lines, isCut)
+    }
+
+    private static func widths(_ cells: [[String]]) -> [Int] {
+        cells[0].indices.map { column in cells.map { ScreenRoom.width($0[column]) }.max() ?? 0 }
+    }
+
+    /// Cuts the columns that are cut to what the others leave them: those that need less than their share give the rest of
+    /// it to the longer ones. Whether something was cut.
+    private func fit(_ cells: inout [[String]]) -> Bool {
+        guard let columns else { return false }
+        let widths = CallTable.widths(cells)
+        let others = widths.indices.reduce(0) { CallTable.cut.contains($1) ? $0 : $0 + widths[$1] }
+        var room = columns - others - CallTable.gap * widths.count
+        var shares: [Int: Int] = [:]
+        for (position, column) in CallTable.cut.sorted(by: { widths[$0] < widths[$1] }).enumerated() {
+            let share = max(CallTable.cutWidthMin, room / (CallTable.cut.count - position))
+            shares[column] = share
+            room -= min(share, widths[column])
+        }
+        var isCut = false
+        for (column, share) in shares where widths[column] > share {
+            isCut = true
+            let room = ScreenRoom(columns: share, rows: 1)
+            for row in cells.indices { cells[row][column] = room.cut(cells[row][column]) }
+        }
+        return isCut
     }
 
     /// The last line, when so many are not shown.
     func rest(_ count: Int) -> String { style.dim("  … and \(count) more") }
+
+    /// What says how to see what was cut.
+    var cutNote: String { style.dim("  … cut to fit: --wide shows all; --match takes what is shown") }
 
     private func coloured(_ cells: [String], _ state: LiveCall.State) -> [String] {
         var cells = cells
@@ -81,16 +119,6 @@ struct CallTable {
         var text = Substring(address)
         if let open = text.lastIndex(of: "<") { text = text[text.index(after: open)...].prefix { $0 != ">" } }
         for scheme in ["sip:", "sips:"] where text.hasPrefix(scheme) { text = text.dropFirst(scheme.count) }
-        return shortened(String(text))
+        return TerminalText.safe(String(text))
     }
-
-    private static func shortened(_ text: String) -> String {
-        let text = text.printable
-        return text.count <= nameMax ? text : text.prefix(nameMax - 1) + "…"
-    }
-}
-
-extension String {
-    /// Without what would move a terminal's cursor or colour it.
-    fileprivate var printable: String { TextStyle.safe(self) }
 }

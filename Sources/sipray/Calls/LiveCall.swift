@@ -54,9 +54,14 @@ struct LiveCall {
         isBackToBack = true
     }
 
-    /// Whether an operator who looks for `text` means this call.
+    /// Whether an operator who looks for `text` means this call: it stands in it somewhere, or, as a column that was cut shows
+    /// it, at the beginning.
     func matches(_ text: String) -> Bool {
-        [caller, callee, callID, id].contains { $0.contains(text) }
+        let words = [caller, callee, callID, id]
+        guard text.last == "…" else { return words.contains { $0.contains(text) } }
+        let shown = text.dropLast()
+        // A name is shown without what stands before it in its address.
+        return callID.hasPrefix(shown) || id.hasPrefix(shown) || words.prefix(2).contains { $0.contains(shown) }
     }
 
     private static func text(_ value: JSONValue?) -> String { value?.stringValue ?? "" }

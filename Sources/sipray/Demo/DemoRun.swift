@@ -144,9 +144,9 @@ final class DemoRun {
         say(style.dim("… \(counts.started) of \(calls) calls begun, \(ended)"))
         // A server that is too busy to answer is one of the things to see; the next time it may.
         guard let list = try? CallList(client, limit: 1000) else { return }
-        let table = CallTable(style: style)
+        let table = CallTable(style: style, columns: output.isTerminal ? output.room?.columns : nil)
         var lines = [style.bold("▸ Up now: ") + table.heading(list)]
-        lines += table.rows(Array(list.calls.prefix(DemoRun.rowsMax)))
+        lines += table.rows(Array(list.calls.prefix(DemoRun.rowsMax))).lines
         if list.count > DemoRun.rowsMax { lines.append(style.dim("  … and \(list.count - DemoRun.rowsMax) more")) }
         output.write(lines + [""])
     }

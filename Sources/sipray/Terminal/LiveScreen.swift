@@ -26,6 +26,7 @@ struct LiveScreen {
             do throws(ManagementClientError) {
                 return try ask()
             } catch {
+                if Interruption.isRequested { return before }
                 guard output.isTerminal else { throw error }
                 output.redraw([
                     style.warning("\(error)"), style.dim("asked again every \(everySeconds) s; Ctrl-C ends"),

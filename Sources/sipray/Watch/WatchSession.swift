@@ -3,20 +3,17 @@ import JSONRPC
 import Management
 import ProfileAnalysis
 
-/// What `watch` does to the server, and undoes: two subscriptions and the levels that it raised.
+/// What `watch` does to the server, and undoes: two subscriptions and the levels that it holds.
 final class WatchSession {
-    private let client: ManagementClient
+    private var client: ManagementClient
     private let level: Int
     private let output: Output
     /// Where events go, once subscribed.
     private var socket: String?
     /// Whether the server gives more fields than the peer: it is asked once.
     private var givesFields = true
-    /// Those that are followed.
-    private var chosen: [ServerProcess] = []
-    /// Levels before they were raised, by ID.
-    private var raised: [Int: Int] = [:]
-    /// The subscription ends by itself so long after we were last heard of, should we be killed.
+    private var levels: WatchedLevels
+    /// The subscription ends by itself so long after we were last heard of, should we be killed; what is held does too.
     private let expireSeconds: Int
     private var renewal = Renewal()
 
@@ -38,6 +35,7 @@ final class WatchSession {
     ) {
         self.client = client
         self.level = level
+        levels = WatchedLevels(level: level, expireSeconds: expireSeconds)
         self.expireSeconds = expireSeconds
         self.output = output
     }
@@ -48,7 +46,7 @@ final class WatchSession {
 
     /// The processes that match any of the texts; all without one.
     func choose(_ texts: [String]) throws -> [ServerProcess] {
-        let all = try list()
+        let all = try levels.list(client)
         guard !texts.isEmpty else { return all }
         let chosen = all.filter { process in
             texts.contains { text in
@@ -65,22 +63,13 @@ final class WatchSession {
         return chosen
     }
 
-    /// Subscribes and raises the levels of those below ours.
+    /// Subscribes and sees to it that the processes say as much as is asked for.
     func begin(_ socket: String, _ processes: [ServerProcess]) throws {
         self.socket = socket
-        chosen = processes
         try subscribe(expire: expireSeconds)
         renewal.succeededNanoseconds = WatchSession.monotonicNanoseconds()
         renewal.triedNanoseconds = renewal.succeededNanoseconds
-        try raise(processes)
-    }
-
-    /// Raises the levels of those below ours.
-    private func raise(_ processes: [ServerProcess]) throws {
-        for process in processes where process.level < level {
-            raised[process.id] = process.level
-            try setLevel(level, process.id)
-        }
+        try levels.raise(processes, holder: "watch \(socket)", client)
     }
 
     /// Draws what comes until the time is over, the user has enough or nobody reads us.
@@ -112,16 +101,16 @@ final class WatchSession {
         do {
             try subscribe(expire: expireSeconds)
             renewal.succeededNanoseconds = WatchSession.monotonicNanoseconds()
-            let current = try list()
-            let lowered = current.filter { process in process.level < level && chosen.contains { $0.id == process.id } }
+            let lowered = try levels.renew(client)
             if !lowered.isEmpty {
-                try raise(lowered)
                 let names = lowered.count == 1 ? "process \(lowered[0].id)" : "\(lowered.count) processes"
                 output.note("somebody lowered the profiling level of \(names): raised again to \(level)")
             }
             if renewal.isFailing { output.note("the server answers again") }
             renewal.isFailing = false
         } catch {
+            // What was asked is worth nothing any more.
+            if Interruption.isRequested { return }
             let idle = WatchSession.monotonicNanoseconds() - renewal.succeededNanoseconds
             guard idle < expireNanoseconds else {
                 throw Failure(
@@ -135,81 +124,64 @@ final class WatchSession {
         renewal.triedNanoseconds = WatchSession.monotonicNanoseconds()
     }
 
-    /// Puts back what was changed, as far as the server still answers; says what could not be.
+    /// Puts back what was changed, as far as the server still answers; says what could not be. After Ctrl-C what has to be
+    /// sent is sent, and answers are waited for only a moment.
     func end() {
+        client.patience = Interruption.Patience.lastWords
         do {
-            let current = try list()
-            for process in current where process.level == level {
-                if let before = raised[process.id] { try setLevel(before, process.id) }
-            }
+            try levels.putBack(client)
         } catch {
-            output.note("the profiling levels could not be put back: \(error)")
+            tell("the profiling levels could not be put back", error, levels.fallsBack)
         }
-        raised = [:]
         guard socket != nil else { return }
         do {
             try subscribe(expire: 0)
         } catch {
-            output.note("could not unsubscribe (it ends by itself in \(expireSeconds) s): \(error)")
+            tell("could not unsubscribe", error, "it ends by itself in \(expireSeconds) s at the latest")
         }
         socket = nil
     }
 
+    /// Says what failed at the end; who did not answer once is not waited for again.
+    private func tell(_ what: String, _ error: any Error, _ otherwise: String) {
+        output.note("\(what) (\(otherwise)): \(error)")
+        if let error = error as? ManagementClientError, case .noAnswer = error { client.timeoutMilliseconds = 50 }
+    }
+
     private func subscribe(expire: Int) throws {
-        guard let socket else { return }
+        var failure: (any Error)?
         for event in WatchSession.events {
-            var parameters: JSONObject = [
-                "event": .string(event), "socket": .string(socket), "expire": .integer(expire),
-            ]
-            if givesFields {
-                parameters.append("fields", "all")
-                do throws(ManagementClientError) {
-                    _ = try client.call("event_subscribe", .named(parameters))
-                    continue
-                } catch {
-                    // The peer does not know the parameter.
-                    guard case .refused(let refusal) = error, refusal.code == -32602 else { throw error }
-                    givesFields = false
-                    parameters["fields"] = nil
-                }
+            do {
+                try subscribe(event, expire: expire)
+            } catch  where expire == 0 {
+                // The other one is to end too.
+                failure = failure ?? error
             }
-            _ = try client.call("event_subscribe", .named(parameters))
         }
+        if let failure { throw failure }
     }
 
-    private func setLevel(_ level: Int, _ id: Int) throws {
-        _ = try client.call("core:profiling_proc", .named(["id": .integer(id), "level": .integer(level)]))
-    }
-
-    private func list() throws -> [ServerProcess] {
-        let reply = try client.call("core:profiling_proc")
-        guard let processes = reply["Processes"]?.arrayValue else {
-            throw Failure(description: "the server has no profiling: core:profiling_proc answered something else")
+    private func subscribe(_ event: String, expire: Int) throws {
+        guard let socket else { return }
+        var parameters: JSONObject = ["event": .string(event), "socket": .string(socket), "expire": .integer(expire)]
+        if givesFields {
+            parameters.append("fields", "all")
+            do throws(ManagementClientError) {
+                _ = try client.call("event_subscribe", .named(parameters))
+                return
+            } catch {
+                // The peer does not know the parameter.
+                guard case .refused(let refusal) = error, refusal.code == -32602 else { throw error }
+                givesFields = false
+                parameters["fields"] = nil
+            }
         }
-        return processes.compactMap(ServerProcess.init)
+        _ = try client.call("event_subscribe", .named(parameters))
     }
 
     private static func monotonicNanoseconds() -> Int64 {
         var now = timespec()
         clock_gettime(CLOCK_MONOTONIC, &now)
         return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
-    }
-}
-
-/// A line of the server's process list.
-struct ServerProcess {
-    let id: Int
-    let pid: Int
-    let level: Int
-    let description: String
-
-    init?(_ value: JSONValue) {
-        guard let id = value["ID"]?.integerValue, let pid = value["PID"]?.integerValue,
-            let level = value["Profiling level"]?.integerValue, let description = value["Type"]?.stringValue
-        else { return nil }
-        self.id = id
-        self.pid = pid
-        self.level = level
-        self.description = description
     }
 }
