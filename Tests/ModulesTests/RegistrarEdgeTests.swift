@@ -54,6 +54,26 @@ struct RegistrarEdgeTests {
         #expect(reply.lines.string.split(separator: "\r\n").count == 2)
     }
 
+    /// The same holds for what a script puts into `received_avp`, from whatever source.
+    @Test(
+        arguments: [
+            ("sip:10.1.1.1:5070", true), ("sip:x\\r\\nX-Injected: 1", false), ("sip:x@h\\\";e=\\\"", false),
+            ("hello", false),
+            ("http://h", false), ("", false),
+        ])
+    func receivedOfAnAVP(_ text: String, _ isKept: Bool) throws {
+        let harness = try ModuleHarness(
+            "$avp(rcv) = \"\(text)\"; save(\"location\");",
+            head: "modparam(\"registrar\", \"received_avp\", \"$avp(rcv)\")")
+        try harness.run(ModuleHarness.sample(ModuleHarness.register("<sip:a@10.0.0.1>")))
+        let reply = try #require(harness.recorder.replies.last)
+        #expect(reply.status == 200)
+        #expect(
+            reply.lines.string
+                == "Contact: <sip:a@10.0.0.1>;expires=3600" + (isKept ? ";received=\"\(text)\"" : "") + "\r\n")
+        #expect(harness.recorder.logs.contains { $0.contains("is no SIP URI") } == (!isKept && !text.isEmpty))
+    }
+
     /// `is_registered()` tells what `save()` kept, as `lookup()` does.
     @Test func attributesOfARegisteredAddress() throws {
         let harness = try ModuleHarness(

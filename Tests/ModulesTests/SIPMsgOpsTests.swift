@@ -155,6 +155,17 @@ struct SIPMsgOpsTests {
         ("v=0", "x-0", "s", -6), ("sip:bob@example.net SIP", "sip:bob@-example SIP", "r", -12),
         ("<sip:alice@10.1.2.3:5099>", "<sip:", "c", -26), ("<sip:alice@10.1.2.3:5099>", "*", "c", -30),
         ("CSeq: 1 INVITE", "CSeq: 1 INVITE\nPath: <sip:p;lr>", "", -15),
+        ("sip:bob@example.net SIP", "sip:b^b@example.net SIP", "r", -27),
+        ("sip:bob@example.net SIP", "sip:*21%23;a=b@example.net SIP", "r", 1),
+        ("sip:bob@example.net SIP", "sip:b^b@example.net SIP", "m", 1),
+        ("sip:alice@example.net", "sip:al{ce@example.net", "f", -28),
+        ("sip:alice@example.net", "sip:al{ce@example.net", "t", 1),
+        ("<sip:bob@example.net>", "<sip:b#b@example.net>", "t", -29),
+        ("<sip:bob@example.net>", "<sip:b#b@example.net>", "f", 1),
+        ("To: ", "Too: ", "", -9), ("From: ", "Fromm: ", "", -8), ("Via: ", "Viaa: ", "", -10),
+        ("<sip:bob@example.net>", "<sip:", "t", -22), ("<sip:bob@example.net>", "<sip:bob@-x>", "t", -23),
+        ("<sip:alice@example.net>", "<sip:", "f", -24), ("<sip:alice@example.net>", "<sip:alice@-x>", "f", -25),
+        ("sip:bob@example.net SIP", "sip: SIP", "r", -11), ("CSeq: 1 INVITE", "CSeq: x INVITE", "h", -2),
     ]
 
     @Test(arguments: faults)
@@ -206,6 +217,26 @@ struct TextOpsTests {
     @Test(arguments: conditions.dropLast())
     func condition(text: String, holds: Bool) throws {
         #expect(try ModuleHarness.notes("if (\(text)) note(\"yes\"); else note(\"no\");") == [holds ? "yes" : "no"])
+    }
+
+    /// What finds more than it may changes nothing, and says so once.
+    @Test(arguments: [
+        ("replace_body_all(\"x\", \"yy\");", 4096, true), ("replace_body_all(\"x\", \"yy\");", 4097, false),
+        ("replace_all(\"x\", \"yy\");", 4097, false), ("subst_body('/x/yy/g');", 4096, true),
+        ("subst_body('/x/yy/g');", 4097, false), ("subst('/x/yy/g');", 4097, false),
+        ("replace_body(\"x\", \"yy\");", 5000, true),
+    ])
+    func findsAreBounded(script: String, count: Int, isChanged: Bool) throws {
+        let body = String(repeating: "x", count: count)
+        let context = ModuleHarness.sample(
+            ModuleHarness.inDialog("MESSAGE", lines: "Content-Type: text/plain").replacing(
+                "Content-Length: 0", with: "Content-Length: \(count)") + body)
+        let harness = try ModuleHarness(script + " note(\"$rc\");")
+        try harness.run(context)
+        #expect(harness.notes == [isChanged ? "1" : "-1"])
+        let told = harness.recorder.logs.filter { $0.contains("more than 4096 places; none is changed") }
+        #expect(told.count == (isChanged ? 0 : 1), "\(harness.recorder.logs)")
+        #expect(ModuleHarness.sent(context).contains("yy") == isChanged)
     }
 
     @Test func badPatternsAreRefusedAtStart() {

@@ -99,8 +99,12 @@ extension RegistrarModule {
         request.branchFlags = source.context.branchFlags
         request.methods = methods(message)
         readSocket(source, flags, into: &request)
-        if let name = settings.receivedAVP, let value = source.context.avps.value(name)?.text {
-            request.received = value
+        if let name = settings.receivedAVP, let value = source.context.avps.value(name)?.text, !value.isEmpty {
+            if Self.isPlainURI(value) {
+                request.received = value
+            } else {
+                call.log(.error, "save: received_avp holds \"\(value)\", which is no SIP URI: it is not kept")
+            }
         }
         if let name = settings.attributesAVP, let value = source.context.avps.value(name)?.text {
             request.attributes = value
@@ -205,7 +209,7 @@ extension RegistrarModule {
         }
     }
 
-    /// Whether a text of the client's is a SIP URI that may stand between quotes in a header, and be routed to.
+    /// Whether a text, which may be the client's, is a SIP URI that may stand between quotes in a header, and be routed to.
     private static func isPlainURI(_ text: ByteString) -> Bool {
         guard let uri = SIPURI(text), uri.scheme == .sip || uri.scheme == .sips else { return false }
         return text.elements.allSatisfy {

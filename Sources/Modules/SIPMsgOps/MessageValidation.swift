@@ -3,7 +3,8 @@ import RouteLanguage
 import RouteRuntime
 import SIPMessage
 
-/// `sipmsg_validate()`: whether a message is built as RFC 3261 says. Codes are those that scripts know.
+/// `sipmsg_validate()`: whether a message is built as RFC 3261 says. Codes are those that scripts know; -1 (no SIP
+/// message) and -255 (undefined) don't occur: what is no message never comes to a script, and every fault has its code.
 enum MessageValidation {
     /// Why a message is refused.
     enum Fault: Int32 {
@@ -32,6 +33,9 @@ enum MessageValidation {
         case badFrom = -24
         case badFromHost = -25
         case badContact = -26
+        case badRequestUser = -27
+        case badFromUser = -28
+        case badToUser = -29
         case asteriskContact = -30
 
         var text: ByteString {
@@ -61,6 +65,9 @@ enum MessageValidation {
             case .badFrom: "From breaks the grammar"
             case .badFromHost: "Bad host in From"
             case .badContact: "Contact breaks the grammar"
+            case .badRequestUser: "Bad user in the request URI"
+            case .badFromUser: "Bad user in From"
+            case .badToUser: "Bad user in To"
             case .asteriskContact: "Contact is * outside REGISTER"
             }
         }
@@ -145,16 +152,29 @@ enum MessageValidation {
         if flags.contains(UInt8(ascii: "r")) || flags.contains(UInt8(ascii: "h")), message.isRequest {
             guard let uri = SIPURI(message.requestURI) else { return .badRequestURI }
             if !hasValidHost(uri) { return .badRequestHost }
+            if !hasValidUser(uri) { return .badRequestUser }
         }
         if flags.contains(UInt8(ascii: "f")) || flags.contains(UInt8(ascii: "h")) {
             guard let uri = message.from?.uri else { return .badFrom }
-            if flags.contains(UInt8(ascii: "f")), !hasValidHost(uri) { return .badFromHost }
+            if flags.contains(UInt8(ascii: "f")) {
+                if !hasValidHost(uri) { return .badFromHost }
+                if !hasValidUser(uri) { return .badFromUser }
+            }
         }
         if flags.contains(UInt8(ascii: "t")) || flags.contains(UInt8(ascii: "h")) {
             guard let uri = message.to?.uri else { return .badTo }
-            if flags.contains(UInt8(ascii: "t")), !hasValidHost(uri) { return .badToHost }
+            if flags.contains(UInt8(ascii: "t")) {
+                if !hasValidHost(uri) { return .badToHost }
+                if !hasValidUser(uri) { return .badToUser }
+            }
         }
         return nil
+    }
+
+    /// Whether the user is made of the characters and escapes that a user may have; what is no SIP URI has none.
+    private static func hasValidUser(_ uri: SIPURI) -> Bool {
+        guard uri.scheme == .sip || uri.scheme == .sips else { return true }
+        return uri.user.isUserText
     }
 
     /// Whether the host is made of the bytes that a name or an address may have.

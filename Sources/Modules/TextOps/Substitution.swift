@@ -12,9 +12,6 @@ struct Substitution {
     private let pieces: [Piece]
     let isGlobal: Bool
 
-    /// Replacements in one text; the rest stays as it is.
-    static let replacementsMax = 4096
-
     /// Nil when `text` is no substitution.
     init?(_ text: ByteString) {
         guard text.count >= 4, let delimiter = text.first else { return nil }
@@ -50,11 +47,13 @@ struct Substitution {
         pieces = Self.pieces(text.slice((ends[0] + 1)..<ends[1]), delimiter)
     }
 
-    /// The ranges to replace, in order, with their new texts. `uri` stands for `\u`.
-    func replacements(in text: ByteString, uri: ByteString) -> [(range: Range<Int>, text: ByteString)] {
+    /// The ranges to replace, in order, with their new texts; at most `countMax`. `uri` stands for `\u`.
+    func replacements(
+        in text: ByteString, uri: ByteString, countMax: Int
+    ) -> [(range: Range<Int>, text: ByteString)] {
         var found: [(range: Range<Int>, text: ByteString)] = []
         var start = 0
-        while start <= text.count, found.count < Self.replacementsMax,
+        while start <= text.count, found.count < countMax,
             let groups = pattern.firstMatch(in: text, from: start), let whole = groups[0]
         {
             var writer = ByteWriter(reserving: 64)
@@ -72,12 +71,6 @@ struct Substitution {
             start = whole.isEmpty ? whole.upperBound + 1 : whole.upperBound
         }
         return found
-    }
-
-    /// `text` with the replacements made; nil when there is none.
-    func applied(to text: ByteString, uri: ByteString) -> ByteString? {
-        let list = replacements(in: text, uri: uri)
-        return list.isEmpty ? nil : text.replacing(list)
     }
 
     private static func unescaped(_ text: ByteString, _ delimiter: UInt8) -> ByteString {

@@ -11,8 +11,8 @@ import Synchronization
 final class TextOpsModule: Sendable {
     /// Patterns kept compiled.
     private static let patternsMax = 512
-    /// Replacements in one text; the rest stays as it is.
-    private static let replacementsMax = 4096
+    /// Places that one search may find in headers or body; one that finds more changes nothing.
+    private static let findsMax = 4096
 
     private struct PatternKey: Hashable {
         let text: ByteString
@@ -44,10 +44,7 @@ final class TextOpsModule: Sendable {
                 "subst": { [self] call in substitute(call, parts: .all) },
                 "subst_body": { [self] call in substitute(call, parts: .body) },
                 "subst_uri": { [self] call in
-                    guard
-                        let uri = substitution(call)?.applied(
-                            to: call.context.requestURI, uri: call.context.requestURI), SIPURI(uri) != nil
-                    else { return .no }
+                    guard let uri = substituted(call.context.requestURI, call), SIPURI(uri) != nil else { return .no }
                     call.context.requestURI = uri
                     return .yes
                 },
@@ -101,7 +98,7 @@ final class TextOpsModule: Sendable {
         let find: (ByteString) -> [Find] = { subject in
             var found: [Find] = []
             var start = 0
-            while start <= subject.count, found.count < Self.replacementsMax,
+            while start <= subject.count, found.count <= Self.findsMax,
                 let whole = pattern.firstMatch(in: subject, from: start)?[0]
             {
                 found.append((replacing ? whole : whole.upperBound..<whole.upperBound, text))
@@ -118,21 +115,38 @@ final class TextOpsModule: Sendable {
         let uri = call.context.requestURI
         return Outcome(
             apply(call, parts, isGlobal: substitution.isGlobal) { subject in
-                substitution.replacements(in: subject, uri: uri)
+                substitution.replacements(in: subject, uri: uri, countMax: Self.findsMax + 1)
             })
     }
 
+    /// `text` with the call's substitution made; nil when there is nothing to replace, or too much.
+    private func substituted(_ text: ByteString, _ call: borrowing Call) -> ByteString? {
+        guard let substitution = substitution(call) else { return nil }
+        let finds = substitution.replacements(
+            in: text, uri: call.context.requestURI, countMax: Self.findsMax + 1)
+        return finds.isEmpty || !isWithinBounds(finds, call) ? nil : text.replacing(finds)
+    }
+
+    /// Whether there are not too many; else it is told.
+    private func isWithinBounds(_ finds: [Find], _ call: borrowing Call) -> Bool {
+        if finds.count <= Self.findsMax { return true }
+        call.log(.error, "\(call.name): more than \(Self.findsMax) places; none is changed")
+        return false
+    }
+
     /// Looks in the headers first, then in the body; a search that is not global ends with its first find. One that finds more
-    /// in the headers than a message may be edited changes nothing at all, and is false.
+    /// than it may, or more in the headers than a message may be edited, changes nothing at all, and is false.
     private func apply(
         _ call: borrowing Call, _ parts: Parts, isGlobal: Bool, _ find: (ByteString) -> [Find]
     ) -> Bool {
         let context = call.context
-        var isFound = false
+        let message = context.message
+        let start = message.startLine.line.end
+        var finds: [Find] = []
         if parts == .all {
-            let message = context.message
-            let start = message.startLine.line.end
-            let finds = Self.joined(find(message.text(ByteRange(start, message.headersEnd))))
+            let found = find(message.text(ByteRange(start, message.headersEnd)))
+            guard isWithinBounds(found, call) else { return false }
+            finds = Self.joined(found)
             guard context.edits.hasRoom(for: finds.count) else {
                 let most = MessageEdits.countMax
                 call.log(
@@ -140,18 +154,18 @@ final class TextOpsModule: Sendable {
                     "\(call.name): \(finds.count) places, of \(most) edits that a message may have; none is changed")
                 return false
             }
-            for (range, text) in finds {
-                context.edits.replace(ByteRange(start + range.lowerBound, start + range.upperBound), with: text)
-                isFound = true
-            }
-            if isFound, !isGlobal { return true }
         }
+        var bodyFinds: [Find] = []
         let body = context.currentBody
-        guard !body.isEmpty else { return isFound }
-        let found = find(body)
-        guard !found.isEmpty else { return isFound }
-        context.setBody(body.replacing(found))
-        return true
+        if !body.isEmpty, isGlobal || finds.isEmpty {
+            bodyFinds = find(body)
+            guard isWithinBounds(bodyFinds, call) else { return false }
+        }
+        for (range, text) in finds {
+            context.edits.replace(ByteRange(start + range.lowerBound, start + range.upperBound), with: text)
+        }
+        if !bodyFinds.isEmpty { context.setBody(body.replacing(bodyFinds)) }
+        return !finds.isEmpty || !bodyFinds.isEmpty
     }
 
     /// With finds that touch made one. What stands between others is no part of an edit: the server may change it.
@@ -181,9 +195,7 @@ final class TextOpsModule: Sendable {
 
     private func substituteUser(_ call: borrowing Call) -> Outcome {
         let context = call.context
-        guard let substitution = substitution(call), let uri = SIPURI(context.requestURI),
-            let user = substitution.applied(to: uri.user, uri: context.requestURI)
-        else { return .no }
+        guard let uri = SIPURI(context.requestURI), let user = substituted(uri.user, call) else { return .no }
         let text = uri.text
         let changed: ByteString
         if uri.hasUser {

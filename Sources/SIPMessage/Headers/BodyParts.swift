@@ -52,18 +52,12 @@ package struct BodyParts: Sendable {
 
     private static func split(_ body: ByteString, _ boundary: ByteString) -> [Part]? {
         let mark = "--" + boundary
-        var starts: [(mark: Int, content: Int)] = []
+        var starts: [Separator] = []
         var from = 0
-        while starts.count <= countMax, let found = body.first(of: mark, from: from) {
-            from = found + mark.count
-            guard found == 0 || body[found - 1] == ASCII.lineFeed else { continue }
-            let lineEnd = body.first(of: ASCII.lineFeed, from: from).map { $0 + 1 } ?? body.count
-            let rest = body.slice(from..<lineEnd)
-            let isLast = rest.hasPrefix("--")
-            // Else the line begins with the boundary of something else.
-            guard isLast || rest.trimmed().isEmpty else { continue }
-            starts.append((found, isLast ? body.count : lineEnd))
-            if isLast { break }
+        while starts.count <= countMax, let found = separator(mark, in: body, from: from) {
+            starts.append(found)
+            if found.isLast { break }
+            from = found.mark + mark.count
         }
         guard starts.count >= 2 else { return nil }
         return zip(starts, starts.dropFirst()).map { part, next in
@@ -72,6 +66,31 @@ package struct BodyParts: Sendable {
             if end > part.content, body[end - 1] == ASCII.carriageReturn { end -= 1 }
             return Part(body.slice(part.content..<max(part.content, end)))
         }
+    }
+
+    /// A line between two parts, or behind the last one.
+    private struct Separator {
+        /// Where the line begins.
+        let mark: Int
+        /// Where what it separates begins.
+        let content: Int
+        let isLast: Bool
+    }
+
+    private static func separator(_ mark: ByteString, in text: ByteString, from: Int) -> Separator? {
+        var from = from
+        while let found = text.first(of: mark, from: from) {
+            from = found + mark.count
+            guard found == 0 || text[found - 1] == ASCII.lineFeed else { continue }
+            let lineEnd = text.first(of: ASCII.lineFeed, from: from).map { $0 + 1 } ?? text.count
+            let rest = text.slice(from..<lineEnd)
+            let isLast = rest.hasPrefix("--")
+            // Else the line begins with the boundary of something else.
+            if isLast || rest.trimmed().isEmpty {
+                return Separator(mark: found, content: isLast ? text.count : lineEnd, isLast: isLast)
+            }
+        }
+        return nil
     }
 
     /// Whether there is a part of that type, or any.
@@ -96,9 +115,18 @@ package struct BodyParts: Sendable {
 
     /// Body and Content-Type again: nothing for no part, the part itself for one, multipart for more.
     package var serialized: (body: ByteString, contentType: ByteString) {
+        serialized { ByteString("sipray-" + Self.randomDigits() + Self.randomDigits()) }
+    }
+
+    /// The same with another source of boundaries. The message's own is kept unless a part, which a script may have put there,
+    /// has such a line: it would be two parts, or the end, for whoever reads it. Nobody can foresee a made one, and none that
+    /// stands in a part is taken.
+    func serialized(boundaries: () -> ByteString) -> (body: ByteString, contentType: ByteString) {
         guard let first = parts.first else { return (.empty, .empty) }
         if parts.count == 1 { return (first.body, first.contentType) }
-        let boundary = boundary ?? ByteString("sipray-\(parts.count)-\(parts.reduce(0) { $0 + $1.body.count })")
+        let own = self.boundary.flatMap { isSeparating($0) ? $0 : nil }
+        var boundary = own ?? boundaries()
+        while own == nil, parts.contains(where: { $0.contains(boundary) }) { boundary = boundaries() }
         var writer = ByteWriter(reserving: parts.reduce(64) { $0 + $1.body.count + $1.headers.count + 128 })
         for part in parts {
             writer.append("--")
@@ -118,13 +146,43 @@ package struct BodyParts: Sendable {
         writer.append("--")
         writer.append(boundary)
         writer.append("--\r\n")
-        let isMultipart = ParameterizedValue(contentType).value.hasPrefixIgnoringCase("multipart/")
-        if isMultipart, self.boundary != nil { return (writer.finishText(), contentType) }
-        return (writer.finishText(), "multipart/mixed;boundary=" + boundary)
+        return (writer.finishText(), own == nil ? contentType(with: boundary) : contentType)
     }
+
+    /// Whether no part has a line that a reader would take for one between parts.
+    private func isSeparating(_ boundary: ByteString) -> Bool {
+        let mark = "--" + boundary
+        return parts.allSatisfy {
+            Self.separator(mark, in: $0.headers, from: 0) == nil && Self.separator(mark, in: $0.body, from: 0) == nil
+        }
+    }
+
+    /// The type of a multipart body with another boundary; `multipart/mixed` for what was none.
+    private func contentType(with boundary: ByteString) -> ByteString {
+        guard self.boundary != nil else { return "multipart/mixed;boundary=" + boundary }
+        let type = ParameterizedValue(contentType)
+        var writer = ByteWriter(reserving: contentType.count + boundary.count)
+        writer.append(type.value)
+        for parameter in type.parameters {
+            let text = ByteString(storage: type.parameters.storage, range: parameter.whole)
+            if ByteString(storage: text.storage, range: parameter.name).equalsIgnoringCase("boundary") { continue }
+            writer.append(ASCII.semicolon)
+            writer.append(text)
+        }
+        writer.append(";boundary=")
+        writer.append(boundary)
+        return writer.finishText()
+    }
+
+    /// 64 bits of the system's secure source.
+    private static func randomDigits() -> String { String(UInt64.random(in: .min ... .max), radix: 16) }
 }
 
 extension BodyParts.Part {
+    fileprivate func contains(_ text: ByteString) -> Bool {
+        headers.first(of: text, from: 0) != nil || body.first(of: text, from: 0) != nil
+    }
+
     /// Reads a part of a multipart body: header lines, an empty line, the body.
     init(_ text: ByteString) {
         var end = 0

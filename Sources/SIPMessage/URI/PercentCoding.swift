@@ -35,6 +35,13 @@ extension ByteString {
         return writer.finishText()
     }
 
+    /// Whether it may stand as the user of a SIP URI (RFC 3261 §25.1).
+    package var isUserText: Bool {
+        elements.indices.allSatisfy {
+            Self.isUserCharacter(elements[$0]) || escape(at: $0 - elements.startIndex) != nil
+        }
+    }
+
     /// The byte that the escape at `index` stands for; nil when there is no whole escape.
     func escape(at index: Int) -> UInt8? {
         guard self[index] == ASCII.percent, index + 2 < count, let high = ASCII.hexValue(self[index + 1]),

@@ -97,7 +97,7 @@ package struct ServerLogHandler: LogHandler {
         let stamp = Self.stamp()
         let line =
             switch settings.fixed.stderrorFormat {
-            case .plainText: "\(stamp) [\(pid)] \(isBare ? "" : "\(level.name):\(label): ")\(text)"
+            case .plainText: "\(stamp) [\(pid)] \(isBare ? "" : "\(level.name):\(label): ")\(LogText.plain(text))"
             case .json, .jsonCEE: json(settings.fixed.stderrorFormat, level, pid, text, stamp)
             }
         var bytes = Array(line.utf8.prefix(Self.lineBytesMax))
@@ -115,7 +115,7 @@ package struct ServerLogHandler: LogHandler {
         let stamp = Self.stamp()
         let line =
             switch settings.fixed.syslogFormat {
-            case .plainText: isBare ? text : "\(level.name):\(label): \(text)"
+            case .plainText: (isBare ? "" : "\(level.name):\(label): ") + LogText.plain(text)
             case .json, .jsonCEE: json(settings.fixed.syslogFormat, level, pid, text, stamp)
             }
         let priority = settings.fixed.syslogFacility | level.syslogPriority
@@ -127,25 +127,9 @@ package struct ServerLogHandler: LogHandler {
         _ format: LogSettings.Format, _ level: ScriptLogLevel, _ pid: Int, _ text: String, _ stamp: String
     ) -> String {
         let body =
-            "{\"time\": \"\(stamp)\", \"pid\": \(pid), \"level\": \"\(level.name)\", \"module\": \"\(escaped(label))\", "
-            + "\"message\": \"\(escaped(text))\"}"
+            "{\"time\": \"\(stamp)\", \"pid\": \(pid), \"level\": \"\(level.name)\", \"module\": \"\(LogText.json(label))\", "
+            + "\"message\": \"\(LogText.json(text))\"}"
         return format == .jsonCEE ? "@cee: \(body)" : body
-    }
-
-    private func escaped(_ text: String) -> String {
-        var out = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": out += "\\\""
-            case "\\": out += "\\\\"
-            case "\n": out += "\\n"
-            case "\r": out += "\\r"
-            case "\t": out += "\\t"
-            case _ where scalar.value < 0x20: out += " "
-            default: out.unicodeScalars.append(scalar)
-            }
-        }
-        return out
     }
 
     /// `Nov 23 05:15:59` in local time.
