@@ -57,6 +57,52 @@ def test_what_was_cancelled_while_the_script_waited(waiting, agents):
     call.hang_up()
 
 
+@pytest.mark.parametrize("user", ["session", "init"])
+def test_cancel_that_was_read_before_it_was_taken(start, agents, user):
+    """The CANCEL is nobody's when it is read, and somebody's when its script relays it: who has the INVITE by then is told."""
+    port = free_port()
+    text = (HERE / "cfg" / "b2b.cfg").read_text()
+    usual = 'if (is_method("CANCEL")) {'
+    assert usual in text
+    server = start(text.replace(usual, """if (is_method("CANCEL")) {
+		xlog("READ\\n");
+		while ($shv(taken) != 1) usleep(50000);
+		t_relay();
+		exit;
+	}
+	if (is_method("NEVER")) {"""), UAS_PORT=port, **{**NOTHING, "EXTRA": PAUSE, "ROUTE": """t_newtran();
+	while ($shv(go) != 1) usleep(50000);
+	if ($rU == "session") {
+		%s;
+	} else {
+		$ru = "sip:callee@127.0.0.1:%d";
+		%s;
+	}
+	xlog("THEN\\n");
+	exit;""" % (SESSION, port, INIT)})
+    callee = agents(server, port)
+    caller, sent = asks(server, agents, user)
+    caller.expect(100, skipping=())
+    caller.cancel(sent)
+    logged(server, "READ")
+    server.mi("shv_set", name="go", type="int", value="1")
+    logged(server, "THEN")
+    if user == "init":
+        ringing = callee.expect("INVITE")
+        callee.reply(ringing, 180, "Ringing", tag="c", headers=[contact_of(callee)])
+        caller.expect(180)
+    server.mi("shv_set", name="taken", type="int", value="1")
+    if user == "init":
+        callee.reply(callee.expect("CANCEL"), 200, "OK", tag="c")
+        callee.reply(ringing, 487, "Request Terminated", tag="c")
+        callee.expect("ACK")
+    answers = [caller.receive(), caller.receive()]
+    assert {answer.status for answer in answers} == {200, 487}
+    caller.ack(sent, next(answer for answer in answers if answer.status == 487))
+    ended(server)
+    no_state(server)
+
+
 @pytest.mark.parametrize("way", [JOIN, SESSION, INIT])
 def test_what_the_script_has_answered(b2b, agents, way):
     server = b2b(ROUTE="""if ($rU == "refused") {

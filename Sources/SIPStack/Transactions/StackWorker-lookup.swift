@@ -54,10 +54,11 @@ extension StackWorker {
     ///   - forcesRport: replies go to the address and port that the request came from, asked for or not.
     ///   - saysTrying: false suppresses the automatic 100.
     ///   - records: the session that handles the request.
+    ///   - owner: who answers it, so that nothing that comes at once, a CANCEL say, misses it.
     package func makeTransaction(
         for request: InboundRequest, forcesRport: Bool = false, saysTrying: Bool = true,
         user: (any TransactionUser)? = nil,
-        records: SessionLink = .none
+        records: SessionLink = .none, owner: (any TransactionOwner)? = nil
     ) -> TransactionCreation {
         guard let key = MatchKey(request.message), let via = request.message.topVia else { return .unusable }
         let transaction = Transaction(
@@ -68,6 +69,7 @@ extension StackWorker {
         transaction.userState = user
         transaction.records = records
         transaction.orphanDeadline = now + Int(transaction.settings.finalInviteResponse)
+        if let owner { transaction.seat(owner, now: now) }
         switch stack.table.insert(transaction, matching: configuration.matching) {
         case .full:
             replyStateless(request, status: 503, reason: "Server Overloaded", headers: "Retry-After: 5\r\n")
@@ -121,15 +123,19 @@ extension StackWorker {
         cancelAll(transaction, by: request)
     }
 
-    /// Cancels everything that is pending. The transaction then ends with the answer of its branches, or 487.
+    /// Cancels everything that is pending. The transaction then ends with the answer of its branches, or 487. Its owner is told of
+    /// the first time, in the step that `adopt` refuses behind.
     package func cancelAll(_ transaction: Transaction, by request: InboundRequest? = nil) {
         for observer in transaction.currentObservers { observer.cancelled(transaction, by: request, self) }
+        var owner: (any TransactionOwner)?
         step(transaction) { transaction, effects in
             guard transaction.server.isOpen || !transaction.isServer else { return }
+            if !transaction.fork.isCancelled { owner = transaction.seat?.owner }
             let step = transaction.fork.cancelAll()
             effects.fork = step.actions
             effects.cancelled = step.cancelled
         }
+        owner?.cancelled(transaction, by: request, self)
     }
 
     /// Cancels some branches and lets the rest go on (`t_cancel_branch`).

@@ -27,12 +27,19 @@ package protocol TransactionAgent: AnyObject, Sendable {
     func receive(_ response: AgentResponse, _ worker: StackWorker)
 }
 
+/// Who of this server answers a request from outside (`StackWorker.adopt`).
+package protocol TransactionOwner: AnyObject, Sendable {
+    /// An INVITE that it had not answered was cancelled, by the far end (`request`) or here (nil): the stack sends 200 to the CANCEL and
+    /// 487. Once, on the process that did it, without a lock.
+    func cancelled(_ transaction: Transaction, by request: InboundRequest?, _ worker: StackWorker)
+}
+
 /// Who of this server a transaction belongs to, and what the agent has not been told yet. Guarded by the transaction's lock.
 final class AgentSeat {
     /// Of a request sent here.
     let agent: (any TransactionAgent)?
     /// Who answers a request from outside.
-    let owner: AnyObject?
+    let owner: (any TransactionOwner)?
     var waiting: [AgentResponse] = []
     var isBeingTold = false
     var hasFinal = false
@@ -42,7 +49,7 @@ final class AgentSeat {
         owner = nil
     }
 
-    init(owner: AnyObject) {
+    init(owner: any TransactionOwner) {
         self.owner = owner
         agent = nil
     }
@@ -50,7 +57,13 @@ final class AgentSeat {
 
 extension Transaction {
     /// Who of this server answers the request; nil: nobody said so, or the transaction is over.
-    package var owner: AnyObject? { lock.withLock { seat?.owner } }
+    package var owner: (any TransactionOwner)? { lock.withLock { seat?.owner } }
+
+    /// With `lock` held, or before anybody else knows the transaction.
+    func seat(_ owner: any TransactionOwner, now: Int) {
+        seat = AgentSeat(owner: owner)
+        if isInvite { orphanDeadline = now + StackWorker.adoptedMilliseconds }
+    }
 }
 
 extension StackWorker {
@@ -58,14 +71,12 @@ extension StackWorker {
     static let adoptedMilliseconds = 24 * 3_600_000
 
     /// Says that `owner` answers a transaction: an INVITE no longer ends by itself when nobody does within the usual time. False:
-    /// it is answered already (a CANCEL was quicker), or somebody else's.
-    @discardableResult
-    package func adopt(_ transaction: Transaction, by owner: AnyObject) -> Bool {
+    /// it is answered or cancelled already, or somebody else's. True: of a CANCEL the owner is told.
+    package func adopt(_ transaction: Transaction, by owner: any TransactionOwner) -> Bool {
         var isAdopted = false
         step(transaction) { transaction, _ in
-            guard transaction.seat == nil, transaction.server.isOpen else { return }
-            transaction.seat = AgentSeat(owner: owner)
-            if transaction.isInvite { transaction.orphanDeadline = now + Self.adoptedMilliseconds }
+            guard transaction.seat == nil, transaction.server.isOpen, !transaction.fork.isCancelled else { return }
+            transaction.seat(owner, now: now)
             isAdopted = true
         }
         return isAdopted

@@ -146,9 +146,9 @@ package final class B2BEntities: Sendable {
             worker.absorb(transaction)
             return true
         }
-        switch worker.makeTransaction(for: request, records: entity.owner?.beganBy ?? SessionLink.none) {
+        let records = entity.owner?.beganBy ?? SessionLink.none
+        switch worker.makeTransaction(for: request, records: records, owner: entity) {
         case .created(let transaction):
-            worker.adopt(transaction, by: entity)
             entity.post(.request(request, transaction), worker)
         case .retransmission, .refused: break
         case .unusable:
@@ -158,13 +158,10 @@ package final class B2BEntities: Sendable {
     }
 
     private func takeCancel(_ request: InboundRequest, _ worker: StackWorker) -> Bool {
-        guard case .cancel(let transaction) = worker.match(request), let entity = transaction.owner as? B2BEntity else {
+        guard case .cancel(let transaction) = worker.match(request), transaction.owner is B2BEntity else {
             return false
         }
-        // A repeated CANCEL, or one that came too late, changes nothing.
-        let isNew = !transaction.isAnswered
         worker.cancel(transaction, with: request)
-        if isNew { entity.post(.cancelled(transaction, request), worker) }
         return true
     }
 

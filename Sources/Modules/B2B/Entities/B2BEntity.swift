@@ -8,7 +8,7 @@ import SIPTransport
 /// One dialog that the server has itself: as the answering side of its first INVITE (server entity) or the asking one (client).
 ///
 /// Found by key from any process; what changes belongs to the turn of its owner, also when it is gone. `view` is for everybody.
-final class B2BEntity: @unchecked Sendable {
+final class B2BEntity: TransactionOwner, @unchecked Sendable {
     // @unchecked: `ownerStored` and `viewStored` are guarded by `lock`; constants need none; the rest belongs to `turns`.
 
     /// In the order of its life: management counts by it.
@@ -130,6 +130,10 @@ final class B2BEntity: @unchecked Sendable {
     }
 
     // MARK: events
+
+    func cancelled(_ transaction: Transaction, by request: InboundRequest?, _ worker: StackWorker) {
+        post(.cancelled(transaction, request), worker)
+    }
 
     /// Has the owner handle an event, in its turn. An entity without an owner ends what still comes for it.
     func post(_ event: EntityEvent, _ worker: StackWorker) {

@@ -5,8 +5,8 @@ import SIPStack
 enum EntityEvent {
     /// A request in its dialog; an ACK has no transaction.
     case request(InboundRequest, Transaction?)
-    /// The INVITE that it answers was cancelled; the stack has sent 200 and 487.
-    case cancelled(Transaction, InboundRequest)
+    /// The INVITE that it answers was cancelled, by the far end or (nil) by something here; the stack sends 200 and 487.
+    case cancelled(Transaction, InboundRequest?)
     /// A response to a request of its own.
     case response(AgentResponse, OutgoingRequest)
     /// A 2xx or a reliable provisional response of its own was never acknowledged.

@@ -10,7 +10,7 @@ extension Transaction {
             call.log(.error, "\(call.name): another function has taken the INVITE already")
             return false
         }
-        if isAnswered {
+        if isAnswered || isCancelled {
             call.log(.notice, "\(call.name): the INVITE is answered already, or was cancelled")
             return false
         }

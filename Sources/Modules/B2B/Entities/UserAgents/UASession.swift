@@ -40,7 +40,7 @@ final class UASession: EntityOwner, @unchecked Sendable {
         switch event {
         case .request(let request, let transaction): receive(request.message, transaction, entity, worker)
         case .response(let response, let request): receive(response, request, entity, worker)
-        case .cancelled(let transaction, let request): cancelled(transaction, request.message, entity, worker)
+        case .cancelled(let transaction, let request): cancelled(transaction, request?.message, entity, worker)
         case .unacknowledged: expire(entity, "No ACK", worker)
         }
         entity.publish()
@@ -86,12 +86,12 @@ final class UASession: EntityOwner, @unchecked Sendable {
 
     /// The stack has sent 200 and 487. A re-INVITE that is cancelled leaves the call as it was.
     private func cancelled(
-        _ transaction: Transaction, _ message: Message, _ entity: B2BEntity, _ worker: StackWorker
+        _ transaction: Transaction, _ message: Message?, _ entity: B2BEntity, _ worker: StackWorker
     ) {
         guard entity.invite === transaction else { return }
         entity.invite = nil
         guard entity.state != .confirmed else { return }
-        raise(.terminated, message, entity)
+        raise(.terminated, method: "CANCEL", message, entity)
         close(entity, worker)
     }
 
