@@ -1,4 +1,5 @@
 import Bytes
+import RouteRuntime
 import SIPMessage
 import SIPStack
 import SIPTransport
@@ -60,6 +61,34 @@ import Testing
         #expect(answer.reasonPhrase.string == first + "!!", "the failure route sees the winning branch's")
     }
 
+    /// One attribute too many is refused, with an error in the log; those that are there can still be changed and taken away. The
+    /// request route's own, those of a branch route, those of a branch that has left.
+    @Test(arguments: ["route", "branch", "reply"])
+    func attributesOfABranchAreLimited(place: String) throws {
+        let name = place == "route" ? "msg.branch.attr" : "tm.branch.attr"
+        let many = (0..<ScriptBranch.attributeCountMax).map { "$\(name)(a\($0)) = \($0);" }.joined(separator: "\n")
+        let fill = """
+            \(many)
+            $\(name)(more) = 1;
+            xlog("$\(name)(a0) $\(name)(more)\\n");
+            $\(name)(a0) = "new";
+            $\(name)(a1) = NULL;
+            $\(name)(more) = 2;
+            xlog("$\(name)(a0) $\(name)(a1) $\(name)(more)\\n");
+            """
+        let harness = try TMHarness(
+            """
+            route { $ru = "sip:a@10.2.2.2:5080"; t_on_branch("each"); t_on_reply("back"); \(place == "route" ? fill : "") t_relay(); }
+            branch_route[each] { \(place == "branch" ? fill : "return;") }
+            onreply_route[back] { \(place == "reply" ? fill : "return;") }
+            """)
+        harness.request("INVITE")
+        harness.reply(180, to: try #require(harness.last("INVITE")))
+        #expect(harness.logs.filter { $0.contains("attributes at most") }.count == 1, "\(harness.logs)")
+        #expect(harness.logs.contains { $0.contains("0 <null>") })
+        #expect(harness.logs.contains { $0.contains("new <null> 2") })
+    }
+
     private static let accounting = """
         route {
             if (is_method("ACK")) exit;
@@ -80,8 +109,8 @@ import Testing
     /// What the script does, what the second destination answers, the records.
     @Test(arguments: [
         ("once", 200, ["call missed 486", "transaction answered 200"]),
-        ("once", 480, ["call missed 486", "transaction answered 486"]),
-        ("again", 480, ["call missed 486", "call missed 480", "transaction answered 486"]),
+        ("once", 480, ["call missed 486", "transaction answered 480"]),
+        ("again", 480, ["call missed 486", "call missed 480", "transaction answered 480"]),
         ("answer", 0, ["call missed 486", "transaction answered 480"]),
         ("none", 0, ["transaction answered 404", "call missed 404"]),
     ])

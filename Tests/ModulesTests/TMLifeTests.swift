@@ -1,3 +1,5 @@
+import Bytes
+import SIPMessage
 import Testing
 
 @testable import Modules
@@ -36,5 +38,56 @@ import Testing
         harness.advance(400_000)
         #expect(harness.stack.transactionCount == 0)
         #expect(transaction == nil && state == nil)
+    }
+
+    /// Where the failure route is armed: a later attempt has what the request route made of the request, and nothing of the first
+    /// attempt's branch route.
+    private static func failingOver(_ before: String, _ behind: String) -> String {
+        """
+        route {
+            $ru = "sip:bob@10.2.2.2:5080";
+            \(before)
+            append_hf("X-Route: yes\\r\\n");
+            add_body_part("new body", "text/plain");
+            $avp(kept) = "kept";
+            t_on_branch("branch");
+            \(behind)
+            t_relay();
+        }
+        branch_route[branch] {
+            append_hf("X-Branch: $rd\\r\\n");
+            if ($rd == "10.2.2.2") { remove_body_part(); append_hf("X-First: yes\\r\\n"); }
+        }
+        failure_route[failure] {
+            append_hf("X-Failed: $avp(kept)\\r\\n");
+            $ru = "sip:bob@10.3.3.3:5090";
+            t_on_branch("branch");
+            t_relay();
+        }
+        """
+    }
+
+    @Test(arguments: [
+        ("t_on_failure(\"failure\");", ""), ("", "t_on_failure(\"failure\");"),
+        ("t_newtran(); t_on_failure(\"failure\");", ""),
+        ("t_newtran(); t_on_reply(\"reply\");", "t_on_failure(\"failure\");"),
+        ("t_newtran();", "t_on_failure(\"failure\");"),
+    ])
+    func theNextDestinationGetsWhatTheRequestRouteMade(before: String, behind: String) throws {
+        let harness = try TMHarness(
+            Self.failingOver(before, behind) + "\nonreply_route[reply] { $avp(seen) = $rs; }")
+        harness.request("INVITE", "sip:bob@127.0.0.1")
+        func header(_ name: ByteString, _ message: Message) -> [String] {
+            message.headers.filter { message.text($0.name) == name }.map { message.text($0.value).string }
+        }
+        let first = try #require(harness.last("INVITE"))
+        #expect(first.body.isEmpty && header("X-First", first) == ["yes"])
+        #expect(header("X-Branch", first) == ["10.2.2.2"])
+        harness.reply(486, to: first)
+        let second = try #require(harness.last("INVITE sip:bob@10.3.3.3:5090"))
+        #expect(second.body == "new body" && header("X-Route", second) == ["yes"])
+        #expect(header("X-First", second).isEmpty)
+        #expect(header("X-Branch", second) == ["10.3.3.3"])
+        #expect(header("X-Failed", second) == ["kept"])
     }
 }

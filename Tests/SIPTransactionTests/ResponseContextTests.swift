@@ -127,15 +127,41 @@ func context(groups: [UInt8], isInvite: Bool = true, minor: Int? = nil, blocksOn
         #expect(fork.best() == BestResponse(branch: 1, status: 486, challenges: []))
     }
 
-    @Test func aRefusalThatTheFailureHookWentOnFromStillCounts() {
+    /// A first wave, what the failure hook tried next, which of that was made here; what the hook sees next, what goes upstream.
+    @Test(arguments: [
+        ([486], [480], [], 480, 480), ([480], [486], [], 486, 486), ([404, 486], [503], [], 500, 500),
+        ([500], [404], [], 404, 404), ([486], [604], [], 604, 604), ([604], [480], [], 480, 480),
+        // A timeout or a send failure says less than any answer.
+        ([486], [408], [1], 408, 486), ([503], [408], [1], 408, 408), ([486], [408, 404], [1], 404, 404),
+        ([486], [500, 408], [2], 408, 486),
+    ])
+    func whatAFailureHookWentOnFrom(first: [Int], second: [Int], local: [Int], seen: Int, up: Int) {
+        var fork = context(groups: first.map { _ in 0 }, blocksOn6xx: false)
+        _ = fork.start()
+        for (index, status) in first.enumerated() { _ = fork.receive(status: status, branch: index) }
+        #expect(fork.best(translates503: true, lastFrom: 0) == fork.best())
+        for _ in second { _ = fork.add() }
+        _ = fork.start()
+        for (place, status) in second.enumerated() {
+            let index = first.count + place
+            _ =
+                local.contains(index)
+                ? fork.fail(status: status, branch: index) : fork.receive(status: status, branch: index)
+        }
+        #expect(fork.phase == .deciding)
+        #expect(fork.best(from: first.count).status == seen)
+        #expect(fork.best(translates503: true, lastFrom: first.count).status == up)
+    }
+
+    @Test func aCancelledSecondWaveIsNotAnsweredWithTheFirst() {
         var fork = context(groups: [0])
         _ = fork.start()
         play([ForkRow(.response(486, branch: 0), .complete)], on: &fork)
-        let added = fork.add()
-        #expect(added == 1)
+        _ = fork.add()
         _ = fork.start()
+        _ = fork.cancelAll()
         play([ForkRow(.failure(408, branch: 1), .complete)], on: &fork)
-        #expect(fork.best() == BestResponse(branch: 0, status: 486, challenges: []))
+        #expect(fork.best(translates503: true, lastFrom: 1).status == 487)
     }
 
     /// A received 503, and one that stands for a failure of ours: what goes up with and without translation.

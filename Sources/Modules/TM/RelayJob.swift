@@ -165,11 +165,10 @@ final class RelayJob {
         let values = state.values
         let showsBranch = outgoing.contains { ($0.user as? TMBranch)?.values.replyRoute != nil }
         let showsReplies = values.replyRoute != nil || showsBranch
-        // Only routes that run later look at the request as it was relayed.
-        let request =
-            values.request == nil && (showsReplies || values.failureRoute != nil || host.showsAllReplies)
-            ? snapshot() : values.request
-        state.keep(request)
+        // Only routes that run later look at the request as it was relayed: by the request route last, whatever was kept before
+        // (`t_on_failure()` behind `t_newtran()`).
+        let isLookedAt = showsReplies || values.failureRoute != nil || host.showsAllReplies
+        if isLookedAt, run.kind == .request || values.request == nil { state.keep(snapshot()) }
         state.update { $0.messageFlags = context.messageFlags }
         transaction.showRoutes(replies: showsReplies, failure: values.failureRoute != nil)
         if let seconds = values.finalTimeout { transaction.finalResponseTimeout = UInt32(clamping: seconds * 1_000) }

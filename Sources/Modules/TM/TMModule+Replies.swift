@@ -124,9 +124,9 @@ extension TMModule {
         let wantedText = call.string(1)
         let wantedNumber = call.integer(2)
         for index in max(0, call.integer(4) ?? 0)..<max(transaction.branchCount, max(0, call.integer(4) ?? 0)) {
-            guard let branch = transaction.branch(index)?.user as? TMBranch,
-                let value = branch.values.attributes.first(where: { $0.name == name })?.value
-            else { continue }
+            guard let branch = transaction.branch(index)?.user as? TMBranch else { continue }
+            let value = branch.values.attributes.value(name)
+            if value.isNull { continue }
             if let wantedText, value.text != wantedText { continue }
             if let wantedNumber, value.integer != wantedNumber { continue }
             call.assign(3, .integer(index))

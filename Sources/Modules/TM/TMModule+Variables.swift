@@ -158,22 +158,19 @@ extension TMModule {
                 "tm.branch.attr",
                 write: { access, value, _ in
                     guard let name = access.inner else { return false }
+                    let isSet: Bool
                     if let coming = coming(access) {
-                        coming.branchAttributes.removeAll { $0.name == name }
-                        if !value.isNull { coming.branchAttributes.append((name, value)) }
-                        return true
+                        isSet = coming.branchAttributes.set(name, value)
+                    } else {
+                        guard let kept = kept(access) else { return false }
+                        isSet = kept.update { $0.attributes.set(name, value) }
                     }
-                    guard let kept = kept(access) else { return false }
-                    kept.update { values in
-                        values.attributes.removeAll { $0.name == name }
-                        if !value.isNull { values.attributes.append((name, value)) }
-                    }
-                    return true
+                    return isSet || access.refuseAttribute(name)
                 }
             ) { access in
                 guard let name = access.inner else { return .null }
                 let attributes = coming(access)?.branchAttributes ?? kept(access)?.values.attributes
-                return attributes?.first { $0.name == name }?.value ?? .null
+                return attributes?.value(name) ?? .null
             },
             variable("tm.branch.last_received") { access in
                 view(access)?.response.map { .decimal($0.statusCode) } ?? .null

@@ -73,7 +73,7 @@ final class TMBranch: @unchecked Sendable {
 
     struct Values {
         var flags: UInt32
-        var attributes: [(name: ByteString, value: Value)]
+        var attributes: BranchAttributes
         var replyRoute: RouteHandle?
     }
 
@@ -94,7 +94,7 @@ final class TMBranch: @unchecked Sendable {
 
     /// - Parameter notes: what the branch's route left for it.
     init(
-        _ branch: ScriptBranch, flags: UInt32, attributes: [(name: ByteString, value: Value)], from notes: BranchNotes?
+        _ branch: ScriptBranch, flags: UInt32, attributes: BranchAttributes, from notes: BranchNotes?
     ) {
         self.branch = branch
         socketDescription = branch.socket?.description ?? .empty
@@ -104,7 +104,8 @@ final class TMBranch: @unchecked Sendable {
 
     var values: Values { lock.withLock { stored } }
 
-    func update(_ body: (inout Values) -> Void) {
+    @discardableResult
+    func update<Result>(_ body: (inout Values) -> Result) -> Result {
         lock.withLock { body(&stored) }
     }
 }

@@ -34,7 +34,7 @@ package final class MessageContext {
     /// Branches besides the request URI.
     package var branches: [ScriptBranch] = []
     /// Values of the request URI's own branch (`$msg.branch.attr`).
-    package var branchAttributes: [(name: ByteString, value: Value)] = []
+    package var branchAttributes: BranchAttributes = []
 
     // Flags: bits are given out by `FlagNames`.
     package var messageFlags: UInt32 = 0
@@ -132,6 +132,8 @@ package final class MessageContext {
         copy.branchIndex = index
         copy.moduleState = moduleState
         copy.ownedModuleState = []
+        // What both have now neither changes in place: the copy may be looked at by another process.
+        if ownedModuleState?.isEmpty != true, !moduleState.isEmpty { ownedModuleState = [] }
         copy.maxForwardsOut = maxForwardsOut
         copy.outboundEdits = outboundEdits
         return copy

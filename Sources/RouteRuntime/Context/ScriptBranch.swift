@@ -4,6 +4,8 @@ package import Bytes
 package struct ScriptBranch: Sendable {
     /// Branches of one request, the request URI's included.
     package static let countMax = 12
+    /// Attributes of one branch.
+    package static let attributeCountMax = 128
     /// Stands for "no q value given".
     package static let qUnspecified = -1
 
@@ -17,7 +19,7 @@ package struct ScriptBranch: Sendable {
     /// Where `REGISTER` came from, when the branch came from the location store (`received` of the binding).
     package var received: ByteString?
     /// Values a script gave the branch by name (`$msg.branch.attr(name)`).
-    package var attributes: [(name: ByteString, value: Value)] = []
+    package var attributes: BranchAttributes = []
 
     package init(
         uri: ByteString, destinationURI: ByteString? = nil, path: ByteString? = nil, q: Int = ScriptBranch.qUnspecified,
@@ -30,5 +32,33 @@ package struct ScriptBranch: Sendable {
         self.flags = flags
         self.socket = socket
         self.received = received
+    }
+}
+
+/// What a script gave a branch, by name.
+package typealias BranchAttributes = [(name: ByteString, value: Value)]
+
+extension BranchAttributes {
+    package func value(_ name: ByteString) -> Value { first { $0.name == name }?.value ?? .null }
+
+    /// NULL takes the attribute away. False, and nothing changes, when it would be one too many.
+    package mutating func set(_ name: ByteString, _ value: Value) -> Bool {
+        let place = firstIndex { $0.name == name }
+        switch (place, value.isNull) {
+        case (let place?, true): remove(at: place)
+        case (let place?, false): self[place].value = value
+        case (nil, true): break
+        case (nil, false):
+            guard count < ScriptBranch.attributeCountMax else { return false }
+            append((name, value))
+        }
+        return true
+    }
+}
+
+extension VariableAccess {
+    /// Logs that a branch takes no further attribute.
+    package func refuseAttribute(_ name: ByteString) -> Bool {
+        refuse("\(name): a branch has \(ScriptBranch.attributeCountMax) attributes at most")
     }
 }

@@ -125,15 +125,13 @@ enum BranchVariables {
         VariableDeclaration("msg.branch.attr", inner: .required, isWritable: true, isIndexable: true)
     ) { access in
         guard let position = position(access, default: access.context.branches.count) else { return .null }
-        let attributes = Branches.get(position, in: access.context).attributes
-        return attributes.first { $0.name == (access.inner ?? .empty) }?.value ?? .null
+        return Branches.get(position, in: access.context).attributes.value(access.inner ?? .empty)
     } write: { access, value, _ in
         guard let position = position(access, default: access.context.branches.count), let name = access.inner else {
             return access.refuse("there is no such branch")
         }
         var branch = Branches.get(position, in: access.context)
-        branch.attributes.removeAll { $0.name == name }
-        if !value.isNull { branch.attributes.append((name, value)) }
+        guard branch.attributes.set(name, value) else { return access.refuseAttribute(name) }
         Branches.set(branch, at: position, in: access.context)
         return true
     }

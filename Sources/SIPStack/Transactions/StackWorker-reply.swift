@@ -70,14 +70,14 @@ extension StackWorker {
     }
 
     /// All branches have ended: tells the observers, asks the failure hook, if the transaction wants it, then answers with the best.
+    /// Observers and hook see what came of the branches that were tried since the hook was asked last.
     func complete(_ transaction: Transaction) {
         transaction.lock.lock()
-        let best = transaction.best(configuration)
         let decision = transaction.fork.decision
         let observers = transaction.observers
-        // What came of those that were tried last.
+        transaction.firstTriedLast = transaction.branchesToldFailed
         let last = transaction.fork.best(
-            translates503: configuration.translates503, from: transaction.branchesToldFailed)
+            translates503: configuration.translates503, from: transaction.firstTriedLast)
         let response = last.branch.flatMap { transaction.branches[$0].response }
         transaction.branchesToldFailed = transaction.branches.count
         let asks = transaction.wantsFailureHook
@@ -87,7 +87,7 @@ extension StackWorker {
             decide(transaction, decision: decision)
             return
         }
-        stack.hooks.failure(transaction, best, self) { [self] in decide(transaction, decision: decision) }
+        stack.hooks.failure(transaction, last, self) { [self] in decide(transaction, decision: decision) }
     }
 
     /// Sends the best response, unless branches were added, somebody else was asked, or an answer was given meanwhile.
@@ -178,6 +178,6 @@ extension StackWorker {
 extension Transaction {
     /// With `lock` held.
     func best(_ configuration: StackConfiguration) -> BestResponse {
-        fork.best(translates503: configuration.translates503)
+        fork.best(translates503: configuration.translates503, lastFrom: firstTriedLast)
     }
 }

@@ -77,6 +77,8 @@ package final class Transaction: @unchecked Sendable {
     var relaysUnderWay = 0
     /// The branches before this one have failed, and the observers know it.
     var branchesToldFailed = 0
+    /// The first of the branches that were tried last when all had failed: a failure hook went on from those before.
+    var firstTriedLast = 0
     /// All branches ended while a relay was under way; it sees to the rest.
     var isCompletionDue = false
     /// What the transaction user keeps.

@@ -332,6 +332,16 @@ package struct ResponseContext: Sendable {
         return BestResponse(branch: chosen, status: status, challenges: challenges)
     }
 
+    /// Chooses the response to send upstream where a failure hook went on from what branches before `first` came to: that of those
+    /// tried last. Where it only stands for one (a timeout, a send failure), whatever was received is better.
+    package func best(translates503: Bool, lastFrom first: Int) -> BestResponse {
+        let last = best(translates503: translates503, from: first)
+        guard first > 0, !isCancelled, last.branch.map({ branches[$0].marks.contains(.local) }) ?? true else {
+            return last
+        }
+        return best(translates503: translates503)
+    }
+
     private func rank(_ index: Int) -> Int {
         let status = Int(branches[index].status)
         let local = branches[index].marks.contains(.local) ? 1 : 0
