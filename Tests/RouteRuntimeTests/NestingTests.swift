@@ -63,6 +63,28 @@ import Testing
         #expect(harness.notes.count == ScriptProcess.nestedMax)
     }
 
+    /// What a route launches, whoever caused it, waits until the outermost script lets go, and is told of its end.
+    @Test func launchedRoutesWaitForTheOutermostScript() throws {
+        let harness = try ScriptHarness(
+            """
+            route { launch(wait(), report, "first"); cause(); note("outer"); branches("b", 1); note("last"); }
+            local_route { launch(wait(), report, "caused"); note("local"); }
+            branch_route[b] { launch(wait(), report, "branch"); note("branch"); }
+            route[report] { note("launched $param(1)"); cause(); note("report"); }
+            """)
+        harness.recorder.earlyOutcome = 1
+        let route = try #require(harness.engine.route(.request))
+        harness.process.run(TopRoute(route, as: .request, on: Sample.context())) { _ in harness.recorder.note("over") }
+        #expect(
+            harness.notes.prefix(6) == ["local", "outer", "branch", "last", "over", "launched first"],
+            "\(harness.notes)")
+        for _ in 0..<20 { harness.process.process.reactor.runOnce() }
+        #expect(
+            harness.notes.filter { $0.hasPrefix("launched") }.prefix(3) == [
+                "launched first", "launched caused", "launched branch",
+            ])
+    }
+
     @Test func whatARouteCausesTakesItsSteps() throws {
         let harness = try ScriptHarness(
             """

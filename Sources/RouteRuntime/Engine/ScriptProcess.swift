@@ -72,6 +72,12 @@ package final class ScriptProcess {
     /// Runs a top route until it ends or waits. What another one causes counts into the steps of that one; deeper than
     /// `nestedMax` it is dropped, with an error in the log.
     package func run(_ top: TopRoute) -> RunState {
+        let state = start(top)
+        letGo()
+        return state
+    }
+
+    private func start(_ top: TopRoute) -> RunState {
         guard depth < Self.nestedMax else {
             executing?.log(.error, "\(engine.name(of: top.route)) was dropped: \(depth) routes have caused each other")
             return .finished(ScriptResult(code: -1, isDropped: true))
@@ -84,16 +90,21 @@ package final class ScriptProcess {
         run.begin(top)
         let state = drive(run)
         if let cause { cause.steps = max(cause.steps, stepsTaken) }
-        if !launched.isEmpty { driveLaunched() }
         return state
     }
 
     /// Runs a top route and tells how it ended, at once or when it was resumed.
     package func run(_ top: TopRoute, completion: @escaping (ScriptResult) -> Void) {
-        switch run(top) {
+        switch start(top) {
         case .finished(let result): completion(result)
         case .suspended(let run): run.onEnd = completion
         }
+        letGo()
+    }
+
+    /// A script has let go of the process: what was launched goes on, unless the script was caused by another one, which has not.
+    func letGo() {
+        if executing == nil, !launched.isEmpty { driveLaunched() }
     }
 
     /// A fresh run, or one used before.
@@ -141,7 +152,7 @@ package final class ScriptProcess {
 
     /// Goes on with what was launched so far, up to a limit. What these launch themselves, and the rest, is for a job:
     /// a route that launches itself must not hold the process.
-    func driveLaunched() {
+    private func driveLaunched() {
         let turn = launched.prefix(Self.launchedInARowMax)
         launched.removeFirst(turn.count)
         for run in turn {

@@ -26,7 +26,7 @@ extension ScriptRun {
         // An async statement's records are over; its resume route begins a session of its own.
         if case .async = pendingPurpose, parent == nil {} else { reopenChain() }
         let code = process.drive(self).statusCode
-        if !process.launched.isEmpty { process.driveLaunched() }
+        process.letGo()
         probe.exit(handler, status: code)
         probe.exit(kind)
     }
