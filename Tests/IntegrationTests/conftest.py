@@ -210,7 +210,7 @@ class Server:
         if params is not None:
             request["params"] = params
         reply = json.loads(self.mi_raw(json.dumps(request).encode(), timeout))
-        assert reply["jsonrpc"] == "2.0" and reply["id"] == self.identifier
+        assert reply["jsonrpc"] == "2.0" and reply["id"] == request["id"]
         return reply
 
     def mi(self, method, timeout=5.0, **params):

@@ -163,6 +163,53 @@ def test_a_side_is_challenged_for_its_session_and_the_other_gets_it(start, peers
     assert sending.result == (488, "Not Acceptable Here") and states(server) == [4]
 
 
+def test_one_invite_at_a_time(start, peers):
+    """RFC 3261 §14.1: while an INVITE of a side, of whichever direction, has no answer, no other one goes to it."""
+    server = serve(start, peers)
+    caller, callee = peers
+    call = Call(server, *peers)
+
+    def refused(mode, method="INVITE"):
+        error = server.mi_call("dialog:send_sequential",
+                               dict(callid=call.sent["call_id"], mode=mode, method=method)).get("error")
+        assert error and error["code"] == 491 and error["message"] == "Another INVITE of that side has no answer yet", error
+
+    call.reply(180)
+    refused("callee")
+    call.answer()
+    for mode, agent in (("caller", caller), ("callee", callee)):
+        with Sending(server, callid=call.sent["call_id"], mode=mode) as sending:
+            asked = agent.expect("INVITE")
+            refused(mode)
+            refused("challenge" if mode == "caller" else "challenge-callee")
+            with Sending(server, callid=call.sent["call_id"], mode=mode, method="INFO") as other:
+                agent.reply(agent.expect("INFO"), 200, "OK")
+            assert other.result == (200, "OK")
+            agent.reply(asked, 488, "No")
+            agent.expect("ACK")
+        assert sending.result == (488, "No")
+    # One of the call's own counts for both.
+    call.within("INVITE", 2)
+    own = callee.expect("INVITE")
+    refused("caller")
+    refused("callee")
+    callee.reply(own, 200, "OK", headers=["Contact: <sip:bob@%s>" % callee.name])
+    caller.expect(200)
+    call.within("ACK", 2)
+    callee.expect("ACK")
+    # The first side answers, the other is busy with one: the challenge ends with 491.
+    with Sending(server, callid=call.sent["call_id"], mode="callee") as sending:
+        busy = callee.expect("INVITE")
+        with Sending(server, callid=call.sent["call_id"], mode="challenge") as challenge:
+            caller.reply(caller.expect("INVITE"), 200, "OK", headers=TYPE, body=SDP % "offer")
+            caller.expect("ACK")
+        assert challenge.result == (491, "Request Pending")
+        callee.reply(busy, 200, "OK")
+        callee.expect("ACK")
+    assert sending.result == (200, "OK")
+    call.bye(cseq=3)
+
+
 def test_a_challenge_that_is_refused_ends_there(start, peers):
     server = serve(start, peers)
     caller, callee = peers

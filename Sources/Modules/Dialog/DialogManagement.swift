@@ -48,11 +48,11 @@ extension DialogModule {
     }
 
     /// Sends a request to a side, and if `challenges` what it answers with to the other. The completion gets status and reason of
-    /// the last reply, or nil when the dialog is not that far.
+    /// the last reply, or why nothing was sent.
     package func sendSequential(
         _ dialog: Dialog, method: ByteString, toCaller: Bool, challenges: Bool, body: ByteString,
         contentType: ByteString, headers: ByteString,
-        completion: @escaping @Sendable ((status: Int, reason: ByteString)?) -> Void
+        completion: @escaping @Sendable (OwnSending, (status: Int, reason: ByteString)) -> Void
     ) -> Bool {
         var request = OwnRequest(method: method, headers: headers.asHeaderLines)
         request.body = body
@@ -60,14 +60,14 @@ extension DialogModule {
         let ready = request
         return onProcess { [self] worker in
             let finished: OwnCompletion = { reply, status, _, _ in
-                completion((status, reply?.reasonPhrase ?? ByteString(StatusCode.reason(status))))
+                completion(.sent, (status, reply?.reasonPhrase ?? ByteString(StatusCode.reason(status))))
             }
             let side: DialogSide = toCaller ? .caller : .callee
-            let isSent =
+            let outcome =
                 challenges
                 ? challenge(ready, first: side, of: dialog, worker, completion: finished)
                 : send(ready, to: side, of: dialog, worker, completion: finished)
-            if !isSent { completion(nil) }
+            if outcome != .sent { completion(outcome, (0, .empty)) }
         }
     }
 

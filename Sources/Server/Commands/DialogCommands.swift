@@ -193,11 +193,13 @@ enum DialogCommands {
                 let isTaken = dialogs.sendSequential(
                     dialog, method: ByteString(method), toCaller: toCaller, challenges: challenges, body: body,
                     contentType: type, headers: ByteString(try call.optionalString("headers") ?? "")
-                ) { outcome in
-                    guard let outcome else {
-                        return reply.fail(RPCError(code: 500, message: "The dialog has no such side yet"))
+                ) { outcome, last in
+                    switch outcome {
+                    case .sent: reply.succeed(["Code": .integer(last.status), "Reason": .string(last.reason.string)])
+                    case .noSide: reply.fail(RPCError(code: 500, message: "The dialog has no such side yet"))
+                    case .invitePending:
+                        reply.fail(RPCError(code: 491, message: "Another INVITE of that side has no answer yet"))
                     }
-                    reply.succeed(["Code": .integer(outcome.status), "Reason": .string(outcome.reason.string)])
                 }
                 guard isTaken else { throw busy }
             } catch {

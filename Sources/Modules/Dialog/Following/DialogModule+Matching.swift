@@ -93,7 +93,7 @@ extension DialogModule {
         switch message.method {
         case .ack where match.isMainLeg:
             step(match.dialog, .acknowledged, in: .init(worker: worker))
-        case .bye where isValid && match.isMainLeg: noteBye(use, worker)
+        case .bye where isValid && match.isMainLeg: noteBye(use, of: message, worker)
         default: break
         }
         context.outboundEdits.append { [self] context, edits, _ in leave(use, context, &edits) }
@@ -101,9 +101,15 @@ extension DialogModule {
     }
 
     /// A BYE of the leg that matters. That of an early dialog counts for that one only.
-    func noteBye(_ use: DialogUse, _ worker: StackWorker) {
+    func noteBye(_ use: DialogUse, of message: Message, _ worker: StackWorker) {
+        let tag = (use.sender == .caller ? message.toTag : message.fromTag) ?? .empty
         use.dialog.update { values in
-            if values.machine.state.isOpen { values.updateLeg(.callee, callee: use.callee) { $0.hasEarlyBye = true } }
+            guard values.machine.state.isOpen else { return }
+            if let index = values.callees.firstIndex(where: { $0.tag == tag }) {
+                values.callees[index].hasEarlyBye = true
+            } else if values.earlyByes.count < DialogSettings.legsMax, !values.earlyByes.contains(tag) {
+                values.earlyByes.append(tag.compacted())
+            }
         }
         step(use.dialog, .bye(use.sender), in: .init(worker: worker))
     }
@@ -140,7 +146,7 @@ extension DialogModule {
             }
         }
         guard let change else { return }
-        if change.number != cseq.number { edits.replaceCSeq(of: message, with: change.number) }
+        if change.number != cseq.number { edits.setSequenceNumber(change.number, of: message) }
         if change.rack != 0 { edits.raiseRAck(of: message, by: change.rack) }
     }
 
@@ -205,7 +211,7 @@ final class SequentialFollower: TransactionObserver {
         }
         // A BYE that did not fit was let through by the script all the same.
         if request.method == .bye, use.endsWhenRelayed, use.isMainLeg {
-            module.noteBye(use, worker)
+            module.noteBye(use, of: request, worker)
         }
     }
 
@@ -243,7 +249,7 @@ final class SequentialFollower: TransactionObserver {
         worker.probe.enter(DialogSites.responseWithin)
         defer { worker.probe.exit(DialogSites.responseWithin, status: Int32(reply.message.statusCode)) }
         if let number = request.cseq?.number, reply.message.cseq?.number != number {
-            edits.replaceCSeq(of: reply.message, with: number)
+            edits.setSequenceNumber(number, of: reply.message)
         }
         guard (200..<300).contains(reply.message.statusCode), use.isMainLeg else { return }
         let isInvite = request.method == .invite || request.method == .update
@@ -278,16 +284,5 @@ final class SequentialFollower: TransactionObserver {
     private func acknowledgementDue() -> Int? {
         guard progress.withLock({ $0.isPending }) else { return nil }
         return DialogModule.milliseconds() + DialogSettings.ackMilliseconds
-    }
-}
-
-extension MessageEdits {
-    mutating func replaceCSeq(of message: Message, with number: UInt32) {
-        guard let field = message.first(.cseq), let cseq = message.cseq else { return }
-        var writer = ByteWriter(reserving: 24)
-        writer.append(decimal: UInt64(number))
-        writer.append(ASCII.space)
-        writer.append(cseq.methodText)
-        replaceValue(of: field, with: writer.finishText())
     }
 }

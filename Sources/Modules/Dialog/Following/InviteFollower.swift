@@ -82,6 +82,7 @@ final class InviteFollower: TransactionObserver {
                 // The script may have sent it with another number (`uac_auth()`).
                 leg.shift = CSeqShift(invite: invited, leftAs: cseq)
                 leg.callerNumbers.note(invited, method: .invite)
+                leg.hasEarlyBye = values.earlyByes.contains(tag)
                 values.callees.append(leg)
                 index = values.callees.count - 1
             }

@@ -151,7 +151,12 @@ extension DialogModule {
         var request = OwnRequest(method: method, headers: call.string(4)?.asHeaderLines ?? .empty)
         request.body = call.string(2) ?? .empty
         request.contentType = call.string(3)?.trimmed() ?? .empty
-        return Outcome(dialog.state != .deleted && send(request, to: side, of: dialog, worker))
+        guard dialog.state != .deleted else { return .no }
+        let outcome = send(request, to: side, of: dialog, worker)
+        if outcome == .invitePending {
+            call.log(.notice, "dlg_send_sequential: another INVITE of the \(leg) has no answer yet")
+        }
+        return Outcome(outcome == .sent)
     }
 
     private func incrementCSeq(_ call: borrowing Call) -> Outcome {

@@ -8,11 +8,12 @@ extension DialogModule {
     /// Sends an INVITE or UPDATE to a side, and what it answers with to the other one. An INVITE without a body asks for an
     /// offer: its ACK bears the other side's answer (RFC 3725 §4.1), or, where that side refuses, what was agreed before.
     ///
-    /// - Parameter completion: gets the last reply. Called once, unless the result is false: that side is not known yet.
+    /// - Parameter completion: gets the last reply; called once if the first request was sent. Where the other side can't be asked
+    ///   it says 491 (another INVITE is pending there) or 500.
     func challenge(
         _ request: OwnRequest, first side: DialogSide, of dialog: Dialog, _ worker: StackWorker,
         completion: @escaping OwnCompletion
-    ) -> Bool {
+    ) -> OwnSending {
         var first = request
         first.holdsAck = first.isInvite && first.body.isEmpty
         let holdsAck = first.holdsAck
@@ -27,13 +28,13 @@ extension DialogModule {
             var second = OwnRequest(method: method)
             second.body = reply.body.compacted()
             second.contentType = (reply.value(.contentType) ?? "application/sdp").compacted()
-            let isSent = send(second, to: side.other, of: dialog, worker) { [self] answer, status, other, worker in
+            let outcome = send(second, to: side.other, of: dialog, worker) { [self] answer, status, other, worker in
                 if holdsAck { answerOffer(invite, answer, status, side, dialog, worker) }
                 completion(answer, status, other, worker)
             }
-            guard !isSent else { return }
+            guard outcome != .sent else { return }
             if holdsAck { answerOffer(invite, nil, 500, side, dialog, worker) }
-            completion(nil, 500, nil, worker)
+            completion(nil, outcome == .invitePending ? 491 : 500, nil, worker)
         }
     }
 

@@ -47,19 +47,29 @@ struct OwnRequestPlan {
     let target: DialogTarget
 }
 
+/// Whether a request could be sent.
+package enum OwnSending: Sendable {
+    case sent
+    /// The side that it is for is not known yet.
+    case noSide
+    /// It is an INVITE, and the side is asked by another one, or asks itself (RFC 3261 §14.1).
+    case invitePending
+}
+
 /// Requests that are made here and go to one side of a dialog (RFC 3261 §12.2.1.1).
 extension DialogModule {
     /// What becomes of a request: the final reply or nil, the status that it has or that stands for it, and of an INVITE who can
     /// acknowledge it.
     typealias OwnCompletion = @Sendable (Message?, Int, OwnInvite?, StackWorker) -> Void
 
-    /// Sends a request to a side, as the other side would. The completion is called once. False when that side is not known yet.
+    /// Sends a request to a side, as the other side would. The completion is called once, if it was sent.
     @discardableResult
     func send(
         _ request: OwnRequest, to side: DialogSide, of dialog: Dialog, _ worker: StackWorker,
         completion: OwnCompletion? = nil
-    ) -> Bool {
-        guard let plan = plan(request, side, dialog) else { return false }
+    ) -> OwnSending {
+        let (outcome, found) = plan(request, side, dialog)
+        guard let plan = found else { return outcome }
         var local = plan.makeRequest(request.method, host)
         local.headers = local.headers + request.headers
         local.body = request.body
@@ -76,33 +86,37 @@ extension DialogModule {
                 if let reply, (200..<300).contains(status) { note(reply, of: request, side, dialog) }
                 completion?(reply, status, nil, worker)
             }
-            return true
+            return .sent
         }
         local.agent = OwnInvite(self, request, side, dialog, plan, completion)
         worker.send(local, completion: nil)
-        return true
+        return .sent
     }
 
-    private func plan(_ request: OwnRequest, _ side: DialogSide, _ dialog: Dialog) -> OwnRequestPlan? {
-        dialog.update { values -> OwnRequestPlan? in
-            guard let callee = values.leg(.callee, callee: request.callee) else { return nil }
-            guard let target = values.leg(side, callee: request.callee)?.target, !target.requestURI.isEmpty else {
-                return nil
-            }
+    /// How the request is addressed, unless it can't be sent. An INVITE counts as pending from here on.
+    private func plan(_ request: OwnRequest, _ side: DialogSide, _ dialog: Dialog) -> (OwnSending, OwnRequestPlan?) {
+        dialog.update { values -> (OwnSending, OwnRequestPlan?) in
+            guard let callee = values.leg(.callee, callee: request.callee),
+                let leg = values.leg(side, callee: request.callee)
+            else { return (.noSide, nil) }
+            let target = leg.target
+            guard !target.requestURI.isEmpty else { return (.noSide, nil) }
+            if request.isInvite, values.machine.state.isOpen || leg.invitesPending > 0 { return (.invitePending, nil) }
             let number = values.updateLeg(side, callee: request.callee) { leg in
                 if request.isInvite { leg.noteInvite(isPending: true) }
                 return leg.shift.takeOwn()
             }
-            guard let number else { return nil }
+            guard let number else { return (.noSide, nil) }
             let toCallee = side == .callee
             let caller = Self.party(
                 toCallee ? values.changes.from?.text.replaced : nil, dialog.fromURI, values.caller.tag)
             let called = Self.party(toCallee ? values.changes.to?.text.replaced : nil, dialog.toURI, callee.tag)
-            return OwnRequestPlan(
+            let plan = OwnRequestPlan(
                 from: toCallee ? caller : called, to: toCallee ? called : caller,
                 callID: toCallee ? values.calleeCallID ?? dialog.callID : dialog.callID, number: number,
                 socket: toCallee ? values.calleeSocket : dialog.callerSocket,
                 contact: request.hasContact ? Self.contact(for: side, values) : .empty, target: target)
+            return (.sent, plan)
         }
     }
 

@@ -48,6 +48,8 @@ package final class Dialog: @unchecked Sendable {
         var caller: DialogLeg
         /// One for each early dialog of a forked INVITE, in order of appearance.
         var callees: [DialogLeg] = []
+        /// Tags of early dialogs that a BYE went to before a reply of theirs was seen here.
+        var earlyByes: [ByteString] = []
         /// The callee that the dialog is confirmed with.
         var confirmed: Int?
         var calleeSocket: ScriptSocket?
