@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from conftest import Events, free_port, sessions, wait_for
+from conftest import Events, best_of, free_port, sessions, wait_for
 from test_start import ask
 
 
@@ -77,10 +77,10 @@ def test_subscribe_renew_and_unsubscribe(start, subscriber):
 
 def test_a_subscription_expires(start, subscriber):
     server = start("options.cfg")
-    server.mi("evi:subscribe", event="E_CORE_THRESHOLD", socket=subscriber.name, expire=1)
+    server.mi("evi:subscribe", event="E_CORE_THRESHOLD", socket=subscriber.name, expire=2)
     assert len(subscribers(server, "E_CORE_THRESHOLD")) == 1
-    wait_for(lambda: subscribers(server, "E_CORE_THRESHOLD") == [], "the end", 3)
-    wait_for(lambda: server.statistic("evi:expired_subscriptions") == 1, "the count", 3)
+    wait_for(lambda: subscribers(server, "E_CORE_THRESHOLD") == [], "the end")
+    wait_for(lambda: server.statistic("evi:expired_subscriptions") == 1, "the count")
     server.mi("evi:raise", event="E_CORE_THRESHOLD")
     assert server.statistic("evi:subscriptions") == 0
     server.mi("evi:subscribe", event="E_CORE_THRESHOLD", socket=subscriber.name)
@@ -201,8 +201,12 @@ def test_dead_subscribers_do_not_delay_requests(start, tmp_path):
     for name in sockets:
         for event in ("E_PROFILING_PROC", "E_PROFILING_SCRIPT"):
             server.mi("evi:subscribe", event=event, socket=name)
-    quiet, loud = times()
-    assert loud[len(loud) // 2] < quiet[len(quiet) // 2] + 0.002 and loud[-3] < quiet[-1] + 0.2
+
+    def alike(both):
+        quiet, loud = both
+        return loud[len(loud) // 2] < quiet[len(quiet) // 2] + 0.002 and loud[-3] < quiet[-1] + 0.2
+
+    assert alike(best_of(times, alike, tries=3))
     wait_for(lambda: server.statistic("evi:unreachable_subscribers") >= 3, "the dead to be known")
     full.close()
 
@@ -262,14 +266,14 @@ def test_location_events(start, subscriber):
 
 
 def test_a_slow_message_is_told(start, events):
-    server = start("options.cfg", EXTRA="exec_msg_threshold=500000",
-                   ROUTE='if ($rU == "slow") usleep(600000); else $var(x) = 1;')
+    server = start("options.cfg", EXTRA="exec_msg_threshold=1500000",
+                   ROUTE='if ($rU == "slow") usleep(1600000); else $var(x) = 1;')
     server.subscribe(events, "E_CORE_THRESHOLD")
     ask(server.port, user="fast")
     ask(server.port, user="slow")
     event = received(events, 1)[0]
     assert list(event) == ["source", "time", "extra"]
-    assert event["source"] == "msg processing" and 600_000 <= event["time"] < 60_000_000
+    assert event["source"] == "msg processing" and 1_600_000 <= event["time"] < 60_000_000
     assert event["extra"].startswith("OPTIONS sip:slow@") and event["extra"].endswith("\r\n\r\n")
     line = [n for n, l in enumerate(server.cfg.read_text().splitlines(), 1) if "usleep" in l][0]
     text = wait_for(lambda: "usleep" in server.tail() and server.tail(), "the lines about it")

@@ -75,9 +75,9 @@ def test_a_receiver_that_is_held_up_tells_of_transactions_and_of_sleeping_script
 
 
 def test_a_healthy_server_has_no_late_timers_however_long_its_start_took(start):
-    """A start of 3 s would make the jobs of every second 2 s late. A machine that stands still makes some late, not long."""
+    """A start of 4 s would make the jobs of every second 3 s late. A machine that stands still makes some late, not long."""
     server = start("dialog.cfg", CALLEE=9, EXTRA='loadmodule "cfgutils.so"', ROUTE="""
-        startup_route { usleep(3000000); xlog("L_NOTICE", "started\\n"); }
+        startup_route { usleep(4000000); xlog("L_NOTICE", "started\\n"); }
         route[call] { create_dialog(); }
         route[inside] { exit; }
         timer_route[tick, 1] { xlog("L_NOTICE", "tick\\n"); }
@@ -93,6 +93,6 @@ def test_a_healthy_server_has_no_late_timers_however_long_its_start_took(start):
             break
     else:
         raise AssertionError("late timers all the time: %s" % told(server))
-    assert all(late < 1500 for late, _ in sum(told(server).values(), [])), told(server)
+    assert all(late < 2500 for late, _ in sum(told(server).values(), [])), told(server)
     if not told(server):
         assert figures(server)["late_runs"] == 0

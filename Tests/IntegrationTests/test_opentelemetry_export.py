@@ -14,7 +14,7 @@ from conftest import free_port, wait_for
 def test_headers_batches_and_statistics(serve, close):
     collector = close(c.HTTPCollector())
     server, traffic = serve(collector.url, OTEL_EXPORTER_OTLP_HEADERS="authorization=Basic%20eA%3D%3D,x-tenant=a",
-                            OTEL_BSP_MAX_EXPORT_BATCH_SIZE="10", OTEL_BSP_SCHEDULE_DELAY="300")
+                            OTEL_BSP_MAX_EXPORT_BATCH_SIZE="10", OTEL_BSP_SCHEDULE_DELAY="2000")
     traffic.send(30)
     now = settled(server, traffic)
     assert lost(now) == {} and now["exported"] == len(collector.spans)

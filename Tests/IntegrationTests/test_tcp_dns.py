@@ -57,7 +57,7 @@ def test_a_refusal_goes_to_the_next_record(tcp):
         server = tcp(ROUTE=ROUTE, arguments=["--dns-server", names.name])
         caller.server = ("127.0.0.1", server.port)
         caller.request("INVITE", "sip:go@two.test;transport=tcp")
-        with listener.accept(2) as callee:
+        with listener.accept() as callee:
             callee.reply(callee.expect("INVITE"), 486, "Busy Here")
             caller.expect(486)
         wait_for(lambda: server.statistic("tcp:connect_failures") == 1, "the count")

@@ -53,7 +53,7 @@ ENDS = {
 
 
 def test_every_end_is_told_with_its_reason(tcp, events):
-    server = tcp(GLOBAL="tcp_connection_lifetime=3\ntcp_max_msg_time=4", ROUTE='if ($rU == "close") { tcp_close_conn(); exit; }',
+    server = tcp(GLOBAL="tcp_connection_lifetime=5\ntcp_max_msg_time=3", ROUTE='if ($rU == "close") { tcp_close_conn(); exit; }',
                  EXTRA='modparam("proto_tcp", "tcp_max_msg_chunks", 24)\nmodparam("proto_tcp", "tcp_send_timeout", 500)')
     server.mi("core:log_level", level=4)
     server.subscribe(events, "E_CORE_TCP_DISCONNECT")
@@ -89,7 +89,9 @@ def test_a_refused_connection_is_told_to_the_log(tcp, events):
         while reply.status == 100:
             reply = caller.receive()
         assert reply.status >= 400
-    assert server.statistic("tcp:connect_failures") == 1 and "could not be made: Connection refused" in server.tail()
+    # Told by the process of connections, perhaps behind the reply.
+    wait_for(lambda: "could not be made: Connection refused" in server.tail(), "the line")
+    assert server.statistic("tcp:connect_failures") == 1
     assert events.all() == []
 
 
@@ -110,7 +112,7 @@ class TestHalfOpen:
                 callee.reply(invite, 486, "Busy Here", tag="t")
                 caller.expect(486)
                 began = time.monotonic()
-                assert caller.closed() and time.monotonic() - began < 2, "all is answered"
+                assert caller.closed() and time.monotonic() - began < 3.5, "all is answered"
 
     def test_it_is_not_kept_for_ever(self, tcp):
         """Unanswered for 4 s: closed; the answer opens a connection then."""
