@@ -225,7 +225,7 @@ let package = Package(
             name: "ModulesTests",
             dependencies: [
                 "Modules", "RouteRuntime", "RouteLanguage", "SIPStack", "SIPTransport", "Location", "SIPMessage",
-                "Reactor", "Profiling", "Bytes",
+                "Reactor", "Profiling", "Bytes", "AllocationCounting",
             ]),
         .testTarget(name: "ManagementTests", dependencies: ["Management", "JSONRPC", "Reactor", "Profiling"]),
         .testTarget(

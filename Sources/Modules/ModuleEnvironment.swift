@@ -27,6 +27,8 @@ package final class ModuleEnvironment {
     package let events: EventOutlet
     /// `cfgutils`, when the script loads it: for its management commands.
     package internal(set) var cfgutils: CfgUtilsModule?
+    /// `cachedb_local`, when the script loads it: the store of the core's functions.
+    package internal(set) var localCache: LocalCache?
     /// `uac_auth`, when the script loads it: credentials for those who answer challenges.
     package internal(set) var uacAuth: UACAuthModule?
     /// The client domains of `tls_mgm`, for modules that speak TLS.

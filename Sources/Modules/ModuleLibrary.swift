@@ -8,7 +8,8 @@ package import RouteRuntime
 package enum ModuleLibrary {
     /// All modules that `loadmodule` takes, in the order in which `sipray check` lists them.
     package static let declarations: [ModuleDeclaration] = [
-        .signaling, .sl, .tm, .rr, .maxfwd, .sipmsgops, .textops, .usrloc, .registrar, .acc, .cfgutils, .options,
+        .signaling, .sl, .tm, .rr, .maxfwd, .sipmsgops, .textops, .usrloc, .registrar, .acc, .cfgutils, .cacheDBLocal,
+        .options,
         .openTelemetry, .uacAuth, .uac, .tlsMgm, .restClient, .exec, .dialog, .topologyHiding, .b2bEntities, .b2bLogic,
         .protoUDP, .protoTCP, .miFIFO, .miDatagram, .eventDatagram, .eventRoute, .httpd, .miHTTP, .eventStream,
     ]
@@ -42,6 +43,7 @@ package enum ModuleLibrary {
         case "usrloc": return try UsrLocModule.bind(environment)
         case "registrar": return try RegistrarModule(environment).binding
         case "acc": return try AccModule(environment).binding
+        case "cachedb_local": return CacheDBLocalModule.bind(environment)
         case "options": return OptionsModule.bind(environment)
         case "dialog": return try DialogModule.bind(environment)
         case "topology_hiding": return try TopologyHidingModule.bind(environment)

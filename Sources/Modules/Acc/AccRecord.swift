@@ -101,15 +101,20 @@ struct AccRecord {
             writer.append(": timestamp=")
             writer.append(decimal: timestamp)
         }
-        for (name, value) in fixed { Self.append(name, value, to: &writer) }
+        Self.append("method", method, to: &writer)
+        Self.append("from_tag", fromTag, to: &writer)
+        Self.append("to_tag", toTag, to: &writer)
+        Self.append("call_id", callID, to: &writer)
+        Self.append("code", code, to: &writer)
+        Self.append("reason", reason, to: &writer)
         if kind == .missed, let attempt {
             Self.append("setuptime", attempt.setupSeconds, to: &writer)
             Self.append("created", attempt.created, to: &writer)
         }
-        for (name, value) in extra { Self.append(name, value, to: &writer) }
+        for (name, value) in extra { Self.append(field: name, value, to: &writer) }
         for (index, leg) in legs.enumerated() {
             for (name, value) in leg {
-                Self.append(name + "(leg" + ByteString(decimal: index + 1) + ")", value, to: &writer)
+                Self.append(field: name + "(leg" + ByteString(decimal: index + 1) + ")", value, to: &writer)
             }
         }
         return writer.finishText()
@@ -117,11 +122,12 @@ struct AccRecord {
 
     /// The parameters of an event; one list for each leg, or one without.
     var events: [[(name: String, value: Value)]] {
-        let fixed = fixed.map { (name: $0.0 == "call_id" ? "callid" : $0.0.string, value: Value.string($0.1)) }
-        let head =
-            fixed.map { (name: Self.eventNames[$0.name] ?? $0.name, value: $0.value) }
-            + [(name: "time", value: .integer(timestamp))]
-            + extra.map { (name: $0.name.string, value: Value.string($0.value)) }
+        var head: [(name: String, value: Value)] = [
+            ("method", .string(method)), ("from_tag", .string(fromTag)), ("to_tag", .string(toTag)),
+            ("callid", .string(callID)), ("sip_code", .string(code)), ("sip_reason", .string(reason)),
+            ("time", .integer(timestamp)),
+        ]
+        head += extra.map { (name: $0.name.string, value: Value.string($0.value)) }
         let tail = tail
         guard !legs.isEmpty else { return [head + tail] }
         return legs.map { leg in head + leg.map { (name: $0.name.string, value: Value.string($0.value)) } + tail }
@@ -138,15 +144,6 @@ struct AccRecord {
         return [("created", .integer(attempt.created)), ("setuptime", .integer(attempt.setupSeconds))]
     }
 
-    private static let eventNames = ["code": "sip_code", "reason": "sip_reason"]
-
-    private var fixed: [(ByteString, ByteString)] {
-        [
-            ("method", method), ("from_tag", fromTag), ("to_tag", toTag), ("call_id", callID), ("code", code),
-            ("reason", reason),
-        ]
-    }
-
     private static func append(_ name: StaticString, _ number: Int, to writer: inout ByteWriter) {
         writer.append(ASCII.semicolon)
         writer.append(name)
@@ -154,10 +151,20 @@ struct AccRecord {
         writer.append(decimal: number)
     }
 
-    /// Line breaks in a value would forge lines of the log.
-    private static func append(_ name: ByteString, _ value: ByteString, to writer: inout ByteWriter) {
+    private static func append(_ name: StaticString, _ value: ByteString, to writer: inout ByteWriter) {
         writer.append(ASCII.semicolon)
         writer.append(name)
+        append(value, to: &writer)
+    }
+
+    private static func append(field name: ByteString, _ value: ByteString, to writer: inout ByteWriter) {
+        writer.append(ASCII.semicolon)
+        writer.append(name)
+        append(value, to: &writer)
+    }
+
+    /// Line breaks in a value would forge lines of the log.
+    private static func append(_ value: ByteString, to writer: inout ByteWriter) {
         writer.append(ASCII.equal)
         for byte in value.elements { writer.append(byte < 32 ? ASCII.space : byte) }
     }

@@ -35,7 +35,7 @@ enum PeerModules {
     private static let http = "manage it through mi_fifo, mi_datagram or mi_http"
     private static let presence = "answer SUBSCRIBE and PUBLISH with send_reply(503, …)"
     private static let tracing = "raise the profiling level instead (`sipray watch`)"
-    private static let caches = "keep values in `$shv(name)` of cfgutils"
+    private static let caches = "keep values in `cachedb_local`, or in `$shv(name)` of cfgutils"
     private static let cluster = "it runs as one server"
 
     private static let modules: [Module] = signalling + data + transports
@@ -109,7 +109,7 @@ enum PeerModules {
                 + "sql_avp_load sql_avp_store sql_avp_delete", variables: "sql_cached_value"),
         Module("avpops", database, "avp_db_query avp_db_load avp_db_store avp_db_delete avp_insert avp_subst avp_op"),
         Module("sql_cacher", database, variables: "sql_cached_value"),
-        Module("cachedb_local", caches), Module("cachedb_redis", caches), Module("cachedb_mongodb", caches),
+        Module("cachedb_redis", caches), Module("cachedb_mongodb", caches),
         Module(
             "json", "pick values out with transformations", "json_link json_merge",
             variables: "json json_pretty json_compact"),

@@ -26,6 +26,8 @@ package struct CoreHost: Sendable {
     package var raiseEvent: @Sendable (_ name: ByteString, _ parameters: [(name: ByteString?, value: Value)]) -> Bool
     /// Subscribes somebody to an event: `subscribe_event()`. Expiry in seconds, nil: never.
     package var subscribeEvent: @Sendable (_ name: ByteString, _ socket: ByteString, _ expires: Int?) -> Bool
+    /// The store that `cache_store()` and its like name.
+    package var store: @Sendable (ByteString) -> (any KeyValueStore)?
 
     /// A host of a runtime that stands alone: nothing can be sent, nothing is ours.
     package init() {
@@ -39,6 +41,7 @@ package struct CoreHost: Sendable {
         blacklist = { _ in nil }
         isBlacklisted = { _, _ in false }
         raiseEvent = { _, _ in false }
+        store = { _ in nil }
         subscribeEvent = { _, _, _ in false }
     }
 }

@@ -8,7 +8,8 @@ package enum CoreModule {
         return ModuleDeclaration(
             "core",
             functions: URIFunctions.declarations + BranchFunctions.declarations + FlagFunctions.declarations
-                + SendingFunctions.declarations + ScriptFunctions.declarations,
+                + SendingFunctions.declarations + ScriptFunctions.declarations
+                + CacheFunctions.declarations,
             variables: CoreVariables.all(flags, sockets: { _ in nil }).map(\.declaration),
             transformations: CoreTransformations.all.map(\.declaration))
     }()
@@ -20,6 +21,7 @@ package enum CoreModule {
         functions.merge(FlagFunctions.functions(flags)) { first, _ in first }
         functions.merge(SendingFunctions.functions(host)) { first, _ in first }
         functions.merge(ScriptFunctions.functions(host)) { first, _ in first }
+        functions.merge(CacheFunctions.functions(host)) { first, _ in first }
         return ModuleBinding(
             "core", functions: functions, variables: CoreVariables.all(flags, sockets: host.socket),
             transformations: CoreTransformations.all)

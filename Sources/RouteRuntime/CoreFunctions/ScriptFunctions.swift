@@ -3,55 +3,24 @@ import RouteLanguage
 
 /// Functions about the script itself: printing, time, events, tracing.
 enum ScriptFunctions {
-    private static let cache = "there is no cachedb engine yet: keep values in $shv(name) of cfgutils"
-
-    static let declarations: [FunctionDeclaration] =
-        [
-            FunctionDeclaration("pv_printf", [.output("variable"), .string("format")]),
-            FunctionDeclaration("avp_print"),
-            FunctionDeclaration("get_timestamp", [.output("seconds"), .output("microseconds")]),
-            FunctionDeclaration(
-                "script_trace",
-                [
-                    .integer("level", optional: true), .string("format", optional: true, isStatic: false),
-                    .string("info", optional: true, isStatic: true),
-                ]),
-            FunctionDeclaration(
-                "raise_event",
-                [
-                    .string("event"), ParameterSpec("names", .inputVariable, isOptional: true),
-                    ParameterSpec("values", .inputVariable, isOptional: true),
-                ]),
-            FunctionDeclaration(
-                "subscribe_event", [.string("event"), .string("socket"), .integer("expires", optional: true)]),
-        ] + cacheDeclarations
-
-    private static let cacheDeclarations: [FunctionDeclaration] = [
+    static let declarations: [FunctionDeclaration] = [
+        FunctionDeclaration("pv_printf", [.output("variable"), .string("format")]),
+        FunctionDeclaration("avp_print"),
+        FunctionDeclaration("get_timestamp", [.output("seconds"), .output("microseconds")]),
         FunctionDeclaration(
-            "cache_store", [.string("id"), .string("name"), .string("value"), .integer("timeout", optional: true)],
-            availability: .missing(cache)),
-        FunctionDeclaration(
-            "cache_remove", [.string("id"), .string("name")], availability: .missing(cache)),
-        FunctionDeclaration(
-            "cache_fetch", [.string("id"), .string("name"), .output("result")], availability: .missing(cache)),
-        FunctionDeclaration(
-            "cache_counter_fetch", [.string("id"), .string("name"), .output("result")],
-            availability: .missing(cache)),
-        FunctionDeclaration(
-            "cache_add",
+            "script_trace",
             [
-                .string("id"), .string("name"), .integer("increment"), .integer("expire"),
-                .output("value", optional: true),
-            ], availability: .missing(cache)),
+                .integer("level", optional: true), .string("format", optional: true, isStatic: false),
+                .string("info", optional: true, isStatic: true),
+            ]),
         FunctionDeclaration(
-            "cache_sub",
+            "raise_event",
             [
-                .string("id"), .string("name"), .integer("decrement"), .integer("expire"),
-                .output("value", optional: true),
-            ], availability: .missing(cache)),
+                .string("event"), ParameterSpec("names", .inputVariable, isOptional: true),
+                ParameterSpec("values", .inputVariable, isOptional: true),
+            ]),
         FunctionDeclaration(
-            "cache_raw_query", [.string("id"), .string("query"), .string("result", optional: true, isStatic: true)],
-            availability: .missing(cache)),
+            "subscribe_event", [.string("event"), .string("socket"), .integer("expires", optional: true)]),
     ]
 
     static func functions(_ host: CoreHost) -> [String: HostFunction] {

@@ -13,6 +13,8 @@ enum CoreBinding {
         var core = CoreHost()
         CoreFunctions.connect(
             &core, host: host, addresses: environment.addresses, bonds: script.bonds, blacklists: script.blacklists)
+        let cache = environment.localCache
+        core.store = { $0 == "local" ? cache : nil }
         core.raiseEvent = { name, parameters in
             guard let event = events.publish(name.string) else { return false }
             events.raise(event, json(parameters))

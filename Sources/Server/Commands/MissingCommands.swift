@@ -9,17 +9,21 @@ enum MissingCommands {
             "blacklists:add_rule", ["add_blacklist_rule"], [["name", "rule"], ["name", "rule", "expire"]], rules,
             in: &registry)
         missing("blacklists:del_rule", ["del_blacklist_rule"], [["name", "rule"]], rules, in: &registry)
-        let cache = "there is no cachedb engine yet: keep values in $shv with cfgutils:shv_set and shv_get"
-        missing(
-            "cache:store", ["cache_store"], [["system", "attr", "value"], ["system", "attr", "value", "expire"]], cache,
-            in: &registry)
-        missing("cache:fetch", ["cache_fetch"], [["system", "attr"]], cache, in: &registry)
-        missing("cache:remove", ["cache_remove"], [["system", "attr"]], cache, in: &registry)
         let memory = "SIPRay has no memory pool of its own: ask statistics:get for memory:"
         missing("mem:pkg_dump", ["mem_pkg_dump"], [["pid"], ["pid", "log_level"]], memory, in: &registry)
         missing("mem:rpm_dump", ["mem_rpm_dump"], [[], ["log_level"]], memory, in: &registry)
         missing("mem:shm_dump", ["mem_shm_dump"], [[], ["log_level"]], memory, in: &registry)
         missing("mem:shm_check", ["mem_shm_check", "shm_check"], [[]], memory, in: &registry)
+    }
+
+    /// Those of `cachedb_local`, where the script does not load it.
+    static func registerCache(in registry: inout CommandRegistry) {
+        let cache = "the script does not load cachedb_local.so, which has the store"
+        missing(
+            "cache:store", ["cache_store"], [["system", "attr", "value"], ["system", "attr", "value", "expire"]], cache,
+            in: &registry)
+        missing("cache:fetch", ["cache_fetch"], [["system", "attr"]], cache, in: &registry)
+        missing("cache:remove", ["cache_remove"], [["system", "attr"]], cache, in: &registry)
     }
 
     /// - Parameter reason: why it is not there and what to do instead.

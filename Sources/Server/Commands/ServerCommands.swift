@@ -35,6 +35,11 @@ enum ServerCommands {
         if server.script.isLoaded("tm") {
             TransactionCommands.register(in: &registry, TMManagement(host: server.host))
         }
+        if let cache = server.environment.localCache {
+            CacheCommands.register(in: &registry, cache)
+        } else {
+            MissingCommands.registerCache(in: &registry)
+        }
         if let dialogs = server.environment.dialogs { DialogCommands.register(in: &registry, dialogs) }
         if let b2b = server.environment.b2b { B2BCommands.register(in: &registry, b2b) }
         if let module = server.environment.cfgutils {
