@@ -79,8 +79,8 @@ package final class RESTClientModule: Sendable {
     }
 
     private static func appendHeader(_ call: borrowing Call) -> Outcome {
-        guard let text = call.string(0)?.trimmed(), let colon = text.first(of: ASCII.colon), colon > 0,
-            !text.contains(ASCII.lineFeed), !text.contains(ASCII.carriageReturn)
+        guard let text = call.string(0)?.trimmed(), let colon = text.first(of: ASCII.colon),
+            isFieldName(text.prefix(colon).trimmed()), !text.elements.contains(where: isControl)
         else {
             call.log(.error, "rest_append_hf: \"\(call.string(0) ?? "")\" is not of the form Field: Value")
             return .no
@@ -95,6 +95,17 @@ package final class RESTClientModule: Sendable {
         headers.bytes += text.count
         return .yes
     }
+
+    /// A token (RFC 9110 §5.6.2).
+    private static func isFieldName(_ text: ByteString) -> Bool {
+        !text.isEmpty
+            && text.elements.allSatisfy {
+                ASCII.isAlphanumeric($0) || "!#$%&'*+-.^_`|~".utf8.contains($0)
+            }
+    }
+
+    /// What no value of a field may have (RFC 9110 §5.5).
+    private static func isControl(_ byte: UInt8) -> Bool { byte < ASCII.space && byte != ASCII.tab || byte == 0x7F }
 
     private static func takeHeaders(_ run: ScriptRun) -> (fields: HTTPHeaders, domain: TLSConfiguration?) {
         guard let headers = run.nextCallState[ObjectIdentifier(Headers.self)] as? Headers else {
@@ -166,8 +177,9 @@ package final class RESTClientModule: Sendable {
             case .success:
                 Self.deliver(delegate.result, 1, nil, to: resumption, order.outputs)
             case .failure(let error):
-                Self.deliver(
-                    delegate.result, RESTCode.code(for: error), "\(error)", to: resumption, order.outputs)
+                let result = delegate.result
+                let code = RESTCode.code(for: error, isConnected: result.isConnected)
+                Self.deliver(result, code, "\(error)", to: resumption, order.outputs)
             }
         }
     }
@@ -177,7 +189,9 @@ package final class RESTClientModule: Sendable {
         _ result: RESTResult, _ code: Int32, _ problem: String?, to resumption: Resumption, _ outputs: Int
     ) {
         resumption.submit { call in
-            if let problem { call.log(.error, "\(call.name): \(call.string(0) ?? ""): \(problem)") }
+            if let problem {
+                call.log(.error, "\(call.name): \(URLCredentials.removed(from: call.string(0) ?? "")): \(problem)")
+            }
             if code == 1 || code == RESTCode.transferTimeout {
                 call.assign(outputs, .string(ByteString(result.body)))
                 call.assign(outputs + 1, result.contentType.map { .string(ByteString($0)) } ?? .null)

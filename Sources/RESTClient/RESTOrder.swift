@@ -23,13 +23,16 @@ struct RESTOrder: Sendable {
     var request: HTTPClient.Request {
         get throws {
             var headers = headers
+            if let credentials = URLCredentials(url), !headers.contains(name: "Authorization") {
+                headers.add(name: "Authorization", value: credentials.basic)
+            }
             guard let body else {
                 return try HTTPClient.Request(
                     url: url.string, method: method, headers: headers, body: nil, tlsConfiguration: domain)
             }
             if !headers.contains(name: "Content-Type") {
-                headers.add(
-                    name: "Content-Type", value: contentType?.string ?? "application/x-www-form-urlencoded")
+                let type = contentType.flatMap { $0.isEmpty ? nil : $0.string }
+                headers.add(name: "Content-Type", value: type ?? "application/x-www-form-urlencoded")
             }
             return try HTTPClient.Request(
                 url: url.string, method: method, headers: headers, body: .byteBuffer(ByteBuffer(bytes: body.bytes)),

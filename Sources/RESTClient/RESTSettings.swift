@@ -43,6 +43,15 @@ struct RESTSettings: Sendable {
             throw ModuleError("rest_client", "curl_http_version", ByteString(decimal: version), "it is 0 to 5")
         }
         usesHTTP1Only = version == 1 || version == 2
+        if let certificatePath {
+            do {
+                _ = try NIOSSLContext(configuration: encryption)
+            } catch {
+                throw ModuleError(
+                    "rest_client", "ssl_capath", ByteString(certificatePath),
+                    "it has no certificates to trust: \(error)")
+            }
+        }
     }
 
     /// What is set and cannot take effect here, for the log of the start.
@@ -53,6 +62,12 @@ struct RESTSettings: Sendable {
         }
         if parameters.isSet("rest_client", "connect_poll_interval") {
             notes.append("connect_poll_interval has no effect: connecting never blocks a process")
+        }
+        for name in ["curl_timeout", "connection_timeout"] where parameters.integer("rest_client", name) == 0 {
+            notes.append("\(name)=0: it is 1 s, the least")
+        }
+        if !parameters.isOn("rest_client", "ssl_verifypeer"), parameters.isOn("rest_client", "ssl_verifyhost") {
+            notes.append("ssl_verifypeer=0: the name in a certificate that nobody vouches for is not verified either")
         }
         switch parameters.integer("rest_client", "curl_http_version") {
         case 1: notes.append("curl_http_version=1: requests are HTTP/1.1")
@@ -66,13 +81,17 @@ struct RESTSettings: Sendable {
         try TLSDomainSettings.make(domain, verifiesHost: verifiesHost)
     }
 
-    var configuration: HTTPClient.Configuration {
+    private var encryption: TLSConfiguration {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.certificateVerification =
             verifiesPeer ? (verifiesHost ? .fullVerification : .noHostnameVerification) : .none
         if let certificatePath { tls.trustRoots = .file(certificatePath) }
+        return tls
+    }
+
+    var configuration: HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration(
-            tlsConfiguration: tls, redirectConfiguration: .disallow,
+            tlsConfiguration: encryption, redirectConfiguration: .disallow,
             timeout: HTTPClient.Configuration.Timeout(
                 connect: .seconds(Int64(min(connectTimeoutSeconds, timeoutSeconds)))),
             connectionPool: HTTPClient.Configuration.ConnectionPool(

@@ -12,6 +12,8 @@ struct RESTResult: Sendable {
     var status = 0
     var contentType: String?
     var body: [UInt8] = []
+    /// The request was on a connection.
+    var isConnected = false
 }
 
 /// One transfer under way: collects the reply up to the limit. Called on the client's event loop.
@@ -34,7 +36,10 @@ final class RESTTransfer: HTTPClientResponseDelegate {
     /// What has arrived.
     var result: RESTResult { state.withLock { $0 } }
 
-    func didSendRequestHead(task: HTTPClient.Task<Void>, _ head: HTTPRequestHead) { connected() }
+    func didSendRequestHead(task: HTTPClient.Task<Void>, _ head: HTTPRequestHead) {
+        state.withLock { $0.isConnected = true }
+        connected()
+    }
 
     func didReceiveHead(task: HTTPClient.Task<Void>, _ head: HTTPResponseHead) -> EventLoopFuture<Void> {
         state.withLock { state in
@@ -64,23 +69,30 @@ enum RESTCode {
     static let alreadyConnecting: Int32 = -4
     static let internalError: Int32 = -10
 
-    static func code(for error: any Error) -> Int32 {
+    /// - Parameter isConnected: whether the request was on a connection. Before it was, no time that is over is the
+    ///   transfer's, whichever of the two times is looked at first.
+    static func code(for error: any Error, isConnected: Bool) -> Int32 {
         switch error {
-        case let error as HTTPClientError where error == .connectTimeout || error == .tlsHandshakeTimeout:
+        case let error as HTTPClientError where connectTimeouts.contains(error):
             return connectTimeout
         case let error as HTTPClientError where error == .deadlineExceeded || error == .readTimeout:
-            return transferTimeout
+            return isConnected ? transferTimeout : connectTimeout
         case ChannelError.connectTimeout:
             return connectTimeout
         case let error as IOError:
             return code(forErrno: error.errnoCode)
         case let error as NIOConnectionError:
-            let codes = error.connectionErrors.map { code(for: $0.error) }
+            let codes = error.connectionErrors.map { code(for: $0.error, isConnected: isConnected) }
             return codes.first { $0 != internalError } ?? codes.first ?? internalError
         default:
             return internalError
         }
     }
+
+    /// The last is told of a connection that is not there in time while others to the same host are.
+    private static let connectTimeouts: [HTTPClientError] = [
+        .connectTimeout, .tlsHandshakeTimeout, .getConnectionFromPoolTimeout,
+    ]
 
     private static func code(forErrno code: Int32) -> Int32 {
         switch code {

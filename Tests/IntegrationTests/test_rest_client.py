@@ -1,4 +1,5 @@
 """rest_client against a real HTTP service: forms, results, limits, and that nobody waits for a slow service but who asked."""
+import select
 import socket
 import ssl
 import statistics
@@ -53,18 +54,29 @@ def result(agent, method="OPTIONS"):
     ('rest_get("ftp://127.0.0.1/", $var(body), $var(type), $var(code));', "-10/0/<null>/<null>"),
     ('rest_get("no url", $var(body), $var(type), $var(code));', "-10/0/<null>/<null>"),
     ('rest_append_hf("no field"); $var(code) = 0;', "-1/0/<null>/<null>"),
+    ('rest_append_hf("two words: x"); $var(code) = 0;', "-1/0/<null>/<null>"),
+    ('rest_append_hf("X: a\\r\\nY: b"); $var(code) = 0;', "-1/0/<null>/<null>"),
+    ('rest_post("@URL@/echo", "a", "", $var(body), $var(type), $var(code));',
+     "1/200/application/x-echo/POST|content-type: application/x-www-form-urlencoded|a"),
+    # user:pa ss of the URL, unless the script has something better.
+    ('rest_get("@USERURL@/echo", $var(body), $var(type), $var(code));',
+     "1/200/application/x-echo/GET|authorization: Basic dXNlcjpwYSBzcw==|"),
+    ('rest_append_hf("Authorization: Bearer x"); rest_get("@USERURL@/echo", $var(body), $var(type), $var(code));',
+     "1/200/application/x-echo/GET|authorization: Bearer x|"),
+    ('rest_get("http://user:secret@127.0.0.1:@CLOSED@/", $var(body), $var(type), $var(code));', "-1/0/<null>/<null>"),
     ('$var(x) = "a b&c=%~"; $var(body) = $(var(x){rest.escape}); $var(type) = $(var(body){rest.unescape}); $var(code) = 0; '
      'rand_event(100);', "1/0/a b&c=%~/a%20b%26c%3D%25~"),
 ])
 def test_plain_calls_give_what_the_service_says(start, service, agent, statements, expected):
     http = service()
-    statements = statements.replace("@URL@", http.url).replace(
-        "@CLOSED@", str(free_port()))
+    statements = statements.replace("@URL@", http.url).replace("@CLOSED@", str(free_port())).replace(
+        "@USERURL@", http.url.replace("//", "//user:pa%20ss@"))
     server = start("waiting.cfg", ROUTE="route { %s; $var(rc) = $rc; %s }" % (
         statements.rstrip().rstrip(";"), ANSWER.replace("$rc", "$var(rc)")),
         EXTRA='modparam("rest_client", "curl_timeout", 2)\nmodparam("rest_client", "connection_timeout", 1)\n'
               'modparam("rest_client", "max_transfer_size", 64)')
     assert result(agent(server)) == expected, server.tail()
+    assert "user:" not in server.tail()
 
 
 @pytest.mark.parametrize("call, echo", [
@@ -201,10 +213,39 @@ def test_one_process_at_a_time_connects_if_told_so(start, service, agent):
     assert set(codes) == {"-2", "-4"}, codes
 
 
+@pytest.mark.parametrize("limit", [10, 1])
+def test_connecting_takes_too_long_beside_a_busy_connection(start, agent, limit):
+    """-2, also where a transfer to the same host is under way, and where both times end at once."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(0)
+    listener.settimeout(15)
+    server = start("waiting.cfg", EXTRA='modparam("rest_client", "curl_timeout", %d)\nmodparam("rest_client", "connection_timeout", 1)'
+                   % limit, ROUTE="""
+        route { rest_get("http://127.0.0.1:%d/", $var(body)); append_to_reply("X-Result: $rc\\r\\n"); send_reply(200, "OK"); }
+        """ % listener.getsockname()[1])
+    busy, late = agent(server), agent(server)
+    busy.request("OPTIONS", "sip:x@127.0.0.1")
+    accepted, _ = listener.accept()
+    assert accepted.recv(4096).startswith(b"GET / ")
+    # Nobody accepts any more: once there is no room left, connecting goes on until its time is over.
+    fillers = []
+    while not fillers or select.select([], fillers[-1:], [], 0.5)[1]:
+        fillers.append(socket.socket())
+        fillers[-1].setblocking(False)
+        fillers[-1].connect_ex(listener.getsockname())
+    assert result(late) == "-2", server.tail()
+    accepted.close()
+    assert busy.expect(200, timeout=15).get("x-result") == ("-10" if limit == 10 else "-3")
+    for one in fillers + [listener]:
+        one.close()
+
+
 @pytest.mark.parametrize("extra, phrase", [
     ('modparam("rest_client", "curl_http_version", 9)', "curl_http_version"),
     ('modparam("rest_client", "connection_timeout", 30)', "longer than curl_timeout"),
     ('modparam("rest_client", "max_transfer_size", -1)', "can't be `-1`"),
+    ('modparam("rest_client", "ssl_capath", "/nowhere/at/all.pem")', "it has no certificates to trust"),
 ])
 def test_impossible_parameters_refuse_the_start(start, extra, phrase):
     server = start("waiting.cfg", wait=False, EXTRA=extra, ROUTE="route { exit; }")

@@ -1,6 +1,7 @@
 import Modules
-import RouteLanguage
 import Testing
+
+@testable import RouteLanguage
 
 /// What `sipray check` says of scripts that name the real modules: words of arguments, habits of older versions, modules
 /// that are missing.
@@ -14,6 +15,21 @@ import Testing
         return ScriptAnalysis.analyse(
             path: "t.cfg", catalogue: ModuleLibrary.catalogue,
             reader: .table(["t.cfg": modules + head + "\nroute { \(statements)\n}\n"]))
+    }
+
+    /// What a hint tells to write is there, unless it says that it is not.
+    @Test func hintsNameWhatThereIs() {
+        let known = Self.loaded + ["uac", "uac_auth", "rest_client", "exec", "dialog", "topology_hiding"]
+        let modules = known.map { "loadmodule \"\($0).so\"\n" }.joined()
+        for (word, hint) in OldHabits.functions where !hint.contains("does not have") {
+            for code in hint.split(separator: "`").enumerated().filter({ $0.offset % 2 == 1 }).map(\.element) {
+                guard let call = code.firstMatch(of: /^([a-z_]+)\(/)?.1, call != "if", call != "route" else { continue }
+                let analysis = ScriptAnalysis.analyse(
+                    path: "t.cfg", catalogue: ModuleLibrary.catalogue,
+                    reader: .table(["t.cfg": modules + "route { \(call)(); }\n"]))
+                #expect(!analysis.diagnostics.contains { $0.code == "unknown-function" }, "\(word): \(hint)")
+            }
+        }
     }
 
     @Test(arguments: [

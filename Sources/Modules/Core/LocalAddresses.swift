@@ -6,14 +6,17 @@ package import SIPMessage
 
 /// What the server answers to: its listeners, the addresses that they advertise, and the script's aliases.
 ///
-/// Made at start, never changed, read by every process. Answers by comparing bytes; only an IPv6 text that is written
-/// otherwise than the listener's is decoded.
+/// Made at start, never changed, read by every process. Answers by comparing bytes; only an IPv6 text, which may be
+/// written otherwise than the one that it is compared with, is decoded.
 package final class LocalAddresses: Sendable {
     package let sockets: [ScriptSocket]
     private let aliases: [Alias]
 
     private struct Alias: Sendable {
+        /// Without brackets.
         let host: ByteString
+        /// What it is as an address; nil for a name.
+        let address: SocketAddress?
         /// 0 for any.
         let port: Int
         let transport: ByteString?
@@ -24,7 +27,8 @@ package final class LocalAddresses: Sendable {
         self.sockets = sockets
         self.aliases = aliases.map { alias in
             Alias(
-                host: ByteString(alias.host).withoutBrackets, port: Int(alias.port),
+                host: ByteString(alias.host).withoutBrackets,
+                address: Self.ipv6(ByteString(alias.host).withoutBrackets), port: Int(alias.port),
                 transport: alias.transport.map { ByteString($0) }, acceptsSubdomain: alias.acceptsSubdomain)
         }
     }
@@ -32,11 +36,13 @@ package final class LocalAddresses: Sendable {
     /// Whether host and port are ours. A port of 0 stands for any; no transport for any.
     package func contains(host: ByteString, port: Int, transport: ByteString? = nil) -> Bool {
         if socket(host: host, port: port, transport: transport) != nil { return true }
+        guard !aliases.isEmpty else { return false }
         let host = host.withoutBrackets
+        let address = Self.ipv6(host)
         return aliases.contains { alias in
             (alias.port == 0 || port == 0 || alias.port == port)
                 && (alias.transport.map { transport.map($0.equalsIgnoringCase) ?? true } ?? true)
-                && Self.matches(host, alias)
+                && (Self.matches(host, alias) || address != nil && address == alias.address)
         }
     }
 
@@ -48,23 +54,25 @@ package final class LocalAddresses: Sendable {
     /// The listener with this address, or the one that advertises it.
     package func socket(host: ByteString, port: Int, transport: ByteString? = nil) -> ScriptSocket? {
         let host = host.withoutBrackets
-        var address: SocketAddress??
+        let address = Self.ipv6(host)
+        func isSame(_ other: ByteString) -> Bool {
+            other.equalsIgnoringCase(host) || address != nil && address == Self.ipv6(other)
+        }
         for socket in sockets {
             if let transport, !socket.transport.equalsIgnoringCase(transport) { continue }
-            if let advertised = socket.advertisedAddress, advertised.withoutBrackets.equalsIgnoringCase(host),
-                port == 0 || (socket.advertisedPort ?? socket.port) == port
+            if let advertised = socket.advertisedAddress,
+                port == 0 || (socket.advertisedPort ?? socket.port) == port, isSame(advertised.withoutBrackets)
             {
                 return socket
             }
-            guard port == 0 || socket.port == port else { continue }
-            if socket.address.equalsIgnoringCase(host) { return socket }
-            guard socket.isIPv6, host.contains(ASCII.colon) else { continue }
-            if address == nil { address = .some(SocketAddress(host: host.string, port: 0)) }
-            if let wanted = address ?? nil, wanted == SocketAddress(host: socket.address.string, port: 0) {
-                return socket
-            }
+            if port == 0 || socket.port == port, isSame(socket.address) { return socket }
         }
         return nil
+    }
+
+    /// The address that a text without brackets is; nil for names and for IPv4, which is written in one way only.
+    private static func ipv6(_ host: ByteString) -> SocketAddress? {
+        host.contains(ASCII.colon) ? SocketAddress(host: host.string, port: 0) : nil
     }
 
     /// The listener that a description such as `udp:127.0.0.1:5060` names; the transport may be left out.

@@ -79,7 +79,7 @@ enum OldHabits {
         "elif": "write `else if (…)`",
         "request_route": "call it with `route(name)`",
         "t_on_branch_failure": "write `t_on_failure(\"name\")`",
-        "append_branch": "write `append_msg_branch()` or assign to `$msg.branch`",
+        "append_branch": "write `append_msg_branch(\"sip:…\")` or assign to `$msg.branch`",
         "force_send_socket": "write `$socket_out = \"udp:127.0.0.1:5060\"`",
         "xinfo": "write `xlog(\"L_INFO\", \"…\")`",
         "xerr": "write `xlog(\"L_ERR\", \"…\")`",
