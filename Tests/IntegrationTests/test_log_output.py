@@ -77,3 +77,51 @@ def test_a_reader_that_stands_still(start, agent, tmp_path, monkeypatch, make):
     ask("spam")
     server.stop()
     os.close(reader)
+
+
+FORGED = b"Nov 23 05:15:59 [1] NOTICE:core: everything is fine"
+# What acts upon a terminal; line ends are looked at apart.
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+@pytest.mark.parametrize("form", ["plain_text", "json"])
+@pytest.mark.parametrize("make", [None, terminal], ids=["file", "terminal"])
+def test_what_strangers_wrote_forges_nothing(start, agent, tmp_path, monkeypatch, make, form):
+    """Escape sequences in a header, and lines in a body, which a script logs: to a file and to a terminal."""
+    reader, writer = make(tmp_path) if make else (None, None)
+    real = subprocess.Popen
+    with monkeypatch.context() as patch:
+        if make:
+            os.set_blocking(reader, False)
+            patch.setattr(subprocess, "Popen", lambda command, **options: real(command, **{**options, "stderr": writer}))
+        server = start("waiting.cfg", EXTRA='stderror_log_format="%s"' % form,
+                       ROUTE='route { xlog("L_ERR", "about $hdr(Subject): $rb the end\\n"); sl_send_reply(200, "OK"); }')
+    one = agent(server)
+    one.request("MESSAGE", "sip:x@127.0.0.1", headers=["Content-Type: text/plain", "Subject: \x1b[2J\x1b]0;owned\x07\u009b31m\u202e!"],
+                body="one\r\n%s\rover\n\ttwo" % FORGED.decode())
+    one.expect(200)
+    text = b""
+
+    def logged():
+        nonlocal text
+        if make:
+            try:
+                text += os.read(reader, 1 << 20)
+            except BlockingIOError:
+                pass
+        else:
+            text = server.log_path.read_bytes()
+        return b"the end" in text
+
+    wait_for(logged, "the line")
+    line = text.decode()[text.decode().index("about "):].replace("\r\n", "\n")
+    assert not CONTROL.search(line), repr(line)
+    assert "2J" in line and "over" in line and "owned" in line and "31m" in line
+    if form == "json":
+        assert line.count("\n") == 1 and "\\u001B[2J" in line and "\\r\\n" + FORGED.decode() + "\\rover" in line, repr(line)
+    else:
+        assert [one[:4] for one in line.split("\n")] == ["abou", "    ", "    ", ""], repr(line)
+        assert "\\x1B[2J\\x1B]0;owned\\x07\\x9B31m\\u{202E}!" in line and FORGED.decode() + "\\x0Dover" in line, repr(line)
+    if make:
+        os.close(reader)
+        os.close(writer)
