@@ -253,7 +253,7 @@ let package = Package(
 
 // SIPRAY_ONLY=TARGET[,TARGET…] leaves only those targets and what they depend on: scripts/test builds the ring and its
 // users once more under ThreadSanitizer, and who works on a low floor need not build the packages of the high ones.
-if let only = Context.environment["SIPRAY_ONLY"] {
+if let only = Context.environment["SIPRAY_ONLY"], !only.isEmpty {
     var kept: Set<String> = []
     var packages: Set<String> = []
     var waiting = only.split(separator: ",").map(String.init)

@@ -10,7 +10,8 @@ import Testing
 @testable import Modules
 
 @Suite struct ScriptHostTests {
-    /// All processes make contexts of messages at the same time; each numbers its own.
+    /// All processes make contexts of messages at the same time; each numbers its own. What they share without a lock is
+    /// told by ThreadSanitizer (`scripts/test sanitize`), under which this runs too: a count of the host's was such a race.
     @Test func processesNumberTheirMessagesApart() throws {
         let harness = try TMHarness("route { exit; }")
         let host = harness.host
