@@ -60,6 +60,18 @@ class Leg:
         self.local, self.local_tag, self.remote, self.remote_tag = local, local_tag, remote, remote_tag
         self.target = target
 
+    @classmethod
+    def asking(cls, agent, sent, reply, **more):
+        """Of who sent the INVITE, by a reply with a tag."""
+        return cls(agent, sent["call_id"], sent["caller"], sent["from_tag"], sent["callee"], reply.tag("to"),
+                   uri_of(reply.get("contact") or sent["uri"]), **more)
+
+    @classmethod
+    def asked(cls, agent, invite, tag, **more):
+        """Of who got it, and answers with this tag."""
+        return cls(agent, invite.get("call-id"), uri_of(invite.get("to")), tag, uri_of(invite.get("from")),
+                   invite.tag("from"), uri_of(invite.get("contact")), **more)
+
     def request(self, method, headers=(), body="", cseq=None, **more):
         if cseq is None and method != "ACK":
             self.cseq += 1
@@ -114,11 +126,8 @@ class Call:
         self.callee.reply(self.invite, 200, "OK", tag=self.tag, headers=[contact_of(self.callee), SDP],
                           body=self.answer)
         self.ok = self.caller.expect(200)
-        self.a = Leg(self.caller, self.sent["call_id"], self.sent["caller"], self.sent["from_tag"],
-                     self.sent["callee"], self.ok.tag("to"), uri_of(self.ok.get("contact")))
-        self.b = Leg(self.callee, self.invite.get("call-id"), uri_of(self.invite.get("to")), self.tag,
-                     uri_of(self.invite.get("from")), self.invite.tag("from"), uri_of(self.invite.get("contact")),
-                     cseq=100)
+        self.a = Leg.asking(self.caller, self.sent, self.ok)
+        self.b = Leg.asked(self.callee, self.invite, self.tag, cseq=100)
         return self
 
     def confirm(self, body=""):
@@ -204,7 +213,6 @@ def complete_bridge(call, old, party, offer=OFFER.replace("s=-", "s=new")):
     old.agent.expect("ACK")
     ack = party.expect("ACK")
     assert ack.body == ANSWER
-    return Leg(party, invite.get("call-id"), uri_of(invite.get("to")), "new", uri_of(invite.get("from")),
-               invite.tag("from"), uri_of(invite.get("contact")))
+    return Leg.asked(party, invite, "new")
 
 

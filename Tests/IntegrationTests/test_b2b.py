@@ -130,10 +130,8 @@ def test_an_early_dialog_is_updated(b2b, agents, side):
     """RFC 3311: before the call is answered, from either side."""
     server = b2b()
     call = Call(server, agents)
-    caller = Leg(call.caller, call.sent["call_id"], call.sent["caller"], call.sent["from_tag"], call.sent["callee"],
-                 call.ringing.tag("to"), uri_of(call.ringing.get("contact")))
-    callee = Leg(call.callee, call.invite.get("call-id"), uri_of(call.invite.get("to")), call.tag,
-                 uri_of(call.invite.get("from")), call.invite.tag("from"), uri_of(call.invite.get("contact")), cseq=50)
+    caller = Leg.asking(call.caller, call.sent, call.ringing)
+    callee = Leg.asked(call.callee, call.invite, call.tag, cseq=50)
     asks, answers = (caller, callee) if side == "a" else (callee, caller)
     asks.request("UPDATE", headers=[SDP], body=OFFER)
     update = answers.agent.expect("UPDATE")
@@ -167,16 +165,20 @@ def test_a_reinvite_is_cancelled_and_the_call_goes_on(b2b, agents):
     call.hang_up()
 
 
-def test_a_caller_hangs_up_while_it_rings(b2b, agents):
-    """BYE in an early dialog (RFC 3261 §15): what rings is cancelled."""
-    server = b2b()
-    call = Call(server, agents)
-    early = Leg(call.caller, call.sent["call_id"], call.sent["caller"], call.sent["from_tag"], call.sent["callee"],
-                call.ringing.tag("to"), uri_of(call.ringing.get("contact")))
+@pytest.mark.parametrize("route", ["", 't_newtran();\n\tt_reply(180, "Wait");'])
+def test_a_caller_hangs_up_while_it_rings(b2b, agents, route):
+    """BYE in an early dialog (RFC 3261 §15): what rings is cancelled. Also before who is called has said anything, in the dialog
+    of the script's own reply."""
+    server = b2b(ROUTE=route)
+    call = Call(server, agents, rings=not route)
+    ringing = call.caller.expect(180) if route else call.ringing
+    early = Leg.asking(call.caller, call.sent, ringing)
     early.request("BYE")
     found = {(m.status, m.method): m for m in (call.caller.receive(), call.caller.receive())}
     assert set(found) == {(200, "BYE"), (487, "INVITE")}
     call.caller.ack(call.sent, found[487, "INVITE"])
+    if route:
+        call.callee.reply(call.invite, 180, "Ringing", tag=call.tag, headers=[contact_of(call.callee)])
     call.callee.reply(call.callee.expect("CANCEL"), 200, "OK")
     call.callee.reply(call.invite, 487, "Request Terminated", tag=call.tag)
     call.callee.expect("ACK")
@@ -277,8 +279,7 @@ def test_reliable_provisional_responses(b2b, agents, through):
                       headers=[contact_of(call.callee), "Require: 100rel", "RSeq: 700", SDP], body=ANSWER)
     progress = call.caller.expect(183)
     assert progress.get("rseq") == "700" and progress.get("require") == "100rel" and progress.body == ANSWER
-    early = Leg(call.caller, call.sent["call_id"], call.sent["caller"], call.sent["from_tag"], call.sent["callee"],
-                progress.tag("to"), uri_of(progress.get("contact")))
+    early = Leg.asking(call.caller, call.sent, progress)
     if not through:
         prack = call.callee.expect("PRACK")
         call.callee.reply(prack, 200, "OK")

@@ -28,8 +28,7 @@ def test_the_server_connects_two_parties(b2b, agents):
     assert one.expect("ACK").body == ANSWER
     session, = b2b_sessions(server)
     assert session["context"] == {"k": "v"}
-    leg = Leg(one, first.get("call-id"), uri_of(first.get("to")), "1", uri_of(first.get("from")), first.tag("from"),
-              uri_of(first.get("contact")))
+    leg = Leg.asked(one, first, "1")
     leg.request("BYE")
     other.reply(other.expect("BYE"), 200, "OK")
     one.expect(200)
@@ -52,8 +51,7 @@ def joined(call, third, sent):
     call.callee.reply(again, 200, "OK", headers=[contact_of(call.callee), SDP], body=ANSWER)
     ok = third.expect(200)
     assert ok.body == ANSWER
-    leg = Leg(third, sent["call_id"], sent["caller"], sent["from_tag"], sent["callee"], ok.tag("to"),
-              uri_of(ok.get("contact")))
+    leg = Leg.asking(third, sent, ok)
     leg.request("ACK", cseq=1)
     call.callee.expect("ACK")
     return leg, ok
@@ -142,8 +140,7 @@ def test_who_still_rings_is_not_bridged(scripted, agents):
 		exit;
 	}""")
     call = Call(server, agents)
-    early = Leg(call.caller, call.sent["call_id"], call.sent["caller"], call.sent["from_tag"], call.sent["callee"],
-                call.ringing.tag("to"), uri_of(call.ringing.get("contact")))
+    early = Leg.asking(call.caller, call.sent, call.ringing)
     early.request("INFO")
     assert call.caller.expect(480).first == "SIP/2.0 480 Not Yet"
     call.pick_up()
@@ -168,8 +165,7 @@ def test_reinvites_of_a_bridge_that_meet_are_tried_again(b2b, agents):
     call.caller.reply(third, 200, "OK", headers=[contact_of(call.caller), SDP], body=ANSWER)
     call.caller.expect("ACK")
     assert party.expect("ACK").body == ANSWER
-    leg = Leg(party, invite.get("call-id"), uri_of(invite.get("to")), "new", uri_of(invite.get("from")),
-              invite.tag("from"), uri_of(invite.get("contact")))
+    leg = Leg.asked(party, invite, "new")
     call.hang_up(leg, call.a)
 
 
@@ -229,8 +225,7 @@ def test_a_script_connects_two_parties_and_tells_who_asked(scripted, agents):
     one.expect("ACK")
     told()
     assert bodies == ["SIP/2.0 100 Trying", "SIP/2.0 200 OK"]
-    leg = Leg(one, first.get("call-id"), uri_of(first.get("to")), "1", uri_of(first.get("from")), first.tag("from"),
-              uri_of(first.get("contact")))
+    leg = Leg.asked(one, first, "1")
     leg.request("BYE")
     other.reply(other.expect("BYE"), 200, "OK")
     one.expect(200)

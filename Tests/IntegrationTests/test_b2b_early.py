@@ -2,17 +2,12 @@
 import pytest
 
 from b2bcalls import (ANSWER, INIT, OFFER, SDP, Call, Leg, agents, b2b, b2b_sessions, contact_of, new_party, no_state,
-                      scripted, uri_of)
+                      scripted)
 from conftest import free_port, wait_for
 
 EARLY = 'modparam("b2b_logic", "b2bl_early_update", 1)'
 NEW = OFFER.replace("o=a 1 1", "o=n 7 1").replace("s=-", "s=new")
 AGAIN = ANSWER.replace("s=-", "s=again")
-
-
-def early_leg(call, ringing):
-    return Leg(call.caller, call.sent["call_id"], call.sent["caller"], call.sent["from_tag"], call.sent["callee"],
-               ringing.tag("to"), uri_of(ringing.get("contact")))
 
 
 def agreed(server, agents, through=0, **more):
@@ -21,7 +16,7 @@ def agreed(server, agents, through=0, **more):
     call.callee.reply(call.invite, 183, "Progress", tag=call.tag, body=ANSWER,
                       headers=[contact_of(call.callee), "Require: 100rel", "RSeq: 700", SDP])
     call.ringing = call.caller.expect(183)
-    call.early = early_leg(call, call.ringing)
+    call.early = Leg.asking(call.caller, call.sent, call.ringing)
     if not through:
         call.callee.reply(call.callee.expect("PRACK"), 200, "OK")
     call.early.request("PRACK", headers=["RAck: 700 1 INVITE"])
@@ -56,11 +51,6 @@ def offers(party):
     return invite
 
 
-def leg_of(party, invite):
-    return Leg(party, invite.get("call-id"), uri_of(invite.get("to")), "new", uri_of(invite.get("from")),
-               invite.tag("from"), uri_of(invite.get("contact")))
-
-
 def updated(agent, to_tag, status=200):
     """Who rings gets the offer by UPDATE, in the early dialog, and answers."""
     update = agent.expect("UPDATE")
@@ -87,7 +77,7 @@ def test_a_caller_with_a_session_is_updated(b2b, agents, through):
     assert ok.body == "" and ok.tag("to") == call.ringing.tag("to"), "offer and answer are through"
     call.early.request("ACK", cseq=1)
     assert b2b_sessions(server)[0]["phase"] == "established"
-    call.hang_up(leg_of(party, invite), call.early)
+    call.hang_up(Leg.asked(party, invite, "new"), call.early)
 
 
 def test_music_plays_to_who_rings(scripted, agents):
@@ -123,7 +113,7 @@ def test_music_plays_to_who_rings(scripted, agents):
     call.caller.expect(200)
     call.early.request("ACK", cseq=1)
     player.reply(player.expect("BYE"), 200, "OK")
-    call.hang_up(call.early, leg_of(party, invite))
+    call.hang_up(call.early, Leg.asked(party, invite, "new"))
 
 
 @pytest.mark.parametrize("has_media", [False, True])
@@ -146,10 +136,10 @@ def test_a_caller_without_a_session_is_called_elsewhere(b2b, agents, has_media):
     party.reply(invite, 200, "OK", tag="new", headers=[contact_of(party), SDP], body=NEW)
     ok = call.caller.expect(200)
     assert ok.body == NEW and ok.tag("to") == other.tag("to")
-    leg = early_leg(call, ok)
+    leg = Leg.asking(call.caller, call.sent, ok)
     leg.request("ACK", cseq=1)
     party.expect("ACK")
-    call.hang_up(leg_of(party, invite), leg)
+    call.hang_up(Leg.asked(party, invite, "new"), leg)
 
 
 @pytest.mark.parametrize("status", [486, 404])
@@ -208,7 +198,7 @@ def test_updates_that_meet_are_tried_again(b2b, agents):
     party.expect("ACK")
     call.caller.expect(200)
     call.early.request("ACK", cseq=1)
-    call.hang_up(call.early, leg_of(party, invite))
+    call.hang_up(call.early, Leg.asked(party, invite, "new"))
 
 
 @pytest.mark.parametrize("how", ["CANCEL", "BYE"])
@@ -243,8 +233,7 @@ def takes_the_callee(server, agents, call):
 def picks_up(call, tag=None):
     call.callee.reply(call.invite, 200, "OK", tag=tag or call.tag, headers=[contact_of(call.callee)])
     call.callee.expect("ACK")
-    return Leg(call.callee, call.invite.get("call-id"), uri_of(call.invite.get("to")), call.tag,
-               uri_of(call.invite.get("from")), call.invite.tag("from"), uri_of(call.invite.get("contact")), cseq=100)
+    return Leg.asked(call.callee, call.invite, call.tag, cseq=100)
 
 
 @pytest.mark.parametrize("answers", ["afterwards", "before", "never"])
@@ -268,7 +257,7 @@ def test_a_callee_with_a_session_is_updated(b2b, agents, answers):
         call.callee.expect("ACK")
         party.reply(party.expect("BYE"), 200, "OK")
         return no_state(server)
-    call.hang_up(leg or picks_up(call), leg_of(party, invite))
+    call.hang_up(leg or picks_up(call), Leg.asked(party, invite, "new"))
 
 
 def test_a_callee_refuses_while_the_new_party_rings(b2b, agents):
@@ -340,8 +329,7 @@ def test_a_caller_joins_who_rings(scripted, agents, offer):
     updated(call.callee, call.tag)
     ok = third.expect(200)
     assert ok.body == AGAIN
-    leg = Leg(third, sent["call_id"], sent["caller"], sent["from_tag"], sent["callee"], ok.tag("to"),
-              uri_of(ok.get("contact")))
+    leg = Leg.asking(third, sent, ok)
     leg.request("ACK", cseq=1)
     call.hang_up(picks_up(call), leg)
 

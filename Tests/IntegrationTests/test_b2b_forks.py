@@ -1,14 +1,13 @@
 """Forks of a call that the server makes: each early dialog for itself until one answers, then the others are over."""
 import pytest
 
-from b2bcalls import ANSWER, OFFER, SDP, Call, Leg, agents, b2b, contact_of, no_state, uri_of
+from b2bcalls import ANSWER, OFFER, SDP, Call, Leg, agents, b2b, contact_of, no_state
 from uasessions import Controller, calls, ended
 
 
 def fork_of(agent, invite, tag, cseq=0):
     """The dialog of a fork, as its end point has it."""
-    return Leg(agent, invite.get("call-id"), uri_of(invite.get("to")), tag, uri_of(invite.get("from")),
-               invite.tag("from"), uri_of(invite.get("contact")), cseq=cseq)
+    return Leg.asked(agent, invite, tag, cseq=cseq)
 
 
 def ring(call, agents, tag="other"):
@@ -127,8 +126,7 @@ def test_reliable_responses_are_acknowledged_once_each_and_in_their_order(b2b, a
     def passed(leg_number, rseq, invite_number=1):
         got = call.caller.expect(183)
         assert got.get("rseq") == str(rseq)
-        early = Leg(call.caller, call.sent["call_id"], call.sent["caller"], call.sent["from_tag"],
-                    call.sent["callee"], got.tag("to"), uri_of(got.get("contact")), cseq=leg_number)
+        early = Leg.asking(call.caller, call.sent, got, cseq=leg_number)
         early.request("PRACK", headers=["RAck: %d %d INVITE" % (rseq, invite_number)])
         call.caller.expect(200)
 

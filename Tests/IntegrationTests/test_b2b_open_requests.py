@@ -2,7 +2,7 @@
 import pytest
 
 from b2bcalls import (ANSWER, OFFER, SDP, Call, Leg, agents, b2b, b2b_sessions, complete_bridge, contact_of, entities,
-                      no_state, scripted, uri_of)
+                      no_state, scripted)
 from conftest import free_port, wait_for
 
 NEW = OFFER.replace("o=a 1 1", "o=n 9 1")
@@ -35,11 +35,6 @@ def refer(leg):
 
 def accept(agent, invite, tag=None, body=ANSWER):
     agent.reply(invite, 200, "OK", tag=tag, headers=[contact_of(agent), SDP], body=body)
-
-
-def leg_of(agent, invite, tag):
-    return Leg(agent, invite.get("call-id"), uri_of(invite.get("to")), tag, uri_of(invite.get("from")),
-               invite.tag("from"), uri_of(invite.get("contact")))
 
 
 def answers_bye(*some):
@@ -121,7 +116,7 @@ def test_who_asked_for_a_bridge_and_talks_in_it_stays(bridged):
     party.expect("ACK")
     call.caller.nothing()
     assert names(server) == ["caller", "n"]
-    call.hang_up(leg_of(party, invite, "new"), call.a)
+    call.hang_up(Leg.asked(party, invite, "new"), call.a)
 
 
 def test_who_asked_for_a_bridge_beside_the_call_goes_on(bridged):
@@ -140,7 +135,7 @@ def test_who_asked_for_a_bridge_beside_the_call_goes_on(bridged):
     call.a.request("BYE")
     answers_bye(call.callee)
     call.caller.expect(200)
-    call.hang_up(leg_of(one, first, "o"), Leg(two, "", "", "", "", "", ""))
+    call.hang_up(Leg.asked(one, first, "o"), Leg(two, "", "", "", "", "", ""))
 
 
 def test_who_hangs_up_in_a_bridge_beside_the_call_ends_only_that(bridged):
@@ -152,7 +147,7 @@ def test_who_hangs_up_in_a_bridge_beside_the_call_ends_only_that(bridged):
     two.reply(second, 180, "Ringing", tag="n", headers=[contact_of(two)])
     wait_for(lambda: any(e["dialog"] == "early" for e in entities(b2b_sessions(server)[0])), "the second to ring")
     one.drain()
-    leg_of(one, first, "o").request("BYE")
+    Leg.asked(one, first, "o").request("BYE")
     one.expect(200)
     two.reply(two.expect("CANCEL"), 200, "OK")
     two.reply(second, 487, "Request Terminated", tag="n")
@@ -182,7 +177,7 @@ def test_a_2xx_that_nobody_acknowledges_ends_only_its_call(bridged, agents):
         agent.reply(message, 200, "OK")
     assert sorted(names(server)) == ["n", "o"]
     two.nothing(0.01)
-    call.hang_up(leg_of(one, first, "o"), Leg(two, "", "", "", "", "", ""))
+    call.hang_up(Leg.asked(one, first, "o"), Leg(two, "", "", "", "", "", ""))
 
 
 @pytest.mark.parametrize("status", [491, 401])
@@ -247,7 +242,7 @@ def test_the_offer_waits_for_the_answer_to_music_that_is_gone(bridged):
     accept(player, invite, "m", MUSIC)
     player.expect("ACK")
     music = call.caller.expect("INVITE")
-    leg_of(player, invite, "m").request("BYE")
+    Leg.asked(player, invite, "m").request("BYE")
     player.expect(200)
     called = party.expect("INVITE")
     accept(party, called, "n", NEW)
@@ -260,7 +255,7 @@ def test_the_offer_waits_for_the_answer_to_music_that_is_gone(bridged):
     call.caller.expect("ACK")
     party.expect("ACK")
     answers_bye(call.callee)
-    call.hang_up(leg_of(party, called, "n"), call.a)
+    call.hang_up(Leg.asked(party, called, "n"), call.a)
 
 
 def test_an_offer_for_who_gave_way_is_acknowledged(bridged):
@@ -285,7 +280,7 @@ def test_an_offer_for_who_gave_way_is_acknowledged(bridged):
     accept(other, other.expect("INVITE"), body=NEW)
     other.expect("ACK")
     assert call.caller.expect("ACK").body == NEW
-    call.hang_up(leg_of(other, called, "k"), call.a)
+    call.hang_up(Leg.asked(other, called, "k"), call.a)
 
 
 def test_a_refusal_that_the_route_left_alone_ends_the_bridge(bridged):

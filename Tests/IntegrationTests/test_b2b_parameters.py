@@ -1,7 +1,7 @@
 """Times and listeners of back-to-back calls; who is told of a call that a REFER outside of any asked for."""
 import pytest
 
-from b2bcalls import ANSWER, OFFER, SDP, Call, Leg, agents, b2b, contact_of, no_state, scripted, uri_of
+from b2bcalls import ANSWER, OFFER, SDP, Call, Leg, agents, b2b, contact_of, no_state, scripted
 from conftest import free_port
 
 
@@ -87,8 +87,7 @@ def test_who_sent_a_refer_outside_of_a_call_is_told(scripted, agents, status):
     assert last.body.startswith("SIP/2.0 %d " % status) and last.get("subscription-state").startswith("terminated")
     assert int(last.get("cseq").split()[0]) == int(first.get("cseq").split()[0]) + 1
     if status == 200:
-        leg = Leg(one, invite.get("call-id"), uri_of(invite.get("to")), "1", uri_of(invite.get("from")),
-                  invite.tag("from"), uri_of(invite.get("contact")))
+        leg = Leg.asked(one, invite, "1")
         leg.request("BYE")
         two.reply(two.expect("BYE"), 200, "OK")
         one.expect(200)

@@ -2,18 +2,13 @@
 import pytest
 
 from b2bcalls import (ANSWER, INIT, OFFER, SDP, Call, Leg, agents, b2b, b2b_sessions, complete_bridge, contact_of,
-                      entities, new_party, no_state, scripted, uri_of)
+                      entities, new_party, no_state, scripted)
 from conftest import free_port, wait_for
 
 
 def ids(server):
     session, = b2b_sessions(server)
     return [entity["scenario_id"] for entity in entities(session)]
-
-
-def leg_of(party, invite, tag):
-    return Leg(party, invite.get("call-id"), uri_of(invite.get("to")), tag, uri_of(invite.get("from")),
-               invite.tag("from"), uri_of(invite.get("contact")))
 
 
 @pytest.mark.parametrize("arguments", ['"peer", "new"', '"new", "peer"', '"callee", "new"', '"new", "callee"'])
@@ -67,7 +62,7 @@ def connect(one, two):
     two.reply(second, 200, "OK", tag="2", headers=[contact_of(two), SDP], body=ANSWER)
     two.expect("ACK")
     assert one.expect("ACK").body == ANSWER
-    return leg_of(one, first, "1"), leg_of(two, second, "2")
+    return Leg.asked(one, first, "1"), Leg.asked(two, second, "2")
 
 
 def ends(first, second):
@@ -172,7 +167,7 @@ def test_a_retry_of_a_bridge_without_a_late_offer(scripted, agents):
     other.reply(other.expect("INVITE"), 200, "OK", headers=[contact_of(other), SDP], body=OFFER)
     other.expect("ACK")
     call.callee.expect("ACK")
-    call.hang_up(call.b, leg_of(other, invite, "o"))
+    call.hang_up(call.b, Leg.asked(other, invite, "o"))
 
 
 def test_nobody_to_try(scripted, agents):

@@ -2,7 +2,7 @@
 import pytest
 
 from b2bcalls import (ANSWER, INIT, OFFER, SDP, Call, Leg, agents, b2b, b2b_sessions, complete_bridge, contact_of,
-                      entities, new_party, no_state, scripted, uri_of)
+                      entities, new_party, no_state, scripted)
 from conftest import free_port
 
 
@@ -129,8 +129,7 @@ def test_no_late_offer(transfer):
     party.reply(second, 200, "OK", headers=[contact_of(party), SDP], body=OFFER)
     party.expect("ACK")
     assert call.callee.expect("ACK").body == OFFER
-    leg = Leg(party, invite.get("call-id"), uri_of(invite.get("to")), "new", uri_of(invite.get("from")),
-              invite.tag("from"), uri_of(invite.get("contact")))
+    leg = Leg.asked(party, invite, "new")
     call.hang_up(leg, call.b)
 
 
@@ -167,8 +166,7 @@ def test_attended_transfer_that_succeeds(scripted, agents):
     call.callee.reply(again, 200, "OK", headers=[contact_of(call.callee), SDP], body=ANSWER)
     acks = [call.callee.expect("ACK"), call.callee.expect("ACK")]
     assert {(a.get("call-id"), a.body) for a in acks} == {(call.b.call_id, ""), (invite.get("call-id"), ANSWER)}
-    leg = Leg(call.callee, invite.get("call-id"), uri_of(invite.get("to")), "n", uri_of(invite.get("from")),
-              invite.tag("from"), uri_of(invite.get("contact")))
+    leg = Leg.asked(call.callee, invite, "n")
     # The target gives up the dialog that was replaced: its caller is told.
     consult.b.request("BYE")
     consult.caller.reply(consult.caller.expect("BYE"), 200, "OK")

@@ -1,7 +1,7 @@
 """Reliable provisional responses (RFC 3262): numbers of each side's own, one after another, and PRACKs that fit."""
 import pytest
 
-from b2bcalls import ANSWER, OFFER, SDP, Call, Leg, agents, b2b, contact_of, no_state, uri_of
+from b2bcalls import ANSWER, OFFER, SDP, Call, Leg, agents, b2b, contact_of, no_state
 from uasessions import calls, ended
 
 RELIABLE = "Require: 100rel"
@@ -16,8 +16,7 @@ def ringing(server, agents):
 
 
 def early(call, reply, cseq=1):
-    return Leg(call.caller, call.sent["call_id"], call.sent["caller"], call.sent["from_tag"], call.sent["callee"],
-               reply.tag("to"), uri_of(reply.get("contact")), cseq=cseq)
+    return Leg.asking(call.caller, call.sent, reply, cseq=cseq)
 
 
 def rings(call, rseq, tag=None, body="", own=True):

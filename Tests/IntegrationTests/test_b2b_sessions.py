@@ -1,9 +1,9 @@
 """User agent sessions: calls that come in, told of by E_UA_SESSION and driven by ua_session_*."""
 import pytest
 
-from b2bcalls import ANSWER, OFFER, SDP, agents, b2b
+from b2bcalls import ANSWER, OFFER, SDP, Leg, agents, b2b
 from conftest import wait_for
-from uasessions import SERVE, answered, ended, invite, leg_of, serve
+from uasessions import SERVE, answered, ended, invite, serve
 
 
 def test_a_call_from_outside(serve, agents):
@@ -24,7 +24,7 @@ def test_a_call_from_outside(serve, agents):
     control.order("reply", key=key, method="INVITE", code=200, body="hello", content_type="text/plain")
     ok = caller.expect(200)
     assert ok.get("content-type") == "text/plain" and ok.body == "hello" and ok.first == "SIP/2.0 200 OK"
-    leg = leg_of(caller, sent, ok)
+    leg = Leg.asking(caller, sent, ok)
     leg.request("ACK", cseq=1, headers=[SDP], body=ANSWER)
     control.hear(key=key, event_type="UPDATED", method="ACK", body=ANSWER)
     assert server.mi("ua_session_list")[0]["state"] == "confirmed"
@@ -119,7 +119,7 @@ event_route[E_UA_SESSION] {
     assert caller.expect(180).first == "SIP/2.0 180 Ringing"
     ok = caller.expect(200)
     assert ok.first == "SIP/2.0 200 Here" and ok.get("x-by") == "script" and ok.get("content-type") == "application/sdp"
-    leg = leg_of(caller, sent, ok)
+    leg = Leg.asking(caller, sent, ok)
     leg.request("ACK", cseq=1)
     leg.request("INFO")
     assert caller.expect(200).first == "SIP/2.0 200 Script"
@@ -159,7 +159,7 @@ def test_reliable_responses_of_the_controller_are_repeated_until_prack(serve, ag
     control.order("reply", key=key, method="INVITE", code=183, body=ANSWER, extra_headers="Require: 100rel\r\nRSeq: 9")
     early = caller.expect(183)
     assert caller.expect(183).raw == early.raw
-    leg = leg_of(caller, sent, early)
+    leg = Leg.asking(caller, sent, early)
     leg.request("PRACK", headers=["RAck: 9 1 INVITE"])
     control.hear(event_type="UPDATED", method="PRACK")
     control.order("reply", key=key, method="PRACK", code=200)

@@ -1,9 +1,9 @@
 """An INVITE that is answered, or somebody's already, is not taken: nobody is called, no call is touched, nothing stays."""
 import pytest
 
-from b2bcalls import (ANSWER, NOTHING, OFFER, SDP, Call, agents, b2b, b2b_sessions, contact_of, entities, no_state)
+from b2bcalls import (NOTHING, OFFER, SDP, Call, Leg, agents, b2b, b2b_sessions, contact_of, no_state)
 from conftest import HERE, free_port, wait_for
-from uasessions import ended, invite, leg_of, serve
+from uasessions import ended, invite, serve
 
 PAUSE = 'loadmodule "cfgutils.so"\n'
 JOIN = 'b2b_bridge_request($hdr(X-Key), 0)'
@@ -171,7 +171,7 @@ def test_cancel_answers_what_waits_for_the_controller(serve, agents):
     caller, sent = invite(agents, server, headers=["Supported: 100rel"])
     key = control.hear(event_type="NEW")["key"]
     control.order("reply", key=key, method="INVITE", code=183, extra_headers="Require: 100rel\r\nRSeq: 1")
-    leg = leg_of(caller, sent, caller.expect(183))
+    leg = Leg.asking(caller, sent, caller.expect(183))
     leg.request("PRACK", headers=["RAck: 1 1 INVITE"])
     control.hear(method="PRACK")
     caller.cancel(sent)

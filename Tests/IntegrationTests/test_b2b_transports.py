@@ -1,7 +1,7 @@
 """Back-to-back calls whose two sides use different transports: each leg by its own, with contacts that fit."""
 import pytest
 
-from b2bcalls import ANSWER, OFFER, SDP, Call, Leg, agents, b2b, b2b_sessions, contact_of, no_state, parties, uri_of
+from b2bcalls import ANSWER, OFFER, SDP, Call, Leg, agents, b2b, b2b_sessions, contact_of, no_state, parties
 from conftest import free_port
 from uasessions import SERVE, ended
 
@@ -59,8 +59,7 @@ def test_a_bridge_changes_the_transport(b2b, agents, new_is_tcp):
     call.caller.reply(call.caller.expect("INVITE"), 200, "OK", headers=[contact_of(call.caller), SDP], body=ANSWER)
     call.caller.expect("ACK")
     party.expect("ACK")
-    leg = Leg(party, invite.get("call-id"), uri_of(invite.get("to")), "new", uri_of(invite.get("from")),
-              invite.tag("from"), uri_of(invite.get("contact")))
+    leg = Leg.asked(party, invite, "new")
     call.hang_up(leg, call.a)
 
 
@@ -80,8 +79,7 @@ def test_a_user_agent_session_over_tcp(b2b, agents):
     sent = caller.request("INVITE", "sip:box@%s:%d" % (server.address, server.port), headers=[SDP], body=OFFER)
     ok = caller.expect(200)
     assert ok.get("contact") == own_contact(server, "tcp")
-    leg = Leg(caller, sent["call_id"], sent["caller"], sent["from_tag"], sent["callee"], ok.tag("to"),
-              uri_of(ok.get("contact")))
+    leg = Leg.asking(caller, sent, ok)
     leg.request("ACK", cseq=1)
     leg.request("BYE")
     caller.expect(200)

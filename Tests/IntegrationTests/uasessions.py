@@ -1,7 +1,7 @@
 """A controller of user agent sessions: hears E_UA_SESSION, gives commands; and its callers."""
 import pytest
 
-from b2bcalls import ANSWER, OFFER, SDP, Leg, b2b, uri_of
+from b2bcalls import ANSWER, OFFER, SDP, Leg, b2b
 from conftest import wait_for
 
 SERVE = """
@@ -69,11 +69,6 @@ def invite(agents, server, **more):
     return caller, sent
 
 
-def leg_of(caller, sent, ok):
-    return Leg(caller, sent["call_id"], sent["caller"], sent["from_tag"], sent["callee"], ok.tag("to"),
-               uri_of(ok.get("contact")))
-
-
 def answered(server, control, agents, flags_report_ack=True):
     """A call that the controller answers; gives its key and the caller's leg."""
     caller, sent = invite(agents, server)
@@ -81,7 +76,7 @@ def answered(server, control, agents, flags_report_ack=True):
     control.order("reply", key=key, method="INVITE", code=200, reason="OK", body=ANSWER)
     ok = caller.expect(200)
     assert ok.body == ANSWER and ok.get("content-type") == "application/sdp"
-    leg = leg_of(caller, sent, ok)
+    leg = Leg.asking(caller, sent, ok)
     leg.request("ACK", cseq=1)
     if flags_report_ack:
         control.hear(key=key, event_type="UPDATED", method="ACK")

@@ -17,6 +17,7 @@ package final class B2BEntities: Sendable {
     let credentials: UACAuthModule?
     private let servers: KeyedTable<B2BEntity>
     private let clients: KeyedTable<B2BEntity>
+    private let scripted = ScriptedDialogs()
 
     init(_ environment: ModuleEnvironment) throws(ModuleError) {
         host = environment.host
@@ -77,7 +78,19 @@ package final class B2BEntities: Sendable {
         return clients.add(entity, at: place) ? entity : nil
     }
 
+    /// Makes an entity the one that answers an INVITE; false as `StackWorker.adopt` says. A provisional reply of the script's, which
+    /// came before, has made an early dialog already: a BYE to that one is the entity's too. On the owner's turn.
+    func adopt(_ transaction: Transaction, by entity: B2BEntity, _ worker: StackWorker) -> Bool {
+        guard worker.adopt(transaction, by: entity) else { return false }
+        if (101..<200).contains(transaction.lastReplyStatus) {
+            entity.scriptTag = transaction.localTag
+            scripted.add(entity, tag: transaction.localTag)
+        }
+        return true
+    }
+
     func remove(_ entity: B2BEntity) {
+        if let tag = entity.scriptTag { scripted.remove(entity, tag: tag) }
         (entity.isServer ? servers : clients).remove(entity, at: entity.tableKey)
     }
 
@@ -134,8 +147,12 @@ package final class B2BEntities: Sendable {
     private func take(_ request: InboundRequest, _ worker: StackWorker) -> Bool {
         let message = request.message
         if message.method == .cancel { return takeCancel(request, worker) }
-        guard let toTag = message.toTag, keys.read(toTag) != nil || keys.read(message.callID) != nil else {
-            return false
+        guard let toTag = message.toTag else { return false }
+        guard keys.read(toTag) != nil || keys.read(message.callID) != nil else {
+            guard message.method == .bye, let entity = scripted.entity(tag: toTag, callID: message.callID) else {
+                return false
+            }
+            return take(request, for: entity, worker)
         }
         if message.method == .ack { return takeAck(request, worker) }
         guard let entity = entity(of: message) else {
@@ -146,6 +163,10 @@ package final class B2BEntities: Sendable {
             worker.absorb(transaction)
             return true
         }
+        return take(request, for: entity, worker)
+    }
+
+    private func take(_ request: InboundRequest, for entity: B2BEntity, _ worker: StackWorker) -> Bool {
         let records = entity.owner?.beganBy ?? SessionLink.none
         switch worker.makeTransaction(for: request, records: records, owner: entity) {
         case .created(let transaction):

@@ -32,6 +32,8 @@ final class B2BEntity: TransactionOwner, @unchecked Sendable {
     // The owner's turn.
     /// What the script calls it.
     var id: ByteString
+    /// Of a server entity: the To tag of what the script replied before there was one.
+    var scriptTag: ByteString?
     var dialog: AgentDialog
     /// Of a client entity: the dialogs that forks of the far end began, oldest first; each knows the far end's numbers and target.
     var legs: [AgentDialog] = []

@@ -140,7 +140,7 @@ extension B2BSession {
             return
         }
         // Cancelled while the session was busy, or taken by somebody else: the call goes on as it is.
-        guard worker.adopt(plan.transaction, by: caller) else { return caller.delete(worker) }
+        guard logic.entities.adopt(plan.transaction, by: caller, worker) else { return caller.delete(worker) }
         caller.invite = plan.transaction
         var options = BridgeOptions()
         options.endsOldLate = plan.endsOldLate

@@ -39,7 +39,7 @@ extension B2BSession {
             worker.reply(transaction, status: 503, reason: "Too Many Entities", headers: "Retry-After: 5\r\n")
             return false
         }
-        guard worker.adopt(transaction, by: caller) else {
+        guard logic.entities.adopt(transaction, by: caller, worker) else {
             caller.delete(worker)
             callee.delete(worker)
             return false

@@ -64,7 +64,7 @@ final class UASessions: Sendable {
                     message, contact: LocalContact(of: listener, entities.host), socket: listener, id: "ua",
                     owner: session)
             else { return nil }
-            guard worker.adopt(transaction, by: entity) else {
+            guard entities.adopt(transaction, by: entity, worker) else {
                 entity.delete(worker)
                 return entity
             }
