@@ -122,6 +122,26 @@ def test_what_the_script_has_answered(b2b, agents, way):
     call.hang_up()
 
 
+@pytest.mark.parametrize("way", [SESSION, INIT])
+def test_what_the_script_has_relayed(b2b, agents, way):
+    port = free_port()
+    server = b2b(UAS_PORT=port, ROUTE="""$ru = "sip:callee@127.0.0.1:%d";
+	t_relay();
+	if (%s) xlog("TAKEN\\n");
+	xlog("THEN\\n");
+	exit;""" % (port, way))
+    callee = agents(server, port)
+    caller, sent = asks(server, agents, "someone")
+    logged(server, "THEN")
+    log = server.tail(20000)
+    assert "TAKEN" not in log and "the INVITE has been relayed already" in log
+    callee.reply(callee.expect("INVITE"), 486, "Busy Here", tag="c")
+    callee.expect("ACK")
+    caller.ack(sent, caller.expect(486))
+    callee.nothing(0.1)
+    no_state(server)
+
+
 @pytest.mark.parametrize("first", [SESSION, INIT])
 @pytest.mark.parametrize("second", [SESSION, INIT, 'b2b_bridge_request($b2b_logic.key, 0)'])
 def test_nobody_takes_it_twice(b2b, agents, first, second):

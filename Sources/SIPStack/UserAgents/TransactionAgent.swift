@@ -71,11 +71,13 @@ extension StackWorker {
     static let adoptedMilliseconds = 24 * 3_600_000
 
     /// Says that `owner` answers a transaction: an INVITE no longer ends by itself when nobody does within the usual time. False:
-    /// it is answered or cancelled already, or somebody else's. True: of a CANCEL the owner is told.
+    /// it is answered, cancelled or relayed already, or somebody else's. True: of a CANCEL the owner is told.
     package func adopt(_ transaction: Transaction, by owner: any TransactionOwner) -> Bool {
         var isAdopted = false
         step(transaction) { transaction, _ in
-            guard transaction.seat == nil, transaction.server.isOpen, !transaction.fork.isCancelled else { return }
+            guard transaction.seat == nil, transaction.server.isOpen, !transaction.fork.isCancelled,
+                transaction.branches.isEmpty
+            else { return }
             transaction.seat(owner, now: now)
             isAdopted = true
         }

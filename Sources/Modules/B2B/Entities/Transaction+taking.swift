@@ -10,6 +10,10 @@ extension Transaction {
             call.log(.error, "\(call.name): another function has taken the INVITE already")
             return false
         }
+        if branchCount > 0 {
+            call.log(.error, "\(call.name): the INVITE has been relayed already")
+            return false
+        }
         if isAnswered || isCancelled {
             call.log(.notice, "\(call.name): the INVITE is answered already, or was cancelled")
             return false

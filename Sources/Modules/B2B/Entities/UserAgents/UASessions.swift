@@ -58,6 +58,7 @@ final class UASessions: Sendable {
             return nil
         }
         let session = UASession(self, flags: flags, beganBy: beganBy)
+        var isFree = true
         let made = session.turns.takeNow(worker) { () -> B2BEntity? in
             guard
                 let entity = entities.makeServer(
@@ -66,18 +67,20 @@ final class UASessions: Sendable {
             else { return nil }
             guard entities.adopt(transaction, by: entity, worker) else {
                 entity.delete(worker)
-                return entity
+                isFree = false
+                return nil
             }
             entity.invite = transaction
             remember(entity)
+            // In the turn: its end, by a CANCEL that has come meanwhile, is told behind it.
+            if !flags.isNewSilent { session.raise(.new, message, entity, extra: extra) }
             return entity
         }
-        if let gone = made ?? nil, gone.state == .terminated { return nil }
         guard let entity = made ?? nil else {
+            guard isFree else { return nil }
             worker.reply(transaction, status: 503, reason: "Too Many Entities", headers: "Retry-After: 5\r\n")
             return nil
         }
-        if !flags.isNewSilent { session.raise(.new, message, entity, extra: extra) }
         return entity
     }
 
