@@ -12,7 +12,7 @@ def test_a_call_from_outside(serve, agents):
     new = control.hear(event_type="NEW", entity_type="UAS", method="INVITE", body=OFFER, extra_params="what it is for")
     key = new["key"]
     assert "X-Mark: here\r\n" in new["headers"] and new["headers"].startswith("Via: ") and "status" not in new
-    assert "KEY %s\n" % key in server.tail()
+    wait_for(lambda: "KEY %s\n" % key in server.tail(), "the script to go on")
     session, = server.mi("ua_session_list", key=key)
     assert session["callid"] == sent["call_id"] and session["state"] == "new" and session["type"] == "UAS"
     assert session["totag"] == key and session["fromtag"] == sent["from_tag"] and 43100 < session["lifetime"] <= 43200

@@ -122,7 +122,7 @@ def test_the_wire(start, stream):
         assert one.events[100:] == [{"jsonrpc": "2.0", "method": method, "params": {"k": "v", "n": 2}},
                                     {"jsonrpc": "2.0", "method": method}]
         assert len(one.connections) == 1
-    assert server.statistic("evi:sent_events") == 204
+    wait_for(lambda: server.statistic("evi:sent_events") == 204, "the figure")
     listed = server.mi("evi:subscribers", event="E_CORE_THRESHOLD")["Event"]["Subscribers"]
     assert sorted(s["socket"] for s in listed) == sorted([plain.name, renamed.name])
 
@@ -241,7 +241,7 @@ def test_nobody_there_and_then_somebody(start, stream):
     server.mi("evi:subscribe", event="E_CORE_THRESHOLD", socket=name)
     say(server, "lost")
     wait_for(lambda: server.statistic("evi:unreachable_subscribers") == 1, "it to be known")
-    assert server.statistic("evi:lost_unreachable") == 1
+    wait_for(lambda: server.statistic("evi:lost_unreachable") == 1, "the loss to be counted")
     one = stream(port=port)
     wait_for(lambda: say(server, "found") or one.events, "a new try")
     assert one.all()[0] == ["found"]
