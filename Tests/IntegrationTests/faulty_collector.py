@@ -21,6 +21,8 @@ import grpc
 from google.protobuf import json_format
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest, ExportTraceServiceResponse
 
+from conftest import free_port
+
 
 def decode(headers, body):
     """The request in a body as the specification has it; JSON must hold ids in hexadecimal and enums as numbers."""
@@ -69,7 +71,7 @@ class RawServer:
         self.loop = asyncio.new_event_loop()
         self.socket = socket.socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(("127.0.0.1", port or 0))
+        self.socket.bind(("127.0.0.1", port or free_port()))
         self.port = self.socket.getsockname()[1]
         self.writers = set()
         started = threading.Event()
@@ -263,7 +265,7 @@ class GRPCCollector(Received):
         self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(4), handlers=(Handler(),),
                                   options=[("grpc.so_reuseport", 0), ("grpc.max_send_message_length", -1),
                                            ("grpc.max_receive_message_length", -1)])
-        address = "127.0.0.1:%d" % (port or 0)
+        address = "127.0.0.1:%d" % (port or free_port())
         self.secure = credentials is not None
         self.port = (self.server.add_secure_port(address, credentials) if credentials
                      else self.server.add_insecure_port(address))

@@ -89,7 +89,8 @@ def test_busy_goes_to_the_failure_route_and_on_to_another(spine, sipp):
 def test_the_failure_route_takes_over_from_a_dead_destination(spine, sipp, kind):
     """Silent: 408 after fr_timeout. Closed: the kernel says so at once (RFC 3261 §18.4), no timer is waited for."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
-        silent.bind(("127.0.0.1", 0))
+        # One that nobody else is given while it is closed.
+        silent.bind(("127.0.0.1", free_port()))
         port = silent.getsockname()[1]
         if kind == "closed":
             silent.close()

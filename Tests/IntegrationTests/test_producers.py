@@ -36,8 +36,7 @@ def test_datagrams(start):
 
 
 def test_connections(tcp):  # noqa: F811
-    with StreamServer() as one:
-        port = one.port
+    port = free_port()
     server = tcp(TCP_PORT=port, UDP_PORT=9)
 
     def traffic():

@@ -4,7 +4,7 @@ import re
 import socket
 import time
 
-from conftest import wait_for
+from conftest import free_port, wait_for
 from sip import Agent
 from stream import Stream, StreamServer
 from tcp_server import connections, flood, options, send_in_pieces, tcp  # noqa: F401 (fixture)
@@ -79,9 +79,7 @@ def test_every_end_is_told_with_its_reason(tcp, events):
 
 def test_a_refused_connection_is_told_to_the_log(tcp, events):
     """One that never was open is no disconnect."""
-    with StreamServer() as listener:
-        port = listener.port
-    server = tcp(TCP_PORT=port)
+    server = tcp(TCP_PORT=free_port())
     server.subscribe(events, "E_CORE_TCP_DISCONNECT")
     with Agent(("127.0.0.1", server.port)) as caller:
         caller.request("MESSAGE", "sip:tcp@%s" % server.name)
