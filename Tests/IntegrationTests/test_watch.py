@@ -46,8 +46,8 @@ class Peer:
         result = "OK"
         if request["method"] == "event_subscribe" and self.refuses:
             return json.dumps({"jsonrpc": "2.0", "error": {"code": -32000, "message": "Busy"}, "id": request["id"]}).encode()
-        if "holder" in params:
-            error = {"code": -32602, "message": "Invalid params"}
+        if request["method"] == "core:profiling_hold":
+            error = {"code": -32601, "message": "Method not found"}
             return json.dumps({"jsonrpc": "2.0", "error": error, "id": request["id"]}).encode()
         if request["method"] == "event_subscribe":
             if params["expire"] == 0:

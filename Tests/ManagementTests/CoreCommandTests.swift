@@ -66,28 +66,28 @@ import Testing
         let ok = #""result":"OK""#
         let levels = { (0..<8).map { bench.profiler.level(process: $0)?.rawValue ?? -1 } }
         let expire = Self.invalid("Bad type for parameter 'expire': allowed is 1 to 86400 seconds; 0 lets go")
-        #expect(bench.reply("profiling_proc", #"{"level":1,"holder":"a","expire":60}"#) == ok)
-        #expect(bench.reply("profiling_proc", #"{"id":3,"level":9,"holder":"b","expire":"60"}"#) == ok)
+        #expect(bench.reply("core:profiling_hold", #"{"level":1,"holder":"a","expire":60}"#) == ok)
+        #expect(bench.reply("core:profiling_hold", #"{"id":3,"level":9,"holder":"b","expire":"60"}"#) == ok)
         #expect(levels() == [1, 1, 1, 3, 1, 1, 1, 1])
         let listed = try #require(bench.reply("profiling_proc", #"{"id":3}"#))
         #expect(
             listed.contains(#""Profiling level":3,"Type":"MI FIFO","Own level":0,"Held by":"a level 1 for "#),
             "\(listed)")
-        #expect(bench.reply("profiling_proc", #"{"level":0,"holder":"a","expire":0}"#) == ok)
+        #expect(bench.reply("core:profiling_hold", #"{"level":0,"holder":"a","expire":0}"#) == ok)
         #expect(levels() == [0, 0, 0, 3, 0, 0, 0, 0])
         #expect(bench.reply("profiling_proc", #"{"pid":\#(bench.pid(3)),"level":2}"#) == ok)
-        #expect(bench.reply("profiling_proc", #"{"id":3,"level":0,"holder":"b","expire":0}"#) == ok)
+        #expect(bench.reply("core:profiling_hold", #"{"id":3,"level":0,"holder":"b","expire":0}"#) == ok)
         #expect(levels() == [0, 0, 0, 2, 0, 0, 0, 0])
-        #expect(bench.reply("profiling_proc", #"{"level":1,"holder":"a","expire":-1}"#) == expire)
-        #expect(bench.reply("profiling_proc", #"{"level":1,"holder":"a","expire":86401}"#) == expire)
+        #expect(bench.reply("core:profiling_hold", #"{"level":1,"holder":"a","expire":-1}"#) == expire)
+        #expect(bench.reply("core:profiling_hold", #"{"level":1,"holder":"a","expire":86401}"#) == expire)
         #expect(
-            bench.reply("profiling_proc", #"{"level":1,"holder":"","expire":1}"#)
+            bench.reply("core:profiling_hold", #"{"level":1,"holder":"","expire":1}"#)
                 == Self.invalid("Bad type for parameter 'holder': allowed is a name of up to 200 bytes"))
         for number in 0..<64 {
-            #expect(bench.reply("profiling_proc", #"{"level":1,"holder":"h\#(number)","expire":60}"#) == ok)
+            #expect(bench.reply("core:profiling_hold", #"{"level":1,"holder":"h\#(number)","expire":60}"#) == ok)
         }
         #expect(
-            bench.reply("profiling_proc", #"{"level":1,"holder":"more","expire":60}"#)
+            bench.reply("core:profiling_hold", #"{"level":1,"holder":"more","expire":60}"#)
                 == #""error":{"code":503,"message":"Too many holders"}"#)
         // Whoever sets a level ends them all.
         #expect(bench.reply("profiling_proc", #"{"level":0}"#) == ok)

@@ -10,36 +10,59 @@ extension CoreCommands {
 
     /// `core:profiling_proc` as the seed has it: without `level` it lists, with it it sets; `id` or `pid` choose one
     /// process, else it is all. A level beyond the ends is taken as the nearest, as the peer does; what is no whole
-    /// number is refused, where the peer lists. With `holder` the level is not set but held (``LevelHold``).
+    /// number is refused, where the peer lists. `core:profiling_hold` is ours: it holds a level (``LevelHold``).
     static func registerProfiling(in registry: inout CommandRegistry, _ context: ManagementContext) {
-        let held = ["level", "holder", "expire"]
         registry.add(
             "core:profiling_proc",
-            "Lists, sets, or holds for a time the profiling level: 0 off, 1 SIP stack, 2 extra processes too, 3 timer jobs too.",
-            [[], ["id"], ["pid"], ["level"], ["id", "level"], ["pid", "level"], held, ["id"] + held, ["pid"] + held]
+            "Lists or sets the profiling level: 0 off, 1 SIP stack, 2 extra processes too, 3 timer jobs too.",
+            [[], ["id"], ["pid"], ["level"], ["id", "level"], ["pid", "level"]]
         ) { call throws(RPCError) in
-            let id = try call.optionalInteger("id", allowed: "the ID of a process, see ps")
-            let pid = try call.optionalInteger("pid", allowed: "the PID of a process, see ps")
-            let levelNumber = try call.optionalInteger(
-                "level", allowed: "0 (off), 1 (SIP stack), 2 (extra processes), 3 (timer jobs)")
-            let chosen = try choose(context.processes.all, id: id, pid: pid)
-            guard let levelNumber else {
-                return ["Processes": .array(chosen.map { .object(listing($0, context.profiler)) })]
+            let target = try Target(call, context)
+            guard let level = try wantedLevel(call) else {
+                return ["Processes": .array(target.processes.map { .object(listing($0, context.profiler)) })]
             }
-            let level: Level = levelNumber < 0 ? .off : Level(rawValue: levelNumber) ?? .timers
-            let ids: [Int?] = id == nil && pid == nil ? [nil] : chosen.map(\.id)
-            if let holder = try call.optionalString("holder") {
-                try hold(level, ids, holder, call, context.profiler)
-            } else {
-                for id in ids { context.profiler.setLevel(level, process: id) }
-            }
+            for id in target.ids { context.profiler.setLevel(level, process: id) }
+            return "OK"
+        }
+        let held = ["level", "holder", "expire"]
+        registry.add(
+            "core:profiling_hold",
+            "Keeps the profiling level at least there for so many seconds; expire=0 lets go.",
+            [held, ["id"] + held, ["pid"] + held]
+        ) { call throws(RPCError) in
+            let target = try Target(call, context)
+            guard let level = try wantedLevel(call) else { throw CommandCall.badType("level", allowed: levelsAllowed) }
+            try hold(level, target.ids, call, context.profiler)
             return "OK"
         }
     }
 
+    private static let levelsAllowed = "0 (off), 1 (SIP stack), 2 (extra processes), 3 (timer jobs)"
+
+    private static func wantedLevel(_ call: CommandCall) throws(RPCError) -> Level? {
+        try call.optionalInteger("level", allowed: levelsAllowed).map { number in
+            number < 0 ? .off : Level(rawValue: number) ?? .timers
+        }
+    }
+
+    /// The processes that `id` or `pid` chooses; all without either.
+    private struct Target {
+        let processes: [ReactorProcess]
+        /// As the profiler takes them: nil for all.
+        let ids: [Int?]
+
+        init(_ call: CommandCall, _ context: ManagementContext) throws(RPCError) {
+            let id = try call.optionalInteger("id", allowed: "the ID of a process, see ps")
+            let pid = try call.optionalInteger("pid", allowed: "the PID of a process, see ps")
+            processes = try CoreCommands.choose(context.processes.all, id: id, pid: pid)
+            ids = id == nil && pid == nil ? [nil] : processes.map(\.id)
+        }
+    }
+
     private static func hold(
-        _ level: Level, _ ids: [Int?], _ holder: String, _ call: CommandCall, _ profiler: Profiler
+        _ level: Level, _ ids: [Int?], _ call: CommandCall, _ profiler: Profiler
     ) throws(RPCError) {
+        let holder = try call.string("holder")
         let allowed = "1 to \(holdSecondsMax) seconds; 0 lets go"
         let seconds = try call.integer("expire", allowed: allowed)
         guard (0...holdSecondsMax).contains(seconds) else { throw CommandCall.badType("expire", allowed: allowed) }

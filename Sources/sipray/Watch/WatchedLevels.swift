@@ -100,8 +100,8 @@ struct WatchedLevels {
             guard chosen.count < count else { return try call(client, [:], holdingFor: expireSeconds) }
             for id in chosen { try call(client, ["id": .integer(id)], holdingFor: expireSeconds) }
         } catch {
-            // The peer does not know the parameters.
-            guard case .refused(let refusal) = error, refusal.code == -32602 else { throw error }
+            // The peer does not know the command.
+            guard case .refused(let refusal) = error, refusal.code == -32601 else { throw error }
             holds = false
         }
     }
@@ -113,7 +113,7 @@ struct WatchedLevels {
         parameters.append("level", .integer(level))
         parameters.append("holder", .string(holder))
         parameters.append("expire", .integer(seconds))
-        _ = try client.call("core:profiling_proc", .named(parameters))
+        _ = try client.call("core:profiling_hold", .named(parameters))
     }
 
     private mutating func set(_ processes: [ServerProcess], _ client: ManagementClient) throws {
