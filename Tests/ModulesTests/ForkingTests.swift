@@ -60,7 +60,8 @@ import Testing
         try #require(last.count == 1)
         harness.reply(480, to: last[0], from: TMHarness.other)
         #expect(
-            harness.takeSent().last == "caller: SIP/2.0 480 Temporarily Unavailable", "what the failure route tried last")
+            harness.takeSent().last == "caller: SIP/2.0 480 Temporarily Unavailable",
+            "what the failure route tried last")
         #expect(harness.logs == ["first 1", "then 2", "none"])
         harness.request("ACK", toTag: "b")
         harness.advance(60_000)
