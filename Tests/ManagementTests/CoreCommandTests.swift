@@ -21,8 +21,7 @@ import Testing
             ("", bench.listing(off)), ("[]", bench.listing(off)), ("{}", bench.listing(off)),
             (#"{"id":3}"#, one(3, 0)), (#"{"pid":P6}"#, one(6, 0)), (#"{"id":"3"}"#, one(3, 0)),
             (#"{"id":3,"pid":P6}"#, Self.invalid("Named parameters do not match")),
-            // The peer counts them: it has no list of three, as ours of what is held is.
-            (#"{"id":3,"pid":P6,"level":1}"#, Self.invalid("Named parameters do not match")),
+            (#"{"id":3,"pid":P6,"level":1}"#, Self.invalid("Too few or too many parameters")),
             (#"{"id":99}"#, Self.invalid("Bad process ID")), (#"{"id":-1}"#, Self.invalid("Bad process ID")),
             (#"{"pid":1}"#, Self.invalid("Bad PID")), (#"{"pid":0}"#, Self.invalid("Bad PID")),
             (#"{"level":99}"#, ok), ("", bench.listing([Int](repeating: 3, count: 8))),
@@ -48,7 +47,7 @@ import Testing
             (#"{"level":"2"}"#, ok), (#"{"id":3}"#, one(3, 2)), ("", bench.listing([Int](repeating: 2, count: 8))),
             ("[1]", Self.invalid("Ambiguous call, use named parameters instead")),
             ("[3,2]", Self.invalid("Ambiguous call, use named parameters instead")),
-            ("[1,2,3,4,5]", Self.invalid("Too few or too many parameters")),
+            ("[1,2,3]", Self.invalid("Too few or too many parameters")),
             ("5", #""error":{"code":-32600,"message":"Invalid Request"}"#),
         ]
         for (number, (parameters, expected)) in steps.enumerated() {
