@@ -124,12 +124,16 @@ def test_a_call_that_fails_has_none(start, peers, events, status, flags, expecte
     second.answer()
     second.bye()
     assert one(server)["call_id"] == second.sent["call_id"]
-    kinds = re.findall(r"ACC: (.*?): .*call_id=%s;code=%d" % (call.sent["call_id"], status), server.tail(100_000))
-    assert sorted(kinds) == sorted(expected)
+
+    def kinds():
+        return re.findall(r"ACC: (.*?): .*call_id=%s;code=%d" % (call.sent["call_id"], status), server.tail(100_000))
+
+    wait_for(lambda: len(kinds()) >= len(expected), "its records")
+    assert sorted(kinds()) == sorted(expected)
     if "call missed" in expected:
         missed = records(server, "call missed")[0]
         assert list(missed)[-4:] == ["setuptime", "created", "who", "gone"]
-        event = events.all("E_ACC_MISSED_EVENT")[-1]
+        event = wait_for(lambda: events.all("E_ACC_MISSED_EVENT"), "the event")[-1]
         assert list(event)[-2:] == ["created", "setuptime"] and str(event["created"]) == missed["created"]
 
 
