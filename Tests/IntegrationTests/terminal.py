@@ -1,4 +1,5 @@
 """A terminal of a certain size with one of our commands on it, and what stands on its screen."""
+import codecs
 import fcntl
 import os
 import pty
@@ -23,6 +24,8 @@ class Terminal:
         self.ours, theirs = pty.openpty()
         self.resize(rows, columns)
         self.text = ""
+        # A character may come in two parts.
+        self.decoder = codecs.getincrementaldecoder("utf-8")()
         # A session of its own, whose terminal this is.
         self.process = subprocess.Popen([command, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, cwd=cwd,
                                         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
@@ -40,7 +43,7 @@ class Terminal:
                 part = os.read(self.ours, 65536)
             except OSError:
                 part = b""
-            self.text += part.decode()
+            self.text += self.decoder.decode(part)
             return bool(part)
         return True
 

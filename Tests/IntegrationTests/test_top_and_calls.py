@@ -203,9 +203,9 @@ def test_a_terminal_is_drawn_anew_until_ctrl_c(server, command):
     process = subprocess.Popen([SIPRAY, *command, "--udp", "127.0.0.1:%d" % server.mi_port], stdin=theirs, stdout=theirs,
                                stderr=theirs, env={**os.environ, "TERM": "xterm"})
     os.close(theirs)
-    text = ""
-    while text.count("\x1b[H\x1b[2J") < 2:
-        text += os.read(ours, 65536).decode()
+    drawn = b""
+    while drawn.count(b"\x1b[H\x1b[2J") < 2:
+        drawn += os.read(ours, 65536)
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 0
     os.close(ours)

@@ -35,7 +35,7 @@ struct ExportLoopTests {
             settings: settings, encoder: encoder, transport: transport, queue: queue, ledger: ledger, clock: clock,
             random: { _ in 1 }, requestBytesMax: requestBytesMax
         ).run()
-        #expect(ledger.phase == .stopped)
+        #expect(ledger.snapshot.phase == .stopped)
         #expect(queue.count == 0 && queue.bytes == 0)
         return Result(
             counts: ledger.counts, requests: transport.requests, lines: log.lines,
@@ -146,7 +146,7 @@ struct ExportLoopTests {
         _ = queue.put(spans(600))
         queue.close()
         let task = Task { await loop.run() }
-        while ledger.phase == .idle { await Task.yield() }
+        while ledger.snapshot.phase == .idle { await Task.yield() }
         task.cancel()
         await task.value
         #expect(ledger.counts.lost == [.shutdown: 600])

@@ -60,6 +60,19 @@ final class ExportLedger: Sendable {
         var phase = Phase.idle
         var lastError: Fault?
         var episode: Episode?
+
+        var snapshot: Snapshot {
+            Snapshot(counts: counts, phase: phase, lastError: lastError, isLosing: episode != nil)
+        }
+    }
+
+    /// All of it at one moment: whoever reads that spans were lost reads why.
+    struct Snapshot: Sendable {
+        let counts: Counts
+        let phase: Phase
+        let lastError: Fault?
+        /// Whether spans are being lost: between the two lines of the log.
+        let isLosing: Bool
     }
 
     private let state = Mutex(State())
@@ -73,11 +86,8 @@ final class ExportLedger: Sendable {
         self.endpoint = endpoint
     }
 
-    var counts: Counts { state.withLock { $0.counts } }
-    var phase: Phase { state.withLock { $0.phase } }
-    var lastError: Fault? { state.withLock { $0.lastError } }
-    /// Whether spans are being lost: between the two lines of the log.
-    var isLosing: Bool { state.withLock { $0.episode != nil } }
+    var snapshot: Snapshot { state.withLock { $0.snapshot } }
+    var counts: Counts { snapshot.counts }
 
     func submitted(_ count: Int) { state.withLock { $0.counts.submitted += count } }
 
@@ -98,8 +108,11 @@ final class ExportLedger: Sendable {
     }
 
     func answerUnreadable(_ text: String) {
-        state.withLock { $0.counts.answersUnreadable += 1 }
-        note(text)
+        let now = clock.wallNanoseconds()
+        state.withLock {
+            $0.counts.answersUnreadable += 1
+            $0.lastError = Fault(text: text, wallNanoseconds: now)
+        }
     }
 
     func exported(_ count: Int) {
@@ -124,15 +137,16 @@ final class ExportLedger: Sendable {
     func lost(_ count: Int, _ cause: LossCause, _ text: String? = nil) {
         guard count > 0 else { return }
         let now = clock.monotonicNanoseconds()
+        let fault = text.map { Fault(text: $0, wallNanoseconds: clock.wallNanoseconds()) }
         let (isFirst, reason) = state.withLock { state in
+            if let fault { state.lastError = fault }
             let before = state.counts
             state.counts.lost[cause, default: 0] += count
             let isFirst = state.episode == nil
             if isFirst { state.episode = Episode(since: now, before: before) }
             state.episode?.goesOn(at: now)
-            return (isFirst, text ?? state.lastError?.text)
+            return (isFirst, state.lastError?.text)
         }
-        if let text { note(text) }
         guard isFirst else { return }
         logger.warning(
             "OpenTelemetry: spans are being lost (\(cause.rawValue)) on their way to \(endpoint)\(reason.map { ": \($0)" } ?? ""); see opentelemetry:status"

@@ -20,10 +20,10 @@ package struct ExporterStatus: Sendable {
     private let lastError: ExportLedger.Fault?
 
     init(
-        settings: ExporterSettings, counts: ExportLedger.Counts, phase: ExportLedger.Phase,
-        lastError: ExportLedger.Fault?,
-        isLosing: Bool, isRunning: Bool, queuedSpans: Int, queuedBytes: Int, cpuNanoseconds: UInt64, now: UInt64
+        settings: ExporterSettings, ledger: ExportLedger.Snapshot, isRunning: Bool, queuedSpans: Int,
+        queuedBytes: Int, cpuNanoseconds: UInt64, now: UInt64
     ) {
+        let counts = ledger.counts
         self.settings = settings
         submitted = counts.submitted
         exported = counts.exported
@@ -34,9 +34,9 @@ package struct ExporterStatus: Sendable {
         self.queuedSpans = queuedSpans
         self.queuedBytes = queuedBytes
         self.cpuNanoseconds = cpuNanoseconds
-        self.isLosing = isLosing
-        self.lastError = lastError
-        switch phase {
+        isLosing = ledger.isLosing
+        lastError = ledger.lastError
+        switch ledger.phase {
         case .idle: (state, attempt, retryMilliseconds) = (isRunning ? "idle" : "stopped", 0, 0)
         case .sending(let attempt): (state, self.attempt, retryMilliseconds) = ("sending", attempt, 0)
         case .waiting(let attempt, let until):

@@ -102,8 +102,8 @@ package final class OTLPExporter: SpanExporter {
     package var status: ExporterStatus {
         let thread = running.withLock { $0?.thread }
         return ExporterStatus(
-            settings: settings, counts: ledger.counts, phase: ledger.phase, lastError: ledger.lastError,
-            isLosing: ledger.isLosing, isRunning: thread != nil, queuedSpans: queue.count, queuedBytes: queue.bytes,
+            settings: settings, ledger: ledger.snapshot, isRunning: thread != nil, queuedSpans: queue.count,
+            queuedBytes: queue.bytes,
             cpuNanoseconds: thread?.cpuNanoseconds ?? cpuAtEnd.withLock { $0 }, now: clock.monotonicNanoseconds())
     }
 }
