@@ -227,7 +227,7 @@ def test_connecting_takes_too_long_beside_a_busy_connection(start, agent, limit)
     busy, late = agent(server), agent(server)
     busy.request("OPTIONS", "sip:x@127.0.0.1")
     accepted, _ = listener.accept()
-    assert accepted.recv(4096).startswith(b"GET / ")
+    assert accepted.recv(1) == b"G"
     # Nobody accepts any more: once there is no room left, connecting goes on until its time is over.
     fillers = []
     while not fillers or select.select([], fillers[-1:], [], 0.5)[1]:

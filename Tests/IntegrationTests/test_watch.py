@@ -121,16 +121,20 @@ class FIFOPeer(Peer):
         self.threads.append(threading.Thread(target=self._serve, daemon=True))
 
     def _serve(self):
+        data = b""
         while self.running:
             try:
-                data = os.read(self.fifo, 65536)
-            except BlockingIOError:
+                data += os.read(self.fifo, 65536)
+                _, name, request = data.decode().split(":", 2)
+                end = json.JSONDecoder().raw_decode(request)[1]
+            except (BlockingIOError, ValueError):
+                # Nothing yet, or a part of a request.
                 threading.Event().wait(0.005)
                 continue
-            _, name, request = data.split(b":", 2)
-            reply = self.directory / name.decode()
+            data = request[end:].lstrip().encode()
+            reply = self.directory / name
             assert stat.S_ISFIFO(os.stat(reply).st_mode)
-            reply.write_bytes(self.answer(request))
+            reply.write_bytes(self.answer(request[:end]))
 
 
 @pytest.fixture(params=["udp", "unix", "fifo"])
